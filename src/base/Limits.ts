@@ -1,0 +1,74 @@
+/**
+ * Every bound of the system, in one place, with the relations between them asserted.
+ * Units come last in a name. A change here is a change of the documented limits.
+ *
+ * @module
+ */
+import { invariant } from "./Invariant.ts"
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const Limits = {
+  // The data
+  value_bytes_max: 1 * MiB,
+  path_bytes_max: 1024,
+  path_depth_max: 32,
+  list_page_max: 1_000,
+  /** An encoded operation: one value, one path, and the envelope. */
+  operation_bytes_max: 1 * MiB + 4 * KiB,
+
+  // Sessions
+  session_window_max: 1_024,
+  sessions_max: 10_000,
+
+  // Groups and clusters
+  replicas_max: 7,
+  replicas_default: 3,
+  name_bytes_max: 64,
+  members_max: 64,
+  tenants_max: 1_024,
+
+  // The protocol
+  /** Operations that a primary admits beyond its commit number. */
+  pipeline_ops_max: 8_192,
+  /** Their bytes; also bounds the suffix in DoViewChange and StartView. */
+  pipeline_bytes_max: 16 * MiB,
+  prepare_bytes_max: 1 * MiB,
+  transfer_chunk_bytes_max: 2 * MiB,
+  pending_reads_max: 16_384,
+
+  // Frames, by protocol
+  hello_bytes_max: 4 * KiB,
+  client_frame_bytes_max: 2 * MiB,
+  peer_frame_bytes_max: 32 * MiB,
+  cluster_frame_bytes_max: 4 * MiB,
+  admin_frame_bytes_max: 4 * MiB,
+
+  // Connections
+  hello_timeout_ms: 5_000,
+  connections_per_server_max: 4_096,
+  /** A reader of replies that falls this far behind is disconnected. */
+  connection_outbox_bytes_max: 64 * MiB,
+  /** Above this the server stops reading requests from that connection. */
+  connection_outbox_bytes_soft: 8 * MiB,
+  /** How long one write may wait for a reader that does not read. */
+  connection_stalled_ms: 10_000,
+  channels_per_connection_max: 1_024,
+
+  // Queues (elements; see node/Queues.ts for the policy of each)
+  dispatcher_queue_max: 65_536,
+  replica_queue_max: 16_384,
+  peer_outbox_max: 4_096,
+  peer_outbox_bytes_max: 64 * MiB,
+  gossip_queue_max: 4_096,
+
+  // Shutdown
+  shutdown_ms: 4_000
+} as const
+
+invariant(Limits.operation_bytes_max > Limits.value_bytes_max + Limits.path_bytes_max, "a value and its path fit an operation")
+invariant(Limits.client_frame_bytes_max > Limits.operation_bytes_max + KiB, "an operation fits a client frame")
+invariant(Limits.pipeline_bytes_max + 4 * MiB < Limits.peer_frame_bytes_max, "a whole pipeline fits a peer frame")
+invariant(Limits.transfer_chunk_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max, "a chunk fits a peer frame")
+invariant(Limits.connection_outbox_bytes_soft < Limits.connection_outbox_bytes_max, "back-pressure starts before disconnection")
