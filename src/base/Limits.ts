@@ -20,12 +20,16 @@ export const Limits = {
 
   // Sessions
   session_window_max: 1_024,
+  /** A nonce makes the registration of a session idempotent. Exactly this long. */
+  session_nonce_bytes: 16,
   sessions_max: 10_000,
 
   // Groups and clusters
   replicas_max: 7,
   replicas_default: 3,
   name_bytes_max: 64,
+  /** `host:port`: a DNS name of 253 bytes, the colon, five digits. */
+  address_bytes_max: 259,
   members_max: 64,
   tenants_max: 1_024,
 
@@ -44,6 +48,9 @@ export const Limits = {
   peer_frame_bytes_max: 32 * MiB,
   cluster_frame_bytes_max: 4 * MiB,
   admin_frame_bytes_max: 4 * MiB,
+  /** A msgpack value of unknown origin: how deep it may nest, and how many values it may hold (each becomes an object). */
+  msgpack_depth_max: 32,
+  msgpack_values_max: 262_144,
 
   // Connections
   hello_timeout_ms: 5_000,
