@@ -1,0 +1,52 @@
+/**
+ * Starts a V2R2 program on Node 24, whatever Node runs this: from its source in a checkout, from dist in a published package.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import { constants } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+
+const node_major_min = 24
+const here = dirname(fileURLToPath(import.meta.url))
+
+const entryOf = (name) => {
+  const source = join(here, `${name}.ts`)
+  return existsSync(source) ? source : join(here, "../dist/bin", `${name}.js`)
+}
+
+/** The nearest Node that npm installed: of this checkout, or of the project that has V2R2 as a dependency. */
+const nearestNode = (folder) => {
+  const node = join(folder, "node_modules/.bin/node")
+  if (existsSync(node)) return node
+  return dirname(folder) === folder ? undefined : nearestNode(dirname(folder))
+}
+
+const runOn = (node, entry) => {
+  const child = spawn(node, [entry, ...process.argv.slice(2)], { stdio: "inherit" })
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    // A terminal sends Ctrl-C to the child as well; twice would look like impatience.
+    process.on(signal, () => signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal))
+  }
+  child.on("error", (error) => {
+    console.error(`v2r2: cannot start ${node}: ${error.message}`)
+    process.exitCode = 1
+  })
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
+}
+
+/** Runs bin/<name>.ts, or its built form, with this process's arguments, streams and signals. */
+export const launch = async (name) => {
+  const entry = entryOf(name)
+  if (Number(process.versions.node.split(".")[0]) >= node_major_min) {
+    process.argv[1] = entry
+    await import(pathToFileURL(entry).href)
+    return
+  }
+  const node = nearestNode(here)
+  if (node !== undefined) return runOn(node, entry)
+  console.error(`v2r2 needs Node ${node_major_min} or newer, and this is Node ${process.versions.node}: install it (https://nodejs.org)`)
+  process.exitCode = 1
+}
