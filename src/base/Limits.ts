@@ -31,7 +31,11 @@ export const Limits = {
   /** `host:port`: a DNS name of 253 bytes, the colon, five digits. */
   address_bytes_max: 259,
   members_max: 64,
+  /** Nodes ever seen by a cluster, those that left included: what the membership has to remember. */
+  members_known_max: 1_024,
   tenants_max: 1_024,
+  /** Tenants ever seen, the withdrawn ones included: what the registry has to remember. */
+  tenants_known_max: 2_048,
 
   // The protocol
   /** Operations that a primary admits beyond its commit number. */
@@ -79,3 +83,9 @@ invariant(Limits.client_frame_bytes_max > Limits.operation_bytes_max + KiB, "an 
 invariant(Limits.pipeline_bytes_max + 4 * MiB < Limits.peer_frame_bytes_max, "a whole pipeline fits a peer frame")
 invariant(Limits.transfer_chunk_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max, "a chunk fits a peer frame")
 invariant(Limits.connection_outbox_bytes_soft < Limits.connection_outbox_bytes_max, "back-pressure starts before disconnection")
+invariant(
+  Limits.members_max * 6 * Limits.address_bytes_max + Limits.members_known_max * 64 +
+    Limits.tenants_known_max * (3 * Limits.name_bytes_max + Limits.replicas_max * 2.25 * Limits.name_bytes_max + 128) <
+    Limits.cluster_frame_bytes_max,
+  "all members and tenants fit a cluster frame"
+)

@@ -1,0 +1,176 @@
+/**
+ * The nodes of a cluster: an observed-remove set that every node keeps and merges with what others send. Pure values.
+ *
+ * An element is added only by the node that it describes, tagged (id, 1), (id, 2), … and each add replaces what that
+ * node added before. So of all tags of an id only the newest matters, and one record per id holds the whole set:
+ * the newest tag, and the member, or null once that tag was removed. A remove takes away only the tag that it saw: a
+ * node that adds itself again, with a higher tag, is back, whatever the order in which others hear of it.
+ *
+ * `merge` is commutative, associative and idempotent, also for records that no sequence of calls here can make.
+ *
+ * @module
+ */
+import { addressProblem } from "../base/Address.ts"
+import { Limits } from "../base/Limits.ts"
+import { isUuid, nameProblem, type Parsed } from "../base/Names.ts"
+
+/** A node as others know it. `id` tells "the same node, at another address" from "another node of that name". */
+export interface Member {
+  /** UUID, made once and kept under the node's `data_dir`. */
+  readonly id: string
+  readonly name: string
+  /** Addresses, `host:port`, as others can dial them. */
+  readonly admin: string
+  readonly client: string
+  readonly cluster: string
+  readonly peer: string
+}
+
+/** The newest of what is known about one id. */
+export interface MemberRecord {
+  readonly id: string
+  /** From 1; counts how often the node added itself. */
+  readonly tag: number
+  /** Null: removed. */
+  readonly member: Member | null
+}
+
+/** By id. Never changed in place. */
+export type Members = ReadonlyMap<string, MemberRecord>
+
+/** Several nodes that claim one name. All nodes agree on the winner: the lowest id. */
+export interface MemberConflict {
+  readonly name: string
+  readonly winner: Member
+  readonly losers: ReadonlyArray<Member>
+}
+
+export const noMembers: Members = new Map()
+
+/**
+ * A node announces itself. Idempotent: with nothing new, the same set comes back, so a node may call this whenever
+ * it starts, and again whenever a merge left it with another entry than its own. Refused if the member is malformed,
+ * if another id holds the name, or if the cluster is full.
+ */
+export const add = (members: Members, member: Member): Parsed<Members> => {
+  const problem = memberProblem(member)
+  if (problem !== null) return { ok: false, reason: problem }
+  const known = members.get(member.id)
+  if (known?.member && sameMember(known.member, member)) return { ok: true, value: members }
+  const holder = find(members, member.name)
+  if (holder && holder.id !== member.id) return { ok: false, reason: takenReason(holder) }
+  if (!known?.member && all(members).length >= Limits.members_max) {
+    return { ok: false, reason: `a cluster has at most ${Limits.members_max} nodes` }
+  }
+  const record = { id: member.id, tag: (known?.tag ?? 0) + 1, member }
+  return { ok: true, value: new Map(members).set(member.id, record) }
+}
+
+/** Forgets a node, as it is known here: an announcement of its own that was not seen yet survives. */
+export const remove = (members: Members, id: string): Members => {
+  const known = members.get(id)
+  if (!known?.member) return members
+  return new Map(members).set(id, { ...known, member: null })
+}
+
+/** All that either knows. Gives `ours` itself back when `theirs` adds nothing: a change can be told by identity. */
+export const merge = (ours: Members, theirs: Members): Members => {
+  const merged = new Map(ours)
+  let changed = false
+  for (const [id, record] of theirs) {
+    const known = ours.get(id)
+    if (known && !supersedes(record, known)) continue
+    merged.set(id, record)
+    changed = true
+  }
+  return changed ? merged : ours
+}
+
+/** The nodes of the cluster by name, one for each name: the losers of a conflict are left out. */
+export const list = (members: Members): ReadonlyArray<Member> => {
+  const byName = new Map<string, Member>()
+  for (const member of all(members)) if (!byName.has(member.name)) byName.set(member.name, member)
+  return [...byName.values()].sort((a, b) => compareText(a.name, b.name))
+}
+
+/** The node that holds a name, conflict or not. */
+export const find = (members: Members, name: string): Member | undefined =>
+  all(members).find((member) => member.name === name)
+
+/** What a node says of itself, conflict or not. */
+export const findById = (members: Members, id: string): Member | undefined => members.get(id)?.member ?? undefined
+
+/** The names that more than one node claims, sorted. */
+export const conflicts = (members: Members): ReadonlyArray<MemberConflict> => {
+  const claims = Map.groupBy(all(members), (member) => member.name)
+  return [...claims]
+    .flatMap(([name, [winner, ...losers]]) => winner && losers.length > 0 ? [{ name, winner, losers }] : [])
+    .sort((a, b) => compareText(a.name, b.name))
+}
+
+/** For the one that is turned away: which node holds the name that it wanted. */
+export const takenReason = (holder: Member): string =>
+  `the node name "${holder.name}" is already taken by another node, at cluster address ${holder.cluster}`
+
+/** In an order of their own, to be stored or sent; {@link fromRecords} is the way back. */
+export const toRecords = (members: Members): ReadonlyArray<MemberRecord> =>
+  [...members.values()].sort((a, b) => compareText(a.id, b.id))
+
+/** Refuses what breaks a rule of this module or a bound: these records come from a disk or from another node. */
+export const fromRecords = (records: ReadonlyArray<MemberRecord>): Parsed<Members> => {
+  const members = new Map<string, MemberRecord>()
+  for (const record of records) {
+    const problem = recordProblem(record)
+    if (problem !== null) return { ok: false, reason: problem }
+    if (members.has(record.id)) return { ok: false, reason: `node id ${record.id} is there twice` }
+    members.set(record.id, record)
+  }
+  const problem = sizeProblem(members)
+  return problem === null ? { ok: true, value: members } : { ok: false, reason: problem }
+}
+
+/** Why this set is too large to be kept, or null: to be asked after a merge with what another node sent. */
+export const sizeProblem = (members: Members): string | null => {
+  const count = all(members).length
+  if (count > Limits.members_max) return `a cluster has at most ${Limits.members_max} nodes, got ${count}`
+  return members.size > Limits.members_known_max
+    ? `a cluster remembers at most ${Limits.members_known_max} nodes, got ${members.size}`
+    : null
+}
+
+/** All present, by id: the first of a name is its winner. */
+const all = (members: Members): ReadonlyArray<Member> =>
+  toRecords(members).flatMap((record) => record.member ? [record.member] : [])
+
+const memberProblem = (member: Member): string | null => {
+  if (!isUuid(member.id)) return "a node id is a UUID"
+  const name = nameProblem(member.name)
+  if (name !== null) return `node name: ${name}`
+  for (const key of ["admin", "client", "cluster", "peer"] as const) {
+    const problem = addressProblem(member[key])
+    if (problem !== null) return `${key} address of ${member.name}: ${problem}`
+  }
+  return null
+}
+
+const recordProblem = (record: MemberRecord): string | null => {
+  if (!isUuid(record.id)) return "a node id is a UUID"
+  if (!Number.isSafeInteger(record.tag) || record.tag < 1) return `the tag of node ${record.id} is an integer from 1`
+  if (record.member === null) return null
+  return record.member.id === record.id ? memberProblem(record.member) : `node ${record.id} has a member of another id`
+}
+
+/** A total order of the records of one id, so that merging is taking the larger: newest tag, removed, any fixed order. */
+const supersedes = (a: MemberRecord, b: MemberRecord): boolean => {
+  if (a.tag !== b.tag) return a.tag > b.tag
+  if (a.member === null || b.member === null) return a.member === null && b.member !== null
+  return compareText(canonical(a.member), canonical(b.member)) > 0
+}
+
+const canonical = (member: Member): string =>
+  [member.name, member.admin, member.client, member.cluster, member.peer].join(" ")
+
+const sameMember = (a: Member, b: Member): boolean => a.id === b.id && canonical(a) === canonical(b)
+
+/** By code unit: the same order on every machine. */
+const compareText = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
