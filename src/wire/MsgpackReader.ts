@@ -1,14 +1,14 @@
 /**
- * Reads msgpack by hand from a payload of unknown origin, for protocols whose message rate is too high for a general
- * decoder. It never throws and never allocates more than the payload holds: the first thing that is wrong is kept in
- * `fault`, and reads after it give placeholders, so that a decoder checks once, at the end.
+ * Reads msgpack by hand from a payload of unknown origin. It never throws and never allocates more than the payload
+ * holds: the first thing that is wrong is kept in `fault`, and reads after it give placeholders, so that a decoder
+ * checks once, at the end. It knows no extensions: what is not in the methods cannot be sent.
  *
  * @module
  */
 
 const two32 = 0x1_0000_0000
 const nothing = new Uint8Array(0)
-const text = new TextDecoder("utf-8", { fatal: true })
+const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** `open` a payload, read the fields in order, ask `close`. One reader serves one decoder after the other. */
 export class MsgpackReader {
@@ -35,81 +35,121 @@ export class MsgpackReader {
     this.fault ??= reason
   }
 
+  /** The token that comes next, not consumed; 0xc1, which means nothing in msgpack, at the end. */
+  peek(): number {
+    return this.at < this.bytes.length ? this.bytes[this.at]! : 0xc1
+  }
+
+  /** Passes over a token that says all by itself: nil, false, true. */
+  skip(): void {
+    this.at += 1
+  }
+
   /** The length of an array, at most `max`; every element takes a byte, so that the payload bounds it too. */
   array(what: string, max: number): number {
     const token = this.token(what)
-    const length = token >= 0x90 && token <= 0x9f ? token & 0x0f
-      : token === 0xdc ? this.fixed(2)
-      : token === 0xdd ? this.fixed(4)
-      : -1
-    if (length < 0) return this.mismatch(what, "an array")
-    const most = Math.min(max, this.bytes.length - this.at)
-    if (length > most) return this.mismatch(what, `at most ${most} elements, got ${length}`)
-    return length
+    if (token >= 0x90 && token <= 0x9f) return this.length(what, token & 0x0f, 1, max)
+    if (token === 0xdc || token === 0xdd) return this.length(what, this.fixed(token === 0xdc ? 2 : 4), 1, max)
+    return this.mismatch(what, "an array")
+  }
+
+  /** The number of pairs in a map, bounded likewise. */
+  map(what: string, max: number): number {
+    const token = this.token(what)
+    if (token >= 0x80 && token <= 0x8f) return this.length(what, token & 0x0f, 2, max)
+    if (token === 0xde || token === 0xdf) return this.length(what, this.fixed(token === 0xde ? 2 : 4), 2, max)
+    return this.mismatch(what, "a map")
   }
 
   /** A safe integer ≥ `min`, in any of msgpack's number formats. */
   uint(what: string, min = 0): number {
     const token = this.token(what)
-    const value = token < 0x80 ? token : this.number(token)
+    const value = token < 0x80 ? token : this.numeric(token)
     if (value >= min && Number.isSafeInteger(value)) return value
     return this.mismatch(what, `an integer from ${min} to 2^53 - 1`)
+  }
+
+  /** Any finite number; integers within ±2^53. */
+  number(what: string): number {
+    const token = this.token(what)
+    const value = token < 0x80 ? token : this.numeric(token)
+    if (token === 0xca || token === 0xcb ? Number.isFinite(value) : Number.isSafeInteger(value)) return value
+    return this.mismatch(what, "a finite number, if an integer within 2^53")
   }
 
   /** Bytes: a view of the payload, not a copy. */
   bin(what: string, max: number): Uint8Array {
     const token = this.token(what)
-    const length = token >= 0xc4 && token <= 0xc6 ? this.fixed(1 << (token - 0xc4)) : -1
-    if (length < 0) {
-      this.mismatch(what, "binary data")
-      return nothing
-    }
-    return this.take(what, length, max)
+    if (token >= 0xc4 && token <= 0xc6) return this.take(what, this.fixed(1 << (token - 0xc4)), max)
+    this.mismatch(what, "binary data")
+    return nothing
   }
 
   /** UTF-8 of at most `max` bytes. */
   string(what: string, max: number): string {
     const token = this.token(what)
-    const length = token >= 0xa0 && token <= 0xbf ? token & 0x1f
-      : token >= 0xd9 && token <= 0xdb ? this.fixed(1 << (token - 0xd9))
-      : -1
-    if (length < 0) {
-      this.mismatch(what, "a string")
-      return ""
-    }
-    const bytes = this.take(what, length, max)
-    try {
-      return text.decode(bytes)
-    } catch {
-      this.mismatch(what, "valid UTF-8")
-      return ""
-    }
+    if (token >= 0xa0 && token <= 0xbf) return this.utf8(what, token & 0x1f, max)
+    if (token >= 0xd9 && token <= 0xdb) return this.utf8(what, this.fixed(1 << (token - 0xd9)), max)
+    this.mismatch(what, "a string")
+    return ""
   }
 
   /** A string, or null for nil. */
   nullable(what: string, max: number): string | null {
-    if (this.bytes[this.at] !== 0xc0) return this.string(what, max)
-    this.at += 1
+    if (this.peek() !== 0xc0) return this.string(what, max)
+    this.skip()
     return null
-  }
-
-  private take(what: string, length: number, max: number): Uint8Array {
-    if (length > max) {
-      this.mismatch(what, `at most ${max} bytes, got ${length}`)
-      return nothing
-    }
-    if (length > this.bytes.length - this.at) {
-      this.fail(`the message ends inside ${what}`)
-      return nothing
-    }
-    this.at += length
-    return this.bytes.subarray(this.at - length, this.at)
   }
 
   private token(what: string): number {
     if (this.at < this.bytes.length) return this.bytes[this.at++]!
     this.fail(`the message ends before ${what}`)
     return 0xc1
+  }
+
+  private length(what: string, length: number, bytesEach: number, max: number): number {
+    if (length > max) return this.mismatch(what, `at most ${max} elements, got ${length}`)
+    const left = this.bytes.length - this.at
+    if (length >= 0 && length * bytesEach <= left) return length
+    this.fail(`the message ends inside ${what}`)
+    return 0
+  }
+
+  private take(what: string, length: number, max: number): Uint8Array {
+    if (length > max) {
+      this.mismatch(what, `at most ${max} bytes, got ${length}`)
+    } else if (length < 0 || length > this.bytes.length - this.at) {
+      this.fail(`the message ends inside ${what}`)
+    } else {
+      this.at += length
+      return this.bytes.subarray(this.at - length, this.at)
+    }
+    return nothing
+  }
+
+  private utf8(what: string, length: number, max: number): string {
+    if (length >= 0 && length <= short_bytes && length <= max && length <= this.bytes.length - this.at) {
+      const ascii = this.shortAscii(length)
+      if (ascii !== null) return ascii
+    }
+    try {
+      return text.decode(this.take(what, length, max))
+    } catch {
+      this.mismatch(what, "valid UTF-8")
+      return ""
+    }
+  }
+
+  /** The decoder costs more than such a loop. Null, and nothing consumed, if it is not all ASCII. */
+  private shortAscii(length: number): string | null {
+    let out = ""
+    for (let i = this.at; i < this.at + length; i++) {
+      const byte = this.bytes[i]!
+      if (byte >= 0x80) return null
+      out += String.fromCharCode(byte)
+    }
+    this.at += length
+    return out
   }
 
   /** A big-endian unsigned number of 1, 2 or 4 bytes; -1 if the payload ends first. */
@@ -120,30 +160,24 @@ export class MsgpackReader {
     return value
   }
 
-  /** The numbers that do not fit their token; -1 for a negative one, a truncated one, or no number. */
-  private number(token: number): number {
-    switch (token) {
-      case 0xcc: return this.fixed(1)
-      case 0xcd: return this.fixed(2)
-      case 0xce: return this.fixed(4)
-      case 0xcf: return this.uint64()
-      case 0xcb: return this.double()
-      case 0xd0: case 0xd1: case 0xd2: case 0xd3: // Signed: a negative one has its top bit set.
-        return (this.bytes[this.at] ?? 0xff) < 0x80 ? this.number(token - 4) : -1
-      default: return -1
-    }
+  /** The numbers that a token from 0x80 announces; NaN for no number, or a truncated one. */
+  private numeric(token: number): number {
+    if (token >= 0xe0) return token - 0x100
+    if (token < 0xca || token > 0xd3) return NaN
+    const bytes = numeric_bytes[token - 0xca]!
+    if (bytes > this.bytes.length - this.at) return NaN
+    if (token <= 0xcb) return this.float(bytes)
+    const negative = token >= 0xd0 && this.bytes[this.at]! >= 0x80
+    if (bytes < 8) return negative ? this.fixed(bytes) - 2 ** (8 * bytes) : this.fixed(bytes)
+    // In two halves: as a whole, small negative numbers would lose their low bits.
+    const high = this.fixed(4) - (negative ? two32 : 0)
+    return high * two32 + this.fixed(4)
   }
 
-  private uint64(): number {
-    if (this.bytes.length - this.at < 8) return -1
-    return this.fixed(4) * two32 + this.fixed(4)
-  }
-
-  private double(): number {
-    if (this.bytes.length - this.at < 8) return -1
-    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset + this.at, 8)
-    this.at += 8
-    return view.getFloat64(0) + 0 // Never -0.
+  private float(bytes: number): number {
+    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset + this.at, bytes)
+    this.at += bytes
+    return (bytes === 4 ? view.getFloat32(0) : view.getFloat64(0)) + 0 // Never -0.
   }
 
   private mismatch(what: string, expected: string): number {
@@ -151,3 +185,9 @@ export class MsgpackReader {
     return 0
   }
 }
+
+/** Of the formats 0xca to 0xd3: two floats, four unsigned, four signed. */
+const numeric_bytes = [4, 8, 1, 2, 4, 8, 1, 2, 4, 8]
+
+/** Strings up to here are read in a loop: names, UUIDs, map keys. */
+const short_bytes = 40

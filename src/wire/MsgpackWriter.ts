@@ -1,5 +1,5 @@
 /**
- * Writes one frame (length header, then msgpack) by hand, for protocols whose message rate is too high for
+ * Writes one frame (length header, then msgpack) by hand, for protocols whose rate of messages is too high for
  * building arrays and objects first. Frames are cut from a shared slab, so a small frame costs no allocation of its own.
  *
  * @module
