@@ -1,0 +1,198 @@
+/**
+ * What clients ask of the store, and its encoding: one msgpack array, made once by the client and carried as opaque
+ * bytes.
+ *
+ * ```
+ * ["create", path, type, data, parents]   data: bin, empty for a directory; parents: create missing directories
+ * ["put", path, data, version]            version: nil, or the version that the element must have
+ * ["delete", path, version, recursive]    version: as in put
+ * ["get", path]
+ * ["stat", path]
+ * ["list", path, limit, after]            limit: 1 to list_page_max; after: nil, or the resume token
+ * ```
+ * Paths, types and tokens are UTF-8 strings; versions and limits integers; `parents` and `recursive` booleans. The
+ * answers are in `Result.ts`, re-exported here, so that this is the only module of the store that a client needs.
+ *
+ * @module
+ */
+import { Limits } from "../base/Limits.ts"
+import { elementKinds, type ElementType, elementTypesInWords, isElementType } from "./elements/Elements.ts"
+import { Reader, Writer } from "./Msgpack.ts"
+import { exceeded, invalid, refusePath, refuseResumeToken, shownPath } from "./Path.ts"
+import type { Refusal } from "./Result.ts"
+
+export { decodeResult, encodeResult } from "./Result.ts"
+export type { ErrorResult, LimitName, Malformed, OkResult, PageEntry, Refusal, Result } from "./Result.ts"
+export { refusePath } from "./Path.ts"
+export type { ElementType } from "./elements/Elements.ts"
+
+/** Goes through the log. Fails whole: an error means that nothing changed. */
+export type WriteOperation =
+  /** Errors: AlreadyExists, ParentNotFound, WrongType (something on the way is no directory). */
+  | {
+    readonly _tag: "Create"
+    readonly path: string
+    readonly type: ElementType
+    readonly data: Uint8Array
+    /** Creates the directories that are missing on the way, instead of failing with ParentNotFound. */
+    readonly parents: boolean
+  }
+  /** Replaces the value of a blob. Errors: NotFound, WrongType, CasFailed. */
+  | { readonly _tag: "Put"; readonly path: string; readonly data: Uint8Array; readonly version: number | null }
+  /** Errors: NotFound, CasFailed, NotEmpty (a directory with children, and not `recursive`), Invalid (the root). */
+  | { readonly _tag: "Delete"; readonly path: string; readonly version: number | null; readonly recursive: boolean }
+
+/** Answered from the current state. */
+export type ReadOperation =
+  /** The value of a blob. Errors: NotFound, WrongType. */
+  | { readonly _tag: "Get"; readonly path: string }
+  /** Of any element. Errors: NotFound. */
+  | { readonly _tag: "Stat"; readonly path: string }
+  /** One page of a directory's children in order of their names. Errors: NotFound, WrongType. */
+  | {
+    readonly _tag: "List"
+    readonly path: string
+    /** How many entries at most: 1 to `Limits.list_page_max`. */
+    readonly limit: number
+    /** Begins behind this name, whether or not it (still) exists. */
+    readonly after: string | null
+  }
+
+export type Operation = WriteOperation | ReadOperation
+
+export const isWrite = (operation: Operation): operation is WriteOperation =>
+  operation._tag === "Create" || operation._tag === "Put" || operation._tag === "Delete"
+
+const writer = new Writer()
+
+/** The encoding, in memory of its own. Encodes what {@link refuseOperation} passes; check first. */
+export const encodeOperation = (operation: Operation): Uint8Array => {
+  switch (operation._tag) {
+    case "Create":
+      return writer.start().array(5).text("create").text(operation.path).text(operation.type).bytes(operation.data)
+        .boolean(operation.parents).take()
+    case "Put":
+      writer.start().array(4).text("put").text(operation.path).bytes(operation.data)
+      return orNil(operation.version).take()
+    case "Delete":
+      writer.start().array(4).text("delete").text(operation.path)
+      return orNil(operation.version).boolean(operation.recursive).take()
+    case "Get":
+      return writer.start().array(2).text("get").text(operation.path).take()
+    case "Stat":
+      return writer.start().array(2).text("stat").text(operation.path).take()
+    case "List": {
+      writer.start().array(4).text("list").text(operation.path).integer(operation.limit)
+      return (operation.after === null ? writer.nil() : writer.text(operation.after)).take()
+    }
+  }
+}
+
+const orNil = (version: number | null): Writer => version === null ? writer.nil() : writer.integer(version)
+
+/** Why the store would not take this operation, whatever its state; `undefined` if it would. */
+export const refuseOperation = (operation: Operation): Refusal | undefined => {
+  const { path } = operation
+  const refusal = refusePath(path)
+  if (refusal !== undefined) return refusal
+  switch (operation._tag) {
+    case "Create": {
+      const reason = elementKinds[operation.type].refuse(operation.data)
+      return reason === undefined ? refuseData(path, operation.data) : invalid(path, reason)
+    }
+    case "Put":
+      return refuseData(path, operation.data) ?? refuseVersion(path, operation.version)
+    case "Delete":
+      return path === "/" ? invalid(path, "the root cannot be deleted") : refuseVersion(path, operation.version)
+    case "Get":
+    case "Stat":
+      return undefined
+    case "List":
+      return refuseLimit(path, operation.limit)
+        ?? (operation.after === null ? undefined : refuseResumeToken(path, operation.after))
+  }
+}
+
+const refuseData = (path: string, data: Uint8Array): Refusal | undefined =>
+  data.length <= Limits.value_bytes_max ? undefined : exceeded(path, "value_bytes_max", data.length)
+
+const refuseVersion = (path: string, version: number | null): Refusal | undefined =>
+  version === null || (Number.isSafeInteger(version) && version >= 0) ? undefined : invalid(path, notAVersion)
+
+const refuseLimit = (path: string, limit: number): Refusal | undefined => {
+  if (!Number.isSafeInteger(limit) || limit < 1) return invalid(path, notALimit)
+  return limit <= Limits.list_page_max ? undefined : exceeded(path, "list_page_max", limit)
+}
+
+const notAVersion = "the version is neither nil nor a whole number from 0 to 2^53 - 1"
+const notALimit = "the limit of a page is not a whole number from 1 up"
+
+/**
+ * The operation, or why it is none. Never throws, and takes no more memory than the input has.
+ * Data is a view of `bytes`: copy what is kept.
+ */
+export const decodeOperation = (bytes: Uint8Array): Operation | Refusal => {
+  const reader = new Reader(bytes)
+  const fields = reader.array()
+  if (fields === undefined) return invalid("", "an operation is a msgpack array")
+  const name = reader.text()
+  if (name === undefined) return invalid("", "an operation begins with its name, a string")
+  const expected = fieldCounts.get(name)
+  if (expected === undefined) return invalid("", `unknown operation "${shownPath(name)}"`)
+  if (fields !== expected) return invalid("", `"${name}" has ${expected} fields, not ${fields}`)
+  const path = reader.text()
+  if (path === undefined) return invalid(reader.textForDisplay() ?? "", "the path is not a string of well-formed UTF-8")
+  const operation = readFields(reader, name, path)
+  if (operation._tag === "Error") return operation
+  if (!reader.atEnd) return invalid(path, `bytes follow the "${name}" operation`)
+  return refuseOperation(operation) ?? operation
+}
+
+/** With the name. */
+const fieldCounts: ReadonlyMap<string, number> = new Map([
+  ["create", 5], ["put", 4], ["delete", 4], ["get", 2], ["stat", 2], ["list", 4]
+])
+
+const readFields = (reader: Reader, name: string, path: string): Operation | Refusal => {
+  switch (name) {
+    case "create":
+      return readCreate(reader, path)
+    case "put": {
+      const data = reader.bytes()
+      if (data === undefined) return invalid(path, "the data is not a bin")
+      const version = readVersion(reader)
+      return version === undefined ? invalid(path, notAVersion) : { _tag: "Put", path, data, version }
+    }
+    case "delete": {
+      const version = readVersion(reader)
+      if (version === undefined) return invalid(path, notAVersion)
+      const recursive = reader.boolean()
+      return recursive === undefined ? invalid(path, "\"recursive\" is not a boolean")
+        : { _tag: "Delete", path, version, recursive }
+    }
+    case "get":
+      return { _tag: "Get", path }
+    case "stat":
+      return { _tag: "Stat", path }
+    default: {
+      const limit = reader.integer()
+      if (limit === undefined) return invalid(path, notALimit)
+      const after = reader.nil() ? null : reader.text()
+      return after === undefined ? invalid(path, "the resume token is neither nil nor a string of well-formed UTF-8")
+        : { _tag: "List", path, limit, after }
+    }
+  }
+}
+
+const readCreate = (reader: Reader, path: string): Operation | Refusal => {
+  const type = reader.text()
+  if (type === undefined) return invalid(path, "the element type is not a string")
+  if (!isElementType(type)) return invalid(path, `unknown element type "${shownPath(type)}": ${elementTypesInWords}`)
+  const data = reader.bytes()
+  if (data === undefined) return invalid(path, "the data is not a bin")
+  const parents = reader.boolean()
+  return parents === undefined ? invalid(path, "\"parents\" is not a boolean")
+    : { _tag: "Create", path, type, data, parents }
+}
+
+const readVersion = (reader: Reader): number | null | undefined => reader.nil() ? null : reader.integer()

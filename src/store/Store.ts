@@ -1,0 +1,47 @@
+/**
+ * The store as a replicated application: encoded operations in, encoded results out, on one tree.
+ *
+ * @module
+ */
+import type { Application } from "../vr/Application.ts"
+import { decodeOperation, encodeResult, isWrite, type Operation, type Refusal } from "./Operation.ts"
+import { invalid } from "./Path.ts"
+import { Tree } from "./Tree.ts"
+
+/** What the store holds now. */
+export interface StoreStats {
+  /** Without the root. */
+  readonly elements: number
+  /** Of the values alone, without names and structure. */
+  readonly value_bytes: number
+}
+
+export interface Store extends Application {
+  readonly stats: () => StoreStats
+}
+
+/** An empty store: nothing but the root, at version 0. */
+export const makeStore = (): Store => {
+  const tree = new Tree()
+  return {
+    refuseWrite: (bytes) => {
+      const operation = decodeOperation(bytes)
+      if (operation._tag === "Error") return encodeResult(operation)
+      return isWrite(operation) ? undefined : encodeResult(misplaced(operation, "write"))
+    },
+    apply: (bytes, context) => {
+      const operation = decodeOperation(bytes)
+      if (operation._tag === "Error") return encodeResult(operation)
+      return encodeResult(isWrite(operation) ? tree.write(operation, context.op) : misplaced(operation, "write"))
+    },
+    query: (bytes) => {
+      const operation = decodeOperation(bytes)
+      if (operation._tag === "Error") return encodeResult(operation)
+      return encodeResult(isWrite(operation) ? misplaced(operation, "read") : tree.read(operation))
+    },
+    stats: () => ({ elements: tree.elements, value_bytes: tree.value_bytes })
+  }
+}
+
+const misplaced = (operation: Operation, expected: "read" | "write"): Refusal =>
+  invalid(operation.path, `"${operation._tag.toLowerCase()}" is not a ${expected}`)

@@ -1,0 +1,203 @@
+/**
+ * The tree: what each operation does to it, and the answer. Operations have passed `refuseOperation`.
+ *
+ * - A write sets the version of its element, and of every directory above it up to the root, to its op number. A
+ *   directory's version thereby guards its whole subtree. Op numbers only rise, so a version never comes back, not even
+ *   when an element is deleted and created again.
+ * - A write that fails changes nothing: everything is checked before anything is touched.
+ * - A path that leads through an element that is no directory does not exist; only to create there is a `WrongType`.
+ * - Of several things that are wrong with a write the first in this order is reported: NotFound (or ParentNotFound),
+ *   WrongType, CasFailed, NotEmpty.
+ * - A deleted directory is cut off whole; its subtree is never visited.
+ *
+ * @module
+ */
+import { invariant } from "../base/Invariant.ts"
+import { Directory } from "./elements/Directory.ts"
+import { type Element, elementKinds } from "./elements/Elements.ts"
+import type { ReadOperation, WriteOperation } from "./Operation.ts"
+import { namesOf, pathOf } from "./Path.ts"
+import type { ErrorResult, Result } from "./Result.ts"
+
+type Create = Extract<WriteOperation, { readonly _tag: "Create" }>
+type Put = Extract<WriteOperation, { readonly _tag: "Put" }>
+type Delete = Extract<WriteOperation, { readonly _tag: "Delete" }>
+type List = Extract<ReadOperation, { readonly _tag: "List" }>
+
+/** How far a path leads. */
+interface Way {
+  /** The directories passed, from the root; as many as the path has names unless something on the way is missing. */
+  readonly above: Array<Directory>
+  /** What stands where the way ends. If it ends early: what is there instead of a directory. */
+  readonly element: Element | undefined
+}
+
+export class Tree {
+  readonly #root = new Directory(0)
+
+  /** The op number of the last write that changed something; 0 before the first. */
+  get version(): number {
+    return this.#root.version
+  }
+
+  /** Without the root. */
+  get elements(): number {
+    return this.#root.elements_below
+  }
+
+  get value_bytes(): number {
+    return this.#root.value_bytes_below
+  }
+
+  /** `version`: the op number, above that of every write before. */
+  write(operation: WriteOperation, version: number): Result {
+    invariant(version > this.version, "op numbers rise", { version, last: this.version })
+    switch (operation._tag) {
+      case "Create":
+        return this.#create(operation, version)
+      case "Put":
+        return this.#put(operation, version)
+      case "Delete":
+        return this.#delete(operation, version)
+    }
+  }
+
+  /** The data of a value is to be encoded at once, not kept. */
+  read(operation: ReadOperation): Result {
+    const { path } = operation
+    const element = this.#find(namesOf(path))
+    if (element === undefined) return notFound(path)
+    switch (operation._tag) {
+      case "Get":
+        if (element.type !== "blob") return wrongType(path, "blob", element)
+        return { _tag: "Value", data: element.data, version: element.version }
+      case "Stat": {
+        const { type, version, created_version, size, children } = element
+        return { _tag: "Stat", type, version, created_version, size, children }
+      }
+      case "List":
+        return element.type === "directory" ? list(element, operation) : wrongType(path, "directory", element)
+    }
+  }
+
+  #create({ path, type, data, parents }: Create, version: number): Result {
+    const names = namesOf(path)
+    const { above, element } = this.#walk(names)
+    if (above.length === names.length) {
+      if (element !== undefined) return { _tag: "Error", code: "AlreadyExists", path }
+    } else {
+      const parent = pathOf(names, above.length)
+      if (element !== undefined) return wrongType(parent, "directory", element)
+      if (!parents) return { _tag: "Error", code: "ParentNotFound", path, parent }
+    }
+    while (above.length < names.length) {
+      const directory = new Directory(version)
+      attach(above, names[above.length - 1]!, directory, version)
+      above.push(directory)
+    }
+    attach(above, names[names.length - 1]!, elementKinds[type].create(data, version), version)
+    return { _tag: "Written", version }
+  }
+
+  #put({ path, data, version: expected }: Put, version: number): Result {
+    const names = namesOf(path)
+    const { above, element } = this.#walk(names)
+    if (element === undefined || above.length < names.length) return notFound(path)
+    if (element.type !== "blob") return wrongType(path, "blob", element)
+    if (expected !== null && expected !== element.version) return casFailed(path, expected, element)
+    const growth = data.length - element.size
+    element.replace(data)
+    element.version = version
+    touch(above, version, 0, growth)
+    return { _tag: "Written", version }
+  }
+
+  #delete({ path, version: expected, recursive }: Delete, version: number): Result {
+    const names = namesOf(path)
+    invariant(names.length > 0, "the root is not deleted")
+    const { above, element } = this.#walk(names)
+    if (element === undefined || above.length < names.length) return notFound(path)
+    if (expected !== null && expected !== element.version) return casFailed(path, expected, element)
+    const { children } = element
+    if (children > 0 && !recursive) return { _tag: "Error", code: "NotEmpty", path, children }
+    above[above.length - 1]!.entries.remove(names[names.length - 1]!)
+    const [elements, value_bytes] = element.type === "directory"
+      ? [1 + element.elements_below, element.value_bytes_below]
+      : [1, element.size]
+    touch(above, version, -elements, -value_bytes)
+    return { _tag: "Written", version }
+  }
+
+  #walk(names: ReadonlyArray<string>): Way {
+    const above: Array<Directory> = []
+    let element: Element | undefined = this.#root
+    for (const name of names) {
+      if (element === undefined || element.type !== "directory") break
+      above.push(element)
+      element = element.entries.get(name)
+    }
+    return { above, element }
+  }
+
+  #find(names: ReadonlyArray<string>): Element | undefined {
+    let element: Element | undefined = this.#root
+    for (const name of names) {
+      if (element === undefined || element.type !== "directory") return undefined
+      element = element.entries.get(name)
+    }
+    return element
+  }
+}
+
+/** Adds a new element below the last of `above`. */
+const attach = (above: ReadonlyArray<Directory>, name: string, element: Element, version: number): void => {
+  above[above.length - 1]!.entries.add(flat(name), element)
+  touch(above, version, 1, element.size)
+}
+
+const touch = (above: ReadonlyArray<Directory>, version: number, elements: number, value_bytes: number): void => {
+  for (const directory of above) {
+    directory.version = version
+    directory.elements_below += elements
+    directory.value_bytes_below += value_bytes
+  }
+}
+
+const list = (directory: Directory, { limit, after }: List): Result => {
+  // One more than asked for tells whether there is a next page.
+  const found = directory.entries.page(after, limit + 1)
+  const page = found.slice(0, limit)
+  return {
+    _tag: "Page",
+    entries: page.map(([name, { type, version, size, children }]) => ({ name, type, version, size, children })),
+    next: found.length > limit ? page[limit - 1]![0] : null
+  }
+}
+
+/** From this length on V8 keeps a part of a string as a reference to the whole: here, a name to its path. */
+const sliced_characters_min = 13
+
+const utf8Encoder = new TextEncoder()
+const utf8Decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** The same name in memory of its own. */
+const flat = (name: string): string =>
+  name.length < sliced_characters_min ? name : utf8Decoder.decode(utf8Encoder.encode(name))
+
+const notFound = (path: string): ErrorResult => ({ _tag: "Error", code: "NotFound", path })
+
+const wrongType = (path: string, expected: Element["type"], element: Element): ErrorResult => ({
+  _tag: "Error",
+  code: "WrongType",
+  path,
+  expected,
+  actual: element.type
+})
+
+const casFailed = (path: string, expected: number, element: Element): ErrorResult => ({
+  _tag: "Error",
+  code: "CasFailed",
+  path,
+  expected,
+  actual: element.version
+})

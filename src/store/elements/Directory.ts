@@ -1,0 +1,40 @@
+/**
+ * Directory: named elements below it, in order of their names, and no data of its own.
+ *
+ * @module
+ */
+import { OrderedNames } from "../OrderedNames.ts"
+import type { ElementBase, ElementKind } from "./Element.ts"
+import type { Element } from "./Elements.ts"
+
+export class Directory implements ElementBase {
+  readonly created_version: number
+  version: number
+  readonly entries = new OrderedNames<Element>()
+  /** Elements at any depth below it: a subtree can be dropped without visiting it, and the totals stay exact. */
+  elements_below = 0
+  /** Bytes of their values. */
+  value_bytes_below = 0
+
+  constructor(version: number) {
+    this.created_version = version
+    this.version = version
+  }
+
+  get type(): "directory" {
+    return "directory"
+  }
+
+  get size(): number {
+    return 0
+  }
+
+  get children(): number {
+    return this.entries.size
+  }
+}
+
+export const directoryKind: ElementKind<Directory> = {
+  refuse: (data) => data.length === 0 ? undefined : "a directory has no data",
+  create: (_data, version) => new Directory(version)
+}

@@ -1,0 +1,25 @@
+/**
+ * What every element is, whatever its type. To add a type: a file beside this one, and a row in `Elements.ts`.
+ *
+ * @module
+ */
+
+/** One element of the tree, as listings and `stat` see it. Versions are op numbers. */
+export interface ElementBase {
+  /** The write that created it. */
+  readonly created_version: number
+  /** The last write to it or, for a directory, to anything below it. */
+  version: number
+  /** Bytes of the value that it holds itself. */
+  readonly size: number
+  /** Elements directly below it. */
+  readonly children: number
+}
+
+/** A row of the table of types. */
+export interface ElementKind<Element extends ElementBase> {
+  /** Why an element of this type cannot be created from these bytes, in words. Looks at the bytes alone. */
+  readonly refuse: (data: Uint8Array) => string | undefined
+  /** The new element. Copies what it keeps of `data`, which belongs to the network. */
+  readonly create: (data: Uint8Array, version: number) => Element
+}

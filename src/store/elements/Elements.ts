@@ -1,0 +1,26 @@
+/**
+ * The table of element types: the one place to register a further one.
+ *
+ * @module
+ */
+import { type Blob, blobKind } from "./Blob.ts"
+import { type Directory, directoryKind } from "./Directory.ts"
+import type { ElementKind } from "./Element.ts"
+
+/** Any element; `type` tells which. */
+export type Element = Directory | Blob
+
+/** As clients name them. */
+export type ElementType = Element["type"]
+
+export const elementKinds: {
+  readonly [Type in ElementType]: ElementKind<Extract<Element, { readonly type: Type }>>
+} = {
+  directory: directoryKind,
+  blob: blobKind
+}
+
+export const isElementType = (name: string): name is ElementType => Object.hasOwn(elementKinds, name)
+
+/** For messages: `"directory" or "blob"`. */
+export const elementTypesInWords: string = Object.keys(elementKinds).map((type) => `"${type}"`).join(" or ")
