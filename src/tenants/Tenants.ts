@@ -1,0 +1,210 @@
+/**
+ * The tenants of a cluster: a registry that every node keeps and merges with what others send. Pure values.
+ *
+ * For each id the newest epoch wins; at equal epochs, withdrawn wins. A withdrawn tenant is remembered, so that a node
+ * that comes late cannot bring it back. Names are not keys: two nodes may create one name at the same time. Then all
+ * nodes agree on its holder, the lowest (stamp, id), and the creator of the other one withdraws it.
+ *
+ * `merge` is commutative, associative and idempotent, also for tenants that no sequence of calls here can make.
+ *
+ * @module
+ */
+import { Limits } from "../base/Limits.ts"
+import { isUuid, nameProblem, type Parsed, type ReplicaName, replicaId } from "../base/Names.ts"
+
+export interface Tenant {
+  /** UUID. */
+  readonly id: string
+  /** Null: known by its id only. */
+  readonly name: string | null
+  /** Counts configurations, from 0. */
+  readonly epoch: number
+  /** 1 to 7, distinct names on distinct nodes, sorted by name, then node. */
+  readonly replicas: ReadonlyArray<ReplicaName>
+  readonly durability: "memory"
+  /** 1 + the highest stamp that the creator knew: a tenant created with knowledge of another has the higher one. */
+  readonly stamp: number
+  readonly withdrawn: boolean
+  /** The node that created it, and withdraws it if its name turns out to be taken. */
+  readonly coordinator: string
+}
+
+/** By id. Never changed in place. */
+export type Tenants = ReadonlyMap<string, Tenant>
+
+/** Several tenants, none of them withdrawn, that claim one name. */
+export interface TenantConflict {
+  readonly name: string
+  readonly winner: Tenant
+  readonly losers: ReadonlyArray<Tenant>
+}
+
+export interface Create {
+  /** A fresh UUID. */
+  readonly id: string
+  readonly name: string | null
+  readonly replicas: ReadonlyArray<ReplicaName>
+  readonly coordinator: string
+}
+
+export type Created =
+  | { readonly ok: true; readonly tenants: Tenants; readonly tenant: Tenant }
+  /** `usage`: never possible; `conflict`: the name is taken; `denied`: the registry is full. */
+  | { readonly ok: false; readonly code: "usage" | "conflict" | "denied"; readonly reason: string }
+
+export const noTenants: Tenants = new Map()
+
+/** Adds a tenant in its first epoch. Whether the nodes of its replicas are members is for the caller to know. */
+export const create = (tenants: Tenants, { id, name, replicas, coordinator }: Create): Created => {
+  const problem = (name === null ? null : nameProblem(name)) ?? replicasProblem(replicas)
+  if (problem !== null) return { ok: false, code: "usage", reason: problem }
+  if (!isUuid(id) || tenants.has(id)) return { ok: false, code: "usage", reason: "a tenant needs a new UUID as its id" }
+  const holder = name === null ? undefined : holderOf(tenants, name)
+  if (holder) return { ok: false, code: "conflict", reason: takenReason(holder) }
+  const stamp = 1 + [...tenants.values()].reduce((highest, tenant) => Math.max(highest, tenant.stamp), 0)
+  const tenant: Tenant = {
+    id,
+    name,
+    epoch: 0,
+    replicas: sortReplicas(replicas),
+    durability: "memory",
+    stamp,
+    withdrawn: false,
+    coordinator
+  }
+  const next = new Map(tenants).set(id, tenant)
+  const full = sizeProblem(next)
+  return full === null ? { ok: true, tenants: next, tenant } : { ok: false, code: "denied", reason: full }
+}
+
+/** Takes a tenant out of the registry, for good in its epoch. */
+export const withdraw = (tenants: Tenants, id: string): Tenants => {
+  const tenant = tenants.get(id)
+  if (!tenant || tenant.withdrawn) return tenants
+  return new Map(tenants).set(id, { ...tenant, withdrawn: true })
+}
+
+/** All that either knows. Gives `ours` itself back when `theirs` adds nothing: a change can be told by identity. */
+export const merge = (ours: Tenants, theirs: Tenants): Tenants => {
+  const merged = new Map(ours)
+  let changed = false
+  for (const [id, tenant] of theirs) {
+    const known = ours.get(id)
+    if (known && !supersedes(tenant, known)) continue
+    merged.set(id, tenant)
+    changed = true
+  }
+  return changed ? merged : ours
+}
+
+/** By id, or by the name that it holds. A withdrawn tenant is not found. */
+export const find = (tenants: Tenants, nameOrId: string): Tenant | undefined => {
+  const tenant = tenants.get(nameOrId)
+  if (tenant) return tenant.withdrawn ? undefined : tenant
+  return holderOf(tenants, nameOrId)
+}
+
+/** Of all tenants with this name that are not withdrawn, the one that all nodes agree on: the lowest (stamp, id). */
+export const holderOf = (tenants: Tenants, name: string): Tenant | undefined =>
+  claims(tenants).find((tenant) => tenant.name === name)
+
+/** All that are not withdrawn: by name, then those without one by id. */
+export const list = (tenants: Tenants): ReadonlyArray<Tenant> =>
+  claims(tenants).toSorted((a, b) => {
+    if (a.name === null || b.name === null) return Number(a.name === null) - Number(b.name === null) || byId(a, b)
+    return compareText(a.name, b.name) || byId(a, b)
+  })
+
+/** The names that more than one tenant claims, sorted. The coordinators of the losers are to withdraw them. */
+export const nameConflicts = (tenants: Tenants): ReadonlyArray<TenantConflict> => {
+  const byName = Map.groupBy(claims(tenants), (tenant) => tenant.name)
+  return [...byName]
+    .flatMap(([name, [winner, ...losers]]) =>
+      name !== null && winner && losers.length > 0 ? [{ name, winner, losers }] : []
+    )
+    .sort((a, b) => compareText(a.name, b.name))
+}
+
+/** For the one whose tenant cannot have its name: which tenant has it. */
+export const takenReason = (holder: Tenant): string =>
+  `the tenant name "${holder.name}" is already taken by tenant ${holder.id}, created through ${holder.coordinator}`
+
+/** Why these replicas cannot form a group, or null if they can. */
+export const replicasProblem = (replicas: ReadonlyArray<ReplicaName>): string | null => {
+  const count = replicas.length
+  if (count < 1 || count > Limits.replicas_max) return `a tenant has 1 to ${Limits.replicas_max} replicas, got ${count}`
+  for (const { name, node } of replicas) {
+    const problem = nameProblem(name)
+    if (problem !== null) return `replica name: ${problem}`
+    const nodeProblem = nameProblem(node)
+    if (nodeProblem !== null) return `node name: ${nodeProblem}`
+  }
+  const name = firstTwice(replicas.map((replica) => replica.name))
+  if (name !== undefined) return `replica names are distinct within a tenant, "${name}" is there twice`
+  const node = firstTwice(replicas.map((replica) => replica.node))
+  return node === undefined ? null : `a node holds one replica of a tenant at most, "${node}" is there twice`
+}
+
+/** By name, then node, by code unit. */
+export const sortReplicas = (replicas: ReadonlyArray<ReplicaName>): ReadonlyArray<ReplicaName> =>
+  replicas
+    .map(({ name, node }) => ({ name, node }))
+    .sort((a, b) => compareText(a.name, b.name) || compareText(a.node, b.node))
+
+/** In an order of their own, to be stored or sent; {@link fromRecords} is the way back. */
+export const toRecords = (tenants: Tenants): ReadonlyArray<Tenant> => [...tenants.values()].sort(byId)
+
+/** Refuses what breaks a rule of this module or a bound: these records come from a disk or from another node. */
+export const fromRecords = (records: ReadonlyArray<Tenant>): Parsed<Tenants> => {
+  const tenants = new Map<string, Tenant>()
+  for (const record of records) {
+    const problem = tenantProblem(record)
+    if (problem !== null) return { ok: false, reason: problem }
+    if (tenants.has(record.id)) return { ok: false, reason: `tenant ${record.id} is there twice` }
+    tenants.set(record.id, { ...record, replicas: sortReplicas(record.replicas) })
+  }
+  const problem = sizeProblem(tenants)
+  return problem === null ? { ok: true, value: tenants } : { ok: false, reason: problem }
+}
+
+/** Why this registry is too large to be kept, or null: to be asked after a merge with what another node sent. */
+export const sizeProblem = (tenants: Tenants): string | null => {
+  const count = claims(tenants).length
+  if (count > Limits.tenants_max) return `a cluster has at most ${Limits.tenants_max} tenants, got ${count}`
+  return tenants.size > Limits.tenants_known_max
+    ? `a cluster remembers at most ${Limits.tenants_known_max} tenants, got ${tenants.size}`
+    : null
+}
+
+/** Those not withdrawn; the first of a name is its holder. */
+const claims = (tenants: Tenants): ReadonlyArray<Tenant> =>
+  [...tenants.values()].filter((tenant) => !tenant.withdrawn).sort((a, b) => a.stamp - b.stamp || byId(a, b))
+
+const tenantProblem = (tenant: Tenant): string | null => {
+  if (!isUuid(tenant.id)) return "a tenant id is a UUID"
+  const problem = (tenant.name === null ? null : nameProblem(tenant.name)) ??
+    replicasProblem(tenant.replicas) ??
+    nameProblem(tenant.coordinator)
+  if (problem !== null) return `tenant ${tenant.id}: ${problem}`
+  if (!Number.isSafeInteger(tenant.epoch) || tenant.epoch < 0) return `tenant ${tenant.id}: an epoch is an integer from 0`
+  if (!Number.isSafeInteger(tenant.stamp) || tenant.stamp < 1) return `tenant ${tenant.id}: a stamp is an integer from 1`
+  return null
+}
+
+/** A total order of what can be said of one id, so that merging is taking the larger: epoch, withdrawn, any fixed order. */
+const supersedes = (a: Tenant, b: Tenant): boolean => {
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch
+  if (a.withdrawn !== b.withdrawn) return a.withdrawn
+  return compareText(canonical(a), canonical(b)) > 0
+}
+
+const canonical = (tenant: Tenant): string =>
+  [tenant.stamp, tenant.name ?? "", tenant.durability, tenant.coordinator, ...tenant.replicas.map(replicaId)].join(" ")
+
+const firstTwice = (texts: ReadonlyArray<string>): string | undefined =>
+  texts.find((text, index) => texts.indexOf(text) !== index)
+
+const byId = (a: Tenant, b: Tenant): number => compareText(a.id, b.id)
+
+/** By code unit: the same order on every machine. */
+const compareText = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0

@@ -1,0 +1,254 @@
+/**
+ * The registry of tenants: the laws of the merge, and names that are created in two places at once.
+ *
+ * @module
+ */
+import * as fc from "fast-check"
+import { assert, describe, it } from "vitest"
+import { Limits } from "../../src/base/Limits.ts"
+import { uuid } from "../../src/base/Names.ts"
+import { seeded } from "../../src/base/Random.ts"
+import * as Tenants from "../../src/tenants/Tenants.ts"
+
+const ids = [1, 2, 3, 4].map((seed) => uuid(seeded(seed))).sort()
+const three = [{ name: "r1", node: "dev1" }, { name: "r2", node: "dev2" }, { name: "r3", node: "dev3" }]
+
+const created = (tenants: Tenants.Tenants, options: Partial<Tenants.Create> = {}): Tenants.Tenants => {
+  const result = Tenants.create(tenants, { id: ids[0]!, name: "orders", replicas: three, coordinator: "dev1", ...options })
+  if (!result.ok) throw new Error(result.reason)
+  return result.tenants
+}
+
+const same = (a: Tenants.Tenants, b: Tenants.Tenants): void =>
+  assert.deepStrictEqual(Tenants.toRecords(a), Tenants.toRecords(b))
+
+/** Any registry, also such as no run of a cluster could make: few ids, epochs and contents, so that they meet. */
+const anyTenant = fc.record({
+  id: fc.constantFrom(...ids),
+  name: fc.constantFrom("a", "b", null),
+  epoch: fc.nat(2),
+  replicas: fc.constantFrom(three, three.slice(1), three.slice(0, 1)),
+  durability: fc.constant("memory" as const),
+  stamp: fc.integer({ min: 1, max: 3 }),
+  withdrawn: fc.boolean(),
+  coordinator: fc.constantFrom("dev1", "dev2")
+})
+const anyRegistry = fc.uniqueArray(anyTenant, { selector: (tenant) => tenant.id }).map((tenants): Tenants.Tenants =>
+  new Map(tenants.map((tenant) => [tenant.id, tenant]))
+)
+
+describe("merging", () => {
+  it("is commutative, associative and idempotent for any registries", () => {
+    fc.assert(fc.property(anyRegistry, anyRegistry, anyRegistry, (a, b, c) => {
+      same(Tenants.merge(a, b), Tenants.merge(b, a))
+      same(Tenants.merge(Tenants.merge(a, b), c), Tenants.merge(a, Tenants.merge(b, c)))
+      same(Tenants.merge(a, a), a)
+      same(Tenants.merge(Tenants.merge(a, b), b), Tenants.merge(a, b))
+    }), { numRuns: 1_000 })
+  })
+
+  it("gives the very same registry back if and only if there was nothing new", () => {
+    fc.assert(fc.property(anyRegistry, anyRegistry, (a, b) => {
+      const merged = Tenants.merge(a, b)
+      assert.strictEqual(Tenants.merge(merged, b), merged)
+      if (merged === a) same(Tenants.merge(b, a), a)
+      else assert.notDeepEqual(Tenants.toRecords(merged), Tenants.toRecords(a))
+    }))
+  })
+
+  it("takes the newest epoch of each tenant, and withdrawn at equal epochs", () => {
+    fc.assert(fc.property(anyRegistry, anyRegistry, (a, b) => {
+      for (const [id, tenant] of Tenants.merge(a, b)) {
+        const both = [a.get(id), b.get(id)].filter((one) => one !== undefined)
+        assert.strictEqual(tenant.epoch, Math.max(...both.map((one) => one.epoch)))
+        assert.strictEqual(tenant.withdrawn, both.some((one) => one.epoch === tenant.epoch && one.withdrawn))
+      }
+    }))
+  })
+})
+
+describe("creating", () => {
+  it("gives a tenant in its first epoch, with its replicas sorted", () => {
+    const result = Tenants.create(Tenants.noTenants, {
+      id: ids[0]!,
+      name: "orders",
+      replicas: [{ name: "b", node: "n1" }, { name: "a-", node: "n2" }, { name: "a", node: "n3" }],
+      coordinator: "n1"
+    })
+    assert.isTrue(result.ok)
+    if (!result.ok) return
+    assert.deepStrictEqual(result.tenant, {
+      id: ids[0]!,
+      name: "orders",
+      epoch: 0,
+      replicas: [{ name: "a", node: "n3" }, { name: "a-", node: "n2" }, { name: "b", node: "n1" }],
+      durability: "memory",
+      stamp: 1,
+      withdrawn: false,
+      coordinator: "n1"
+    })
+    assert.deepStrictEqual(Tenants.find(result.tenants, "orders"), result.tenant)
+    assert.deepStrictEqual(Tenants.find(result.tenants, ids[0]!), result.tenant)
+    assert.isUndefined(Tenants.find(result.tenants, ids[1]!))
+  })
+
+  it.each<[string, Partial<Tenants.Create>, string]>([
+    ["no replica", { replicas: [] }, "a tenant has 1 to 7 replicas, got 0"],
+    [
+      "eight replicas",
+      { replicas: Array.from({ length: 8 }, (_, n) => ({ name: `r${n}`, node: `n${n}` })) },
+      "a tenant has 1 to 7 replicas, got 8"
+    ],
+    [
+      "one replica name on two nodes",
+      { replicas: [{ name: "r1", node: "a" }, { name: "r1", node: "b" }] },
+      `replica names are distinct within a tenant, "r1" is there twice`
+    ],
+    [
+      "two replicas on one node",
+      { replicas: [{ name: "r1", node: "a" }, { name: "r2", node: "a" }] },
+      `a node holds one replica of a tenant at most, "a" is there twice`
+    ],
+    ["a bad name", { name: "a b" }, `a name has only letters, digits, ".", "_" and "-"; "a b" has " "`],
+    ["a bad replica name", { replicas: [{ name: "", node: "a" }] }, "replica name: a name must not be empty"],
+    ["a bad node name", { replicas: [{ name: "a", node: "" }] }, "node name: a name must not be empty"],
+    ["a bad id", { id: "1" }, "a tenant needs a new UUID as its id"]
+  ])("refuses %s", (_, wrong, reason) => {
+    const result = Tenants.create(Tenants.noTenants, {
+      id: ids[0]!,
+      name: "orders",
+      replicas: three,
+      coordinator: "dev1",
+      ...wrong
+    })
+    assert.deepStrictEqual(result, { ok: false, code: "usage", reason })
+  })
+
+  it("refuses a name that is taken, and takes it once its holder is withdrawn", () => {
+    const one = created(Tenants.noTenants)
+    const again = { id: ids[1]!, name: "orders", replicas: three, coordinator: "dev2" }
+    assert.deepStrictEqual(Tenants.create(one, again), {
+      ok: false,
+      code: "conflict",
+      reason: `the tenant name "orders" is already taken by tenant ${ids[0]}, created through dev1`
+    })
+    const free = Tenants.withdraw(one, ids[0]!)
+    assert.isUndefined(Tenants.find(free, "orders"))
+    assert.isUndefined(Tenants.find(free, ids[0]!))
+    const result = Tenants.create(free, again)
+    assert.isTrue(result.ok && result.tenant.stamp === 2)
+  })
+
+  it("takes any number of tenants without a name, up to the bound", () => {
+    const random = seeded(5)
+    let tenants = Tenants.noTenants
+    for (let n = 0; n < Limits.tenants_max; n++) {
+      tenants = new Map(tenants).set(`${n}`, { ...created(Tenants.noTenants, { name: null }).get(ids[0]!)!, id: uuid(random) })
+    }
+    const full = { id: ids[1]!, name: null, replicas: three, coordinator: "dev1" }
+    assert.isNull(Tenants.sizeProblem(tenants))
+    assert.deepStrictEqual(Tenants.create(tenants, full), {
+      ok: false,
+      code: "denied",
+      reason: `a cluster has at most ${Limits.tenants_max} tenants, got ${Limits.tenants_max + 1}`
+    })
+    assert.isTrue(Tenants.create(Tenants.withdraw(tenants, "0"), full).ok)
+  })
+
+  it("lists those with a name first", () => {
+    let tenants = created(Tenants.noTenants, { id: ids[0]!, name: null })
+    tenants = created(tenants, { id: ids[1]!, name: "b" })
+    tenants = created(tenants, { id: ids[2]!, name: "a" })
+    tenants = Tenants.withdraw(created(tenants, { id: ids[3]!, name: "c" }), ids[3]!)
+    assert.deepStrictEqual(Tenants.list(tenants).map((one) => one.id), [ids[2], ids[1], ids[0]])
+  })
+})
+
+describe("one name created in several places at once", () => {
+  const event = fc.oneof(
+    { weight: 2, arbitrary: fc.record({ _tag: fc.constant("create"), at: fc.nat(3), name: fc.constantFrom("a", "b") }) },
+    { weight: 3, arbitrary: fc.record({ _tag: fc.constant("gossip"), at: fc.nat(3), to: fc.nat(3) }) },
+    { weight: 1, arbitrary: fc.record({ _tag: fc.constant("settle"), at: fc.nat(3) }) }
+  )
+  /** A coordinator withdraws what it created and what lost its name, as far as it knows. */
+  const settle = (tenants: Tenants.Tenants, coordinator: string): Tenants.Tenants =>
+    Tenants.nameConflicts(tenants)
+      .flatMap((conflict) => conflict.losers)
+      .filter((loser) => loser.coordinator === coordinator)
+      .reduce((rest, loser) => Tenants.withdraw(rest, loser.id), tenants)
+
+  it("ends with one agreed holder at all nodes, whatever the order of merges", () => {
+    fc.assert(fc.property(fc.array(event, { maxLength: 40 }), fc.nat(1_000), (events, seed) => {
+      const random = seeded(seed)
+      const nodes: Array<Tenants.Tenants> = ids.map(() => Tenants.noTenants)
+      const all: Array<Tenants.Tenant> = []
+      for (const one of events) {
+        const known = nodes[one.at]!
+        if (one._tag === "create") {
+          const coordinator = `dev${one.at}`
+          const result = Tenants.create(known, { id: uuid(random), name: one.name, replicas: three, coordinator })
+          assert.strictEqual(result.ok, Tenants.holderOf(known, one.name) === undefined)
+          if (!result.ok) continue
+          nodes[one.at] = result.tenants
+          all.push(result.tenant)
+        } else if (one._tag === "gossip") nodes[one.to] = Tenants.merge(nodes[one.to]!, known)
+        else nodes[one.at] = settle(known, `dev${one.at}`)
+      }
+      const forward = nodes.reduce(Tenants.merge)
+      const backward = nodes.toReversed().reduce((a, b) => Tenants.merge(b, a))
+      same(forward, backward)
+      const settled = ids.reduce((tenants, _, index) => settle(tenants, `dev${index}`), forward)
+      assert.deepStrictEqual(Tenants.nameConflicts(settled), [])
+      for (const name of ["a", "b"]) {
+        // Whoever settled early, with half the news, has not withdrawn the one that all agree on in the end.
+        const [winner] = all
+          .filter((tenant) => tenant.name === name)
+          .sort((a, b) => a.stamp - b.stamp || (a.id < b.id ? -1 : 1))
+        assert.strictEqual(Tenants.holderOf(forward, name)?.id, winner?.id)
+        assert.strictEqual(Tenants.holderOf(settled, name)?.id, winner?.id)
+      }
+    }), { numRuns: 500 })
+  })
+
+  it("prefers the one that was created first, where one knew of the other", () => {
+    const first = created(Tenants.noTenants, { id: ids[3]!, name: "a", coordinator: "dev1" })
+    const second = created(created(Tenants.noTenants, { id: ids[1]!, name: null }), { id: ids[0]!, name: "a" })
+    const merged = Tenants.merge(second, first)
+    assert.deepStrictEqual(Tenants.nameConflicts(merged), [
+      { name: "a", winner: first.get(ids[3]!)!, losers: [second.get(ids[0]!)!] }
+    ])
+    assert.strictEqual(Tenants.find(merged, "a")?.id, ids[3])
+    assert.strictEqual(Tenants.find(merged, ids[0]!)?.id, ids[0])
+  })
+})
+
+describe("records", () => {
+  it("are read back as the same registry", () => {
+    fc.assert(fc.property(anyRegistry, (tenants) => {
+      const back = Tenants.fromRecords(Tenants.toRecords(tenants))
+      assert.isTrue(back.ok)
+      if (back.ok) same(back.value, tenants)
+    }))
+  })
+
+  it("are refused when they break a rule", () => {
+    const fine = created(Tenants.noTenants).get(ids[0]!)!
+    const reason = (...records: ReadonlyArray<Tenants.Tenant>) => {
+      const result = Tenants.fromRecords(records)
+      return result.ok ? null : result.reason
+    }
+    assert.isNull(reason(fine))
+    assert.strictEqual(reason(fine, fine), `tenant ${ids[0]} is there twice`)
+    assert.strictEqual(reason({ ...fine, id: "x" }), "a tenant id is a UUID")
+    assert.strictEqual(reason({ ...fine, epoch: -1 }), `tenant ${ids[0]}: an epoch is an integer from 0`)
+    assert.strictEqual(reason({ ...fine, stamp: 0.5 }), `tenant ${ids[0]}: a stamp is an integer from 1`)
+    assert.strictEqual(reason({ ...fine, coordinator: "" }), `tenant ${ids[0]}: a name must not be empty`)
+    assert.strictEqual(reason({ ...fine, replicas: [] }), `tenant ${ids[0]}: a tenant has 1 to 7 replicas, got 0`)
+  })
+
+  it("come out with their replicas sorted, however they were sent", () => {
+    const fine = created(Tenants.noTenants).get(ids[0]!)!
+    const back = Tenants.fromRecords([{ ...fine, replicas: three.toReversed() }])
+    assert.deepStrictEqual(back.ok && back.value.get(ids[0]!), fine)
+  })
+})
