@@ -1,0 +1,153 @@
+/**
+ * Sessions and their answers: what makes a retried request run once (VRR §4, and flaw F10 of the paper).
+ *
+ * The committed part (sessions, answers, order of use) changes only when an entry is applied, so it is equal at every
+ * replica. The pending part belongs to a primary: which requests are in the log but not committed yet.
+ *
+ * @module
+ */
+import { Limits } from "../base/Limits.ts"
+import type { OpNumber, RequestNumber, SessionId } from "./Message.ts"
+
+interface Session {
+  readonly id: SessionId
+  readonly nonce: string
+  /** Requests up to here are answered and acknowledged; their results are gone. */
+  answered: RequestNumber
+  /** Results of executed requests above `answered`. */
+  readonly results: Map<RequestNumber, Uint8Array>
+  readonly pending: Map<RequestNumber, OpNumber>
+}
+
+const nonceKey = (nonce: Uint8Array): string => Buffer.from(nonce).toString("latin1")
+
+/** The client decides how far `through` jumps, so the work is bounded by the results that are there. */
+const forgetThrough = (session: Session, through: RequestNumber): void => {
+  if (through - session.answered <= session.results.size) {
+    for (let n = session.answered + 1; n <= through; n++) session.results.delete(n)
+  } else {
+    for (const n of session.results.keys()) if (n <= through) session.results.delete(n)
+  }
+  session.answered = through
+}
+
+export type Standing =
+  | { readonly _tag: "Unknown" }
+  | { readonly _tag: "Stale" }
+  | { readonly _tag: "BeyondWindow" }
+  | { readonly _tag: "Done"; readonly result: Uint8Array }
+  | { readonly _tag: "Pending"; readonly op: OpNumber }
+  | { readonly _tag: "New" }
+
+const unknownStanding: Standing = { _tag: "Unknown" }
+const stale: Standing = { _tag: "Stale" }
+const beyondWindow: Standing = { _tag: "BeyondWindow" }
+const fresh: Standing = { _tag: "New" }
+
+export class ClientTable {
+  /** In order of last committed use: the first is evicted first. */
+  private readonly sessions = new Map<SessionId, Session>()
+  private readonly byNonce = new Map<string, SessionId>()
+  private readonly pendingRegistrations = new Map<string, OpNumber>()
+  private readonly sessionsMax: number
+
+  constructor(sessionsMax: number = Limits.sessions_max) {
+    this.sessionsMax = sessionsMax
+  }
+
+  get size(): number {
+    return this.sessions.size
+  }
+
+  has(id: SessionId): boolean {
+    return this.sessions.has(id)
+  }
+
+  // --- committed: called at apply, in op order, equally at every replica
+
+  /** A registration takes effect; a repeated nonce names the session that it made before. Evicts the least recent. */
+  register(op: OpNumber, nonce: Uint8Array): SessionId {
+    const key = nonceKey(nonce)
+    this.pendingRegistrations.delete(key)
+    const known = this.byNonce.get(key)
+    if (known !== undefined) {
+      this.touch(this.sessions.get(known)!)
+      return known
+    }
+    this.sessions.set(op, { id: op, nonce: key, answered: 0, results: new Map(), pending: new Map() })
+    this.byNonce.set(key, op)
+    if (this.sessions.size > this.sessionsMax) {
+      const [oldest] = this.sessions.values()
+      this.sessions.delete(oldest!.id)
+      this.byNonce.delete(oldest!.nonce)
+    }
+    return op
+  }
+
+  /**
+   * A request is applied. Runs `execute` only if this session never ran this request.
+   * `undefined`: there is no such session, or the client has acknowledged the answer long ago.
+   */
+  apply(
+    id: SessionId,
+    request: RequestNumber,
+    answered: RequestNumber,
+    execute: () => Uint8Array
+  ): Uint8Array | undefined {
+    const session = this.sessions.get(id)
+    if (session === undefined) return undefined
+    this.touch(session)
+    session.pending.delete(request)
+    let result = session.results.get(request)
+    if (result === undefined && request > session.answered) {
+      result = execute()
+      session.results.set(request, result)
+    }
+    // A client cannot acknowledge what it is only asking for now.
+    const through = Math.min(answered, request - 1)
+    if (through > session.answered) forgetThrough(session, through)
+    return result
+  }
+
+  private touch(session: Session): void {
+    this.sessions.delete(session.id)
+    this.sessions.set(session.id, session)
+  }
+
+  // --- what a primary asks before it lets a request into the log
+
+  standing(id: SessionId, request: RequestNumber, answered: RequestNumber): Standing {
+    const session = this.sessions.get(id)
+    if (session === undefined) return unknownStanding
+    if (request <= session.answered) return stale
+    const result = session.results.get(request)
+    if (result !== undefined) return { _tag: "Done", result }
+    const op = session.pending.get(request)
+    if (op !== undefined) return { _tag: "Pending", op }
+    return request > Math.max(session.answered, answered) + Limits.session_window_max ? beyondWindow : fresh
+  }
+
+  sessionOf(nonce: Uint8Array): SessionId | undefined {
+    return this.byNonce.get(nonceKey(nonce))
+  }
+
+  pendingRegistration(nonce: Uint8Array): OpNumber | undefined {
+    return this.pendingRegistrations.get(nonceKey(nonce))
+  }
+
+  // --- pending: a primary's own
+
+  registrationPending(nonce: Uint8Array, op: OpNumber): void {
+    this.pendingRegistrations.set(nonceKey(nonce), op)
+  }
+
+  requestPending(id: SessionId, request: RequestNumber, op: OpNumber): void {
+    this.sessions.get(id)?.pending.set(request, op)
+  }
+
+  /** A new primary starts from the log, not from what it knew in an earlier view. */
+  forgetPending(): void {
+    this.pendingRegistrations.clear()
+    for (const session of this.sessions.values()) session.pending.clear()
+  }
+}

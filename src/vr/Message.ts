@@ -1,0 +1,116 @@
+/**
+ * Every message of the protocol: who sends it to whom, what it says, and where the paper defines it
+ * (VRR: Liskov & Cowling, "Viewstamped Replication Revisited", 2012). Start reading here.
+ *
+ * The epoch, the sender and the receiver travel around the message, not in it.
+ *
+ * @module
+ */
+
+/** Counts configurations of a group, from 0. */
+export type Epoch = number
+/** Counts primaries within an epoch, from 0. The primary of view v is replica v mod N. */
+export type View = number
+/** Position in the log, from 1; 0 means "before the first". */
+export type OpNumber = number
+/** `<replica name>::<node name>`, unique in its group and never reused. */
+export type ReplicaId = string
+/** A session is named by the op number of its registration, so it can never be confused with an older one. */
+export type SessionId = number
+export type RequestNumber = number
+/** Milliseconds. Which clock is said where it is used. */
+export type Millis = number
+
+/** One position of the log. The operation is opaque: encoded once by the client, decoded once, at apply. */
+export interface Entry {
+  readonly op: OpNumber
+  /** The view in which a primary gave it this position. */
+  readonly view: View
+  /** Wall clock of that primary, ms since 1970; never falls along the log. */
+  readonly time: Millis
+  /** `register`: a new session (the operation is its nonce). `request`: a write of a session. */
+  readonly kind: "register" | "request"
+  /** 0 for a registration. */
+  readonly session: SessionId
+  readonly request: RequestNumber
+  /** The client has the answers of all its requests up to here. */
+  readonly answered: RequestNumber
+  readonly operation: Uint8Array
+}
+
+export type Message =
+  /** Primary → backup: "append these; all up to `commit` is committed" (VRR §4.1). */
+  | {
+    readonly _tag: "Prepare"
+    readonly view: View
+    readonly first: OpNumber
+    readonly entries: ReadonlyArray<Entry>
+    readonly commit: OpNumber
+  }
+  /** Backup → primary: "I hold every op up to `op`"; cumulative; leaves only once that is durable (VRR §4.1). */
+  | { readonly _tag: "PrepareOk"; readonly view: View; readonly op: OpNumber }
+  /**
+   * Primary → backup: heartbeat (VRR §4.1). `op` shows a backup that it missed a Prepare;
+   * `round` asks for a confirmation of the view, for reads that bypass the log.
+   */
+  | {
+    readonly _tag: "Commit"
+    readonly view: View
+    readonly op: OpNumber
+    readonly commit: OpNumber
+    readonly round: number
+  }
+  /** Backup → primary: "in `round` I still followed you", and a repeat of PrepareOk (not in the paper). */
+  | { readonly _tag: "CommitOk"; readonly view: View; readonly op: OpNumber; readonly round: number }
+  /**
+   * Any → all (VRR §4.2). `probing`: "I do not hear the primary; shall we move to `view`?", sent while still in
+   * the old view. Not probing: "I have left for `view`", which obliges everyone behind to follow.
+   */
+  | { readonly _tag: "StartViewChange"; readonly view: View; readonly probing: boolean }
+  /** Any → primary of `view`: what I hold above my commit number; frozen until the view starts (VRR §4.2). */
+  | {
+    readonly _tag: "DoViewChange"
+    readonly view: View
+    /** The last view in which the sender was normal. */
+    readonly logView: View
+    /** Op number of the first entry: the sender's commit number + 1. */
+    readonly first: OpNumber
+    readonly entries: ReadonlyArray<Entry>
+    readonly commit: OpNumber
+  }
+  /** New primary → all: the log of the new view, from `first` (VRR §4.2). */
+  | {
+    readonly _tag: "StartView"
+    readonly view: View
+    readonly first: OpNumber
+    readonly entries: ReadonlyArray<Entry>
+    readonly commit: OpNumber
+  }
+  /** Laggard → a normal replica: "send me the log of `view` or later, above `after`" (VRR §5.2). */
+  | { readonly _tag: "GetState"; readonly view: View; readonly after: OpNumber }
+  /** Answer: one chunk. `op` is the sender's head: the transfer is whole when the chunks reach it (VRR §5.2). */
+  | {
+    readonly _tag: "NewState"
+    readonly view: View
+    readonly first: OpNumber
+    readonly entries: ReadonlyArray<Entry>
+    readonly op: OpNumber
+    readonly commit: OpNumber
+  }
+  /** New primary → the sender of the chosen log: "I lack committed entries below your suffix" (not in the paper). */
+  | { readonly _tag: "GetCommitted"; readonly view: View; readonly after: OpNumber; readonly last: OpNumber }
+  /** Answer: committed entries only, which are the same at every replica and in every view. */
+  | { readonly _tag: "Committed"; readonly view: View; readonly first: OpNumber; readonly entries: ReadonlyArray<Entry> }
+  /** Restarted replica → all: "I lost my memory; I had promised up to view `view`" (VRR §4.3). */
+  | { readonly _tag: "Recovery"; readonly nonce: number; readonly view: View }
+  /** Normal replica → recovering one: where the group stands; the log follows by GetState (VRR §4.3). */
+  | {
+    readonly _tag: "RecoveryResponse"
+    readonly nonce: number
+    readonly view: View
+    readonly op: OpNumber
+    readonly commit: OpNumber
+  }
+
+export type MessageTag = Message["_tag"]
+export type MessageOf<T extends MessageTag> = Extract<Message, { readonly _tag: T }>

@@ -1,0 +1,295 @@
+/**
+ * One replica: its state, what goes in, and what a step gives back.
+ *
+ * The caller's contract (node/ReplicaFiber is the caller in a node, a simulator in tests):
+ *
+ * 1. One owner. A replica is a mutable structure; only its owner calls `step`, one call at a time.
+ * 2. After a step, in this order: send `early`; make `writes` durable; send `sends` and `replies`;
+ *    then, if entries were written, tell the replica so with a `Durable` input.
+ * 3. If the writes fail, the replica is stopped: nothing of `sends` and `replies` may leave.
+ * 4. A replica that was started before is created with `recovering`, never as new.
+ *
+ * @module
+ */
+import type { Random } from "../base/Random.ts"
+import type { Application } from "./Application.ts"
+import { ClientTable } from "./ClientTable.ts"
+import { type Configuration, primaryOf } from "./Configuration.ts"
+import { Log } from "./Log.ts"
+import type {
+  Entry,
+  Epoch,
+  Message,
+  MessageOf,
+  MessageTag,
+  Millis,
+  OpNumber,
+  ReplicaId,
+  RequestNumber,
+  SessionId,
+  View
+} from "./Message.ts"
+import type { Staging } from "./Staging.ts"
+
+/** Two clocks: `mono` for timers (ms, any origin, never back), `wall` for timestamps in the log (ms since 1970). */
+export interface Now {
+  readonly mono: Millis
+  readonly wall: Millis
+}
+
+/** All in ms of the monotonic clock. */
+export interface Timers {
+  readonly heartbeat_ms: number
+  /** Silence of the primary after which a backup asks for a view change, before randomisation (×0.5 to ×1.5). */
+  readonly view_change_ms: number
+}
+
+/** Where an answer goes. The protocol hands it back untouched. */
+export interface ReplyTo {
+  readonly connection: number
+  readonly channel: number
+}
+
+export type ClientRequest =
+  | { readonly kind: "register"; readonly to: ReplyTo; readonly nonce: Uint8Array }
+  | {
+    readonly kind: "write"
+    readonly to: ReplyTo
+    readonly session: SessionId
+    readonly request: RequestNumber
+    readonly answered: RequestNumber
+    readonly operation: Uint8Array
+  }
+  | { readonly kind: "read"; readonly to: ReplyTo; readonly request: number; readonly operation: Uint8Array }
+
+export type ReplyStatus =
+  /** `result` is there (for a registration: `session` is). */
+  | "ok"
+  /** Not executed by this answer. `primary` is who to ask, if known. */
+  | "not primary"
+  /** Not executed: too much is under way. */
+  | "busy"
+  /** The session is not known and never will be. */
+  | "no session"
+  /** The client said before that it has this answer. */
+  | "stale"
+  | "beyond window"
+
+export interface Reply {
+  readonly to: ReplyTo
+  readonly kind: ClientRequest["kind"]
+  /** The request number of a write, the id of a read, 0 for a registration. */
+  readonly request: number
+  readonly status: ReplyStatus
+  readonly result: Uint8Array | null
+  readonly session: SessionId
+  readonly primary: ReplicaId | null
+}
+
+export type Input =
+  | { readonly _tag: "Message"; readonly from: ReplicaId; readonly epoch: Epoch; readonly message: Message }
+  | { readonly _tag: "Requests"; readonly requests: ReadonlyArray<ClientRequest> }
+  | { readonly _tag: "Tick" }
+  /** Entries up to `op` are as durable as the tenant's mode promises. */
+  | { readonly _tag: "Durable"; readonly op: OpNumber }
+  /** The transport to that replica's node broke: a reason to ask for a view change at once. */
+  | { readonly _tag: "PeerLost"; readonly replica: ReplicaId }
+
+/** What must survive a crash beside the log (F1, F12). */
+export interface Head {
+  readonly epoch: Epoch
+  readonly view: View
+  readonly log_view: View
+}
+
+export interface Send {
+  readonly to: ReplicaId
+  readonly message: Message
+}
+
+/** What a step gives back. Filled by the step, consumed by the owner before the next one. */
+export interface Outcome {
+  /** May leave before the writes are durable. */
+  readonly early: Array<Send>
+  head: Head | null
+  /** Keep entries up to this op before appending; null: nothing is cut. */
+  truncate_to: OpNumber | null
+  entries: Array<Entry>
+  /** May leave only once head and entries are durable. */
+  readonly sends: Array<Send>
+  readonly replies: Array<Reply>
+  /** For logs and metrics. */
+  readonly events: Array<string>
+}
+
+export interface PrimaryState {
+  readonly _tag: "Primary"
+  /** Highest op that each replica of the group is known to hold, by index in the configuration. */
+  readonly acked: Array<OpNumber>
+  readonly heardAt: Array<Millis>
+  /** Latest read round confirmed, by index. */
+  readonly rounds: Array<number>
+  /** Reads can be served once everything that the view inherited is committed. */
+  readonly viewStart: OpNumber
+  /** Head of what was sent in Prepares. */
+  prepared: OpNumber
+  round: number
+  heartbeatAt: Millis
+  /** Lost touch with a quorum: sends nothing more, admits nothing, and agrees to a view change. */
+  abdicated: boolean
+  /** Who to answer once that op commits. */
+  readonly waiting: Map<OpNumber, ClientRequest>
+  uncommittedBytes: number
+  /** Reads that wait for a round to start. */
+  newReads: Array<ReadRequest>
+  /** Reads that wait for their round to be confirmed, in order of the rounds. */
+  readonly reads: Array<{ readonly round: number; readonly requests: ReadonlyArray<ReadRequest> }>
+  readsPending: number
+}
+
+export type ReadRequest = Extract<ClientRequest, { readonly kind: "read" }>
+export type WriteRequest = Extract<ClientRequest, { readonly kind: "write" }>
+export type RegisterRequest = Extract<ClientRequest, { readonly kind: "register" }>
+
+export interface BackupState {
+  readonly _tag: "Backup"
+  heardAt: Millis
+  /** How long a silence of the primary this replica bears. */
+  patience: Millis
+  /** Something was received that a PrepareOk at the end of the turn acknowledges. */
+  ackDue: boolean
+}
+
+export interface ViewChangeState {
+  readonly _tag: "ViewChange"
+  readonly startedAt: Millis
+  readonly patience: Millis
+  resendAt: Millis
+  /** Own vote, frozen: resends are identical. */
+  readonly vote: MessageOf<"DoViewChange">
+  /** Only at the primary of the new view: votes by sender. */
+  readonly votes: Map<ReplicaId, MessageOf<"DoViewChange">>
+  /** The chosen log reaches below what we hold: committed entries being fetched first (F11). */
+  fetching: { readonly from: ReplicaId; readonly last: OpNumber; readonly staging: Staging } | null
+}
+
+export interface StateTransferState {
+  readonly _tag: "StateTransfer"
+  /** The view that is being joined; not adopted before its log is here (F2). */
+  target: View
+  source: ReplicaId
+  /** null: the view is our own, and what arrives goes straight to the log. */
+  staging: Staging | null
+  heardAt: Millis
+  readonly patience: Millis
+  resendAt: Millis
+}
+
+export interface RecoveryState {
+  readonly _tag: "Recovery"
+  nonce: number
+  /** Promised before the crash; nothing older may be accepted (F1). */
+  readonly promised: View
+  readonly responses: Map<ReplicaId, MessageOf<"RecoveryResponse">>
+  /** Set once enough answered: the log is being fetched from this primary. */
+  fetching: { readonly view: View; readonly from: ReplicaId; readonly op: OpNumber; progressAt: Millis } | null
+  staging: Staging
+  resendAt: Millis
+  /** Others that lost their memory too. More than f of them in all: the data is gone (F9). */
+  readonly alsoRecovering: Map<ReplicaId, Millis>
+}
+
+export type State = PrimaryState | BackupState | ViewChangeState | StateTransferState | RecoveryState
+export type StateTag = State["_tag"]
+
+export interface Replica {
+  readonly id: ReplicaId
+  readonly configuration: Configuration
+  readonly application: Application
+  readonly random: Random
+  readonly log: Log
+  readonly clients: ClientTable
+  timers: Timers
+  state: State
+  view: View
+  /** The last view in which this replica was normal. */
+  logView: View
+  /** Everything up to here is committed and applied. */
+  commit: OpNumber
+  /** Own entries up to here are durable. */
+  durable: OpNumber
+  /** Probes for a view change, by sender (own one included): fresh ones count. */
+  readonly probes: Map<ReplicaId, { readonly view: View; readonly at: Millis }>
+  probeAt: Millis
+  /** Replicas whose transport broke and that were not heard since. */
+  readonly lost: Set<ReplicaId>
+  /** View changes since the last stable period: exponent of the back-off (F15). */
+  attempts: number
+  normalSince: Millis
+  lastTickAt: Millis
+  lastTime: Millis
+}
+
+/** A state that forgets a message does not compile. */
+export type Handlers<S> = {
+  readonly [T in MessageTag]: (
+    replica: Replica,
+    state: S,
+    message: MessageOf<T>,
+    from: ReplicaId,
+    now: Now,
+    out: Outcome
+  ) => void
+}
+
+export const emptyOutcome = (): Outcome => ({
+  early: [],
+  head: null,
+  truncate_to: null,
+  entries: [],
+  sends: [],
+  replies: [],
+  events: []
+})
+
+export interface ReplicaOptions {
+  readonly id: ReplicaId
+  readonly configuration: Configuration
+  readonly application: Application
+  readonly random: Random
+  readonly timers: Timers
+  readonly now: Now
+}
+
+export const makeReplica = (options: ReplicaOptions, state: State, view: View, logView: View): Replica => ({
+  id: options.id,
+  configuration: options.configuration,
+  application: options.application,
+  random: options.random,
+  timers: options.timers,
+  log: new Log(),
+  clients: new ClientTable(),
+  state,
+  view,
+  logView,
+  commit: 0,
+  durable: 0,
+  probes: new Map(),
+  probeAt: 0,
+  lost: new Set(),
+  attempts: 0,
+  normalSince: options.now.mono,
+  lastTickAt: options.now.mono,
+  lastTime: 0
+})
+
+export const isNormal = (replica: Replica): boolean =>
+  replica.state._tag === "Primary" || replica.state._tag === "Backup"
+
+/** The replica that this one would name to a client, if any. */
+export const knownPrimary = (replica: Replica): ReplicaId | null =>
+  isNormal(replica) ? primaryOf(replica.configuration, replica.view) : null
+
+/** A randomised time-out: ×0.5 to ×1.5, doubled for each further view change without a stable view between. */
+export const drawPatience = (replica: Replica): Millis =>
+  replica.timers.view_change_ms * (0.5 + replica.random.next()) * 2 ** Math.min(Math.max(replica.attempts - 1, 0), 5)

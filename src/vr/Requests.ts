@@ -1,0 +1,164 @@
+/**
+ * What a primary does with clients' requests: admission to the log, exactly once (VRR §4.1, F10), and reads that
+ * bypass the log by confirming the view with a quorum (ReadIndex).
+ *
+ * @module
+ */
+import { Limits } from "../base/Limits.ts"
+import { entryBytes } from "./Log.ts"
+import type { Entry } from "./Message.ts"
+import {
+  type ClientRequest,
+  knownPrimary,
+  type Now,
+  type Outcome,
+  type PrimaryState,
+  type ReadRequest,
+  type RegisterRequest,
+  type Replica,
+  type WriteRequest
+} from "./Replica.ts"
+import { appendEntry, broadcast, reply } from "./states/Normal.ts"
+
+export const onRequests = (
+  replica: Replica,
+  requests: ReadonlyArray<ClientRequest>,
+  now: Now,
+  out: Outcome
+): void => {
+  const state = replica.state
+  if (state._tag !== "Primary" || state.abdicated) {
+    const primary = state._tag === "Primary" ? null : knownPrimary(replica)
+    for (const request of requests) reply(out, request, "not primary", { primary })
+    return
+  }
+  for (const request of requests) {
+    if (request.kind === "write") onWrite(replica, state, request, now, out)
+    else if (request.kind === "read") onRead(state, request, out)
+    else onRegister(replica, state, request, now, out)
+  }
+}
+
+const pipelineFull = (replica: Replica, state: PrimaryState): boolean =>
+  replica.log.op - replica.commit >= Limits.pipeline_ops_max || state.uncommittedBytes >= Limits.pipeline_bytes_max
+
+const admit = (
+  replica: Replica,
+  state: PrimaryState,
+  entry: Omit<Entry, "op" | "view" | "time">,
+  request: ClientRequest,
+  now: Now,
+  out: Outcome
+): number => {
+  replica.lastTime = Math.max(replica.lastTime, now.wall)
+  const op = replica.log.op + 1
+  const whole: Entry = {
+    op,
+    view: replica.view,
+    time: replica.lastTime,
+    kind: entry.kind,
+    session: entry.session,
+    request: entry.request,
+    answered: entry.answered,
+    operation: entry.operation
+  }
+  appendEntry(replica, whole, out)
+  state.uncommittedBytes += entryBytes(whole)
+  state.waiting.set(op, request)
+  return op
+}
+
+const onWrite = (
+  replica: Replica,
+  state: PrimaryState,
+  request: WriteRequest,
+  now: Now,
+  out: Outcome
+): void => {
+  const standing = replica.clients.standing(request.session, request.request, request.answered)
+  switch (standing._tag) {
+    case "New":
+      break
+    case "Done":
+      return reply(out, request, "ok", { result: standing.result })
+    case "Pending":
+      // The same request again, perhaps over a new connection: the answer goes to whoever asked last.
+      state.waiting.set(standing.op, request)
+      return
+    case "Stale":
+      return reply(out, request, "stale")
+    case "BeyondWindow":
+      return reply(out, request, "beyond window")
+    case "Unknown":
+      // Its registration may be among what this view inherited: no verdict before that is applied.
+      return reply(out, request, replica.commit >= state.viewStart ? "no session" : "busy")
+  }
+  const refusal = replica.application.refuseWrite(request.operation)
+  if (refusal !== undefined) return reply(out, request, "ok", { result: refusal })
+  if (pipelineFull(replica, state)) return reply(out, request, "busy")
+  const { answered, operation, session } = request
+  const entry = { kind: "request", session, request: request.request, answered, operation } as const
+  replica.clients.requestPending(session, request.request, admit(replica, state, entry, request, now, out))
+}
+
+const onRegister = (
+  replica: Replica,
+  state: PrimaryState,
+  request: RegisterRequest,
+  now: Now,
+  out: Outcome
+): void => {
+  const session = replica.clients.sessionOf(request.nonce)
+  if (session !== undefined) return reply(out, request, "ok", { session })
+  const pending = replica.clients.pendingRegistration(request.nonce)
+  if (pending !== undefined) {
+    state.waiting.set(pending, request)
+    return
+  }
+  if (pipelineFull(replica, state)) return reply(out, request, "busy")
+  const entry = { kind: "register", session: 0, request: 0, answered: 0, operation: request.nonce } as const
+  replica.clients.registrationPending(request.nonce, admit(replica, state, entry, request, now, out))
+}
+
+const onRead = (state: PrimaryState, request: ReadRequest, out: Outcome): void => {
+  if (state.readsPending >= Limits.pending_reads_max) return reply(out, request, "busy")
+  state.readsPending++
+  state.newReads.push(request)
+}
+
+/**
+ * At the end of a turn: one round for all reads that arrived in it. The round starts after their arrival, so a quorum
+ * that confirms it proves that no later view had committed anything before they were invoked.
+ */
+export const startReadRound = (replica: Replica, state: PrimaryState, out: Outcome): void => {
+  if (state.newReads.length === 0) return
+  state.round++
+  state.rounds[replica.configuration.replicas.indexOf(replica.id)] = state.round
+  state.reads.push({ round: state.round, requests: state.newReads })
+  state.newReads = []
+  broadcast(replica, out, {
+    _tag: "Commit",
+    view: replica.view,
+    op: replica.log.op,
+    commit: replica.commit,
+    round: state.round
+  })
+}
+
+/**
+ * Serves the reads whose round a quorum confirmed. The commit number at their arrival is applied by then, as
+ * everything committed is; what the view inherited must be committed too before the first read is served.
+ */
+export const serveReads = (replica: Replica, state: PrimaryState, out: Outcome): void => {
+  if (state.reads.length === 0 || replica.commit < state.viewStart) return
+  const confirmed = quorumth(state.rounds, replica.configuration.quorum)
+  while (state.reads.length > 0 && state.reads[0]!.round <= confirmed) {
+    const batch = state.reads.shift()!
+    state.readsPending -= batch.requests.length
+    for (const read of batch.requests) reply(out, read, "ok", { result: replica.application.query(read.operation) })
+  }
+}
+
+/** The highest number that at least `quorum` of the numbers reach. */
+export const quorumth = (numbers: ReadonlyArray<number>, quorum: number): number =>
+  [...numbers].sort((a, b) => b - a)[quorum - 1]!

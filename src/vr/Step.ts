@@ -1,0 +1,197 @@
+/**
+ * One turn of a replica: gates first, then the handler of its state, then what a turn ends with, then the invariants.
+ *
+ * @module
+ */
+import { invariant } from "../base/Invariant.ts"
+import { primaryOf } from "./Configuration.ts"
+import type { Message, ReplicaId } from "./Message.ts"
+import {
+  type BackupState,
+  emptyOutcome,
+  type Handlers,
+  type Input,
+  isNormal,
+  makeReplica,
+  type Now,
+  type Outcome,
+  type Replica,
+  type ReplicaOptions,
+  type State
+} from "./Replica.ts"
+import { onRequests } from "./Requests.ts"
+import { backup } from "./states/Backup.ts"
+import { send } from "./states/Normal.ts"
+import { endPrimaryTurn, primary, tickPrimary } from "./states/Primary.ts"
+import { makeRecoveryState, recovery, tickRecovery } from "./states/Recovery.ts"
+import { stateTransfer, tickStateTransfer } from "./states/StateTransfer.ts"
+import { tickViewChange, viewChange } from "./states/ViewChange.ts"
+import { highestView, probeIfSilent } from "./Suspicion.ts"
+import { makePrimaryState, startTransfer } from "./Transitions.ts"
+import { Log } from "./Log.ts"
+
+/** A replica of a group that is being created: empty, normal in view 0. Only ever once in its life. */
+export const newReplica = (options: ReplicaOptions): Replica => {
+  const { configuration, now, timers } = options
+  const isPrimary = primaryOf(configuration, 0) === options.id
+  const state: State = isPrimary
+    ? makePrimaryState({ configuration, log: new Log() }, now)
+    : { _tag: "Backup", heardAt: now.mono, patience: timers.view_change_ms * (0.5 + options.random.next()), ackDue: false }
+  return makeReplica(options, state, 0, 0)
+}
+
+/** A replica that ran before and lost its memory. `promised`: the view that its head file holds (F1). */
+export const recoveringReplica = (options: ReplicaOptions, promised: number): Replica =>
+  makeReplica(options, makeRecoveryState(promised), promised, 0)
+
+/** Takes a batch of inputs through the replica. See Replica.ts for what the caller owes. */
+export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome => {
+  const out = emptyOutcome()
+  const before = { view: replica.view, commit: replica.commit }
+  for (const input of inputs) stepOne(replica, input, now, out)
+  endTurn(replica, out)
+  checkInvariants(replica, before)
+  return out
+}
+
+const stepOne = (replica: Replica, input: Input, now: Now, out: Outcome): void => {
+  switch (input._tag) {
+    case "Message":
+      if (input.epoch !== replica.configuration.epoch) return
+      if (input.from === replica.id || !replica.configuration.replicas.includes(input.from)) return
+      if (replica.lost.size > 0) replica.lost.delete(input.from)
+      if (passesGates(replica, input.message, input.from, now, out)) {
+        dispatch(replica, input.message, input.from, now, out)
+      }
+      return
+    case "Requests":
+      return onRequests(replica, input.requests, now, out)
+    case "Tick":
+      return onTick(replica, now, out)
+    case "Durable":
+      replica.durable = Math.max(replica.durable, Math.min(input.op, replica.log.op))
+      return
+    case "PeerLost":
+      replica.lost.add(input.replica)
+      return probeIfSilent(replica, now, out)
+  }
+}
+
+/** Views, once for all states (VRR §4): only a view's primary speaks for it, and older views are over. */
+const passesGates = (replica: Replica, message: Message, from: ReplicaId, now: Now, out: Outcome): boolean => {
+  if (replica.state._tag === "Recovery") return true
+  switch (message._tag) {
+    case "Prepare":
+    case "Commit":
+      if (from !== primaryOf(replica.configuration, message.view)) return false
+      if (message.view < replica.view) {
+        // A primary that does not know yet: told, it follows, and the group converges upwards.
+        send(out, from, { _tag: "StartViewChange", view: replica.view, probing: false })
+        return false
+      }
+      if (message.view > highestView(replica)) {
+        startTransfer(replica, message.view, from, now, out)
+        return false
+      }
+      return true
+    case "PrepareOk":
+    case "CommitOk":
+      return message.view === replica.view
+    case "StartView":
+      return message.view >= replica.view && from === primaryOf(replica.configuration, message.view)
+    default:
+      return true
+  }
+}
+
+const handle = <S extends State, M extends Message>(
+  handlers: Handlers<S>,
+  replica: Replica,
+  state: S,
+  message: M,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  const handler = handlers[message._tag] as (r: Replica, s: S, m: M, f: ReplicaId, n: Now, o: Outcome) => void
+  handler(replica, state, message, from, now, out)
+}
+
+const dispatch = (replica: Replica, message: Message, from: ReplicaId, now: Now, out: Outcome): void => {
+  const state = replica.state
+  switch (state._tag) {
+    case "Primary":
+      return handle(primary, replica, state, message, from, now, out)
+    case "Backup":
+      return handle(backup, replica, state, message, from, now, out)
+    case "ViewChange":
+      return handle(viewChange, replica, state, message, from, now, out)
+    case "StateTransfer":
+      return handle(stateTransfer, replica, state, message, from, now, out)
+    case "Recovery":
+      return handle(recovery, replica, state, message, from, now, out)
+  }
+}
+
+const onTick = (replica: Replica, now: Now, out: Outcome): void => {
+  forgiveOwnPause(replica, now)
+  const state = replica.state
+  if (replica.attempts > 0 && isNormal(replica)) settle(replica, now)
+  switch (state._tag) {
+    case "Primary":
+      tickPrimary(replica, state, now, out)
+      break
+    case "Backup":
+      break
+    case "ViewChange":
+      tickViewChange(replica, state, now, out)
+      break
+    case "StateTransfer":
+      tickStateTransfer(replica, state, now, out)
+      break
+    case "Recovery":
+      return tickRecovery(replica, state, now, out)
+  }
+  probeIfSilent(replica, now, out)
+}
+
+/** Nothing could be heard while this process stood still: that silence is not the others'. */
+const forgiveOwnPause = (replica: Replica, now: Now): void => {
+  const gap = now.mono - replica.lastTickAt
+  replica.lastTickAt = now.mono
+  if (gap < replica.timers.view_change_ms / 2) return
+  const state = replica.state
+  if (state._tag === "Backup" || state._tag === "StateTransfer") state.heardAt = Math.min(now.mono, state.heardAt + gap)
+  if (state._tag === "Primary") state.heardAt.forEach((at, i) => state.heardAt[i] = Math.min(now.mono, at + gap))
+}
+
+/** The back-off is taken back only after a stable period, not on entering the view (F15). */
+const settle = (replica: Replica, now: Now): void => {
+  if (now.mono - replica.normalSince < replica.timers.view_change_ms * 2) return
+  replica.attempts = 0
+  if (replica.state._tag === "Backup") {
+    replica.state.patience = replica.timers.view_change_ms * (0.5 + replica.random.next())
+  }
+}
+
+const endTurn = (replica: Replica, out: Outcome): void => {
+  const state = replica.state
+  if (state._tag === "Primary") endPrimaryTurn(replica, state, out)
+  else if (state._tag === "Backup" && state.ackDue) acknowledge(replica, state, out)
+}
+
+/** One cumulative acknowledgement a turn; the caller lets it out only once what it covers is durable. */
+const acknowledge = (replica: Replica, state: BackupState, out: Outcome): void => {
+  state.ackDue = false
+  const { log, view } = replica
+  send(out, primaryOf(replica.configuration, view), { _tag: "PrepareOk", view, op: log.op })
+}
+
+const checkInvariants = (replica: Replica, before: { readonly view: number; readonly commit: number }): void => {
+  const { commit, log, logView, view } = replica
+  invariant(commit <= log.op, "commit ≤ op", { commit, op: log.op })
+  invariant(commit >= before.commit, "the commit number never falls", { commit, before })
+  invariant(view >= before.view, "the view never falls", { view, before })
+  invariant(logView <= view, "logView ≤ view", { logView, view })
+  invariant(!isNormal(replica) || logView === view, "normal means logView = view", { logView, view })
+}

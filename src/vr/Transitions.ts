@@ -1,0 +1,168 @@
+/**
+ * Moves between states. Every change of `replica.state` is made here.
+ *
+ * @module
+ */
+import { invariant } from "../base/Invariant.ts"
+import { primaryOf } from "./Configuration.ts"
+import { entryBytes } from "./Log.ts"
+import type { MessageOf, ReplicaId, View } from "./Message.ts"
+import { drawPatience, type Now, type Outcome, type PrimaryState, type Replica, type State } from "./Replica.ts"
+import { keepCommitted, makeStaging, stagedEnd, type Staging } from "./Staging.ts"
+import { appendAbove, broadcast, commitTo, cutLog, indexOf, reply, send, writeHead } from "./states/Normal.ts"
+
+const moveTo = (replica: Replica, state: State, out: Outcome): void => {
+  const before = replica.state._tag
+  if (replica.state._tag === "Primary" && state._tag !== "Primary") turnClientsAway(replica.state, out)
+  replica.state = state
+  if (before !== state._tag) out.events.push(`${before} → ${state._tag} (view ${replica.view})`)
+}
+
+/** Whoever waits at a primary that steps down should look for the next one at once; the client table makes it safe. */
+const turnClientsAway = (state: PrimaryState, out: Outcome): void => {
+  for (const request of state.waiting.values()) reply(out, request, "not primary")
+  refuseReads(state, out)
+}
+
+/** Pending reads fail on a view change: their round will never be confirmed. */
+export const refuseReads = (state: PrimaryState, out: Outcome): void => {
+  for (const batch of state.reads) for (const read of batch.requests) reply(out, read, "not primary")
+  for (const read of state.newReads) reply(out, read, "not primary")
+  state.reads.length = 0
+  state.newReads = []
+  state.readsPending = 0
+}
+
+const enterNormal = (replica: Replica, view: View, now: Now, out: Outcome): void => {
+  invariant(view >= replica.view, "the view never falls", { view, had: replica.view })
+  replica.view = view
+  replica.logView = view
+  replica.normalSince = now.mono
+  replica.probes.clear()
+  writeHead(replica, out)
+}
+
+export const becomeBackup = (replica: Replica, view: View, now: Now, out: Outcome): void => {
+  enterNormal(replica, view, now, out)
+  moveTo(replica, { _tag: "Backup", heardAt: now.mono, patience: drawPatience(replica), ackDue: true }, out)
+}
+
+/** The log of the view is in place and `commit` is where the votes put it; requests that it holds are pending again. */
+export const becomePrimary = (replica: Replica, view: View, now: Now, out: Outcome): void => {
+  enterNormal(replica, view, now, out)
+  const state = makePrimaryState(replica, now)
+  replica.clients.forgetPending()
+  for (let op = replica.commit + 1; op <= replica.log.op; op++) {
+    const entry = replica.log.get(op)
+    state.uncommittedBytes += entryBytes(entry)
+    replica.lastTime = Math.max(replica.lastTime, entry.time)
+    if (entry.kind === "register") replica.clients.registrationPending(entry.operation, op)
+    else replica.clients.requestPending(entry.session, entry.request, op)
+  }
+  moveTo(replica, state, out)
+}
+
+export const makePrimaryState = (
+  replica: Pick<Replica, "configuration" | "log">,
+  now: Now
+): PrimaryState => {
+  const size = replica.configuration.replicas.length
+  return {
+    _tag: "Primary",
+    acked: Array.from({ length: size }, () => 0),
+    heardAt: Array.from({ length: size }, () => now.mono),
+    rounds: Array.from({ length: size }, () => 0),
+    viewStart: replica.log.op,
+    prepared: replica.log.op,
+    round: 0,
+    heartbeatAt: now.mono,
+    abdicated: false,
+    waiting: new Map(),
+    uncommittedBytes: 0,
+    newReads: [],
+    reads: [],
+    readsPending: 0
+  }
+}
+
+/**
+ * Leaves for a view change: nothing of older views is accepted from now on, so the view must be durable before
+ * the messages leave (F1); the caller's contract sees to that. Not called by a recovering replica (F8).
+ */
+export const enterViewChange = (replica: Replica, view: View, now: Now, out: Outcome): void => {
+  invariant(view > replica.view, "a view change goes up", { view, had: replica.view })
+  invariant(replica.state._tag !== "Recovery", "a recovering replica takes no part in a view change (F8)")
+  replica.view = view
+  writeHead(replica, out)
+  const vote: MessageOf<"DoViewChange"> = {
+    _tag: "DoViewChange",
+    view,
+    logView: replica.logView,
+    first: replica.commit + 1,
+    entries: replica.log.range(replica.commit + 1, replica.log.op),
+    commit: replica.commit
+  }
+  replica.attempts++
+  moveTo(replica, {
+    _tag: "ViewChange",
+    startedAt: now.mono,
+    patience: drawPatience(replica),
+    resendAt: now.mono + replica.timers.heartbeat_ms,
+    vote,
+    votes: new Map([[replica.id, vote]]),
+    fetching: null
+  }, out)
+  out.events.push(`view change to ${view}`)
+  broadcast(replica, out, { _tag: "StartViewChange", view, probing: false })
+  const primary = primaryOf(replica.configuration, view)
+  if (primary !== replica.id) send(out, primary, vote)
+}
+
+/**
+ * Starts to fetch what is missing from `source`, normal in `target`. The view, logView and the log stay as they are
+ * until the replacement is here (F2), so this replica can still vote with what it holds.
+ */
+export const startTransfer = (replica: Replica, target: View, source: ReplicaId, now: Now, out: Outcome): void => {
+  invariant(target >= replica.view, "a transfer goes up", { target, had: replica.view })
+  const before = replica.state._tag === "StateTransfer" ? replica.state.staging : null
+  if (before !== null) keepCommitted(before)
+  const staging = target === replica.logView ? null : before ?? makeStaging(replica.commit)
+  moveTo(replica, {
+    _tag: "StateTransfer",
+    target,
+    source,
+    staging,
+    heardAt: now.mono,
+    patience: drawPatience(replica),
+    resendAt: now.mono + replica.timers.heartbeat_ms
+  }, out)
+  askForState(replica, target, staging, source, out)
+}
+
+export const askForState = (
+  replica: Replica,
+  view: View,
+  staging: Staging | null,
+  source: ReplicaId,
+  out: Outcome
+): void => send(out, source, { _tag: "GetState", view, after: staging === null ? replica.log.op : stagedEnd(staging) })
+
+/**
+ * Moves staged entries that are committed into the log as soon as they replace all that it holds uncommitted: from then
+ * on they say at least as much as the old suffix did. Returns the staging for the rest.
+ */
+export const promote = (replica: Replica, staging: Staging, out: Outcome): Staging => {
+  if (staging.committed === staging.base || staging.committed < replica.log.op) return staging
+  cutLog(replica, replica.commit, out)
+  const count = staging.committed - staging.base
+  appendAbove(replica, staging.entries.slice(0, count), out)
+  commitTo(replica, staging.committed, out)
+  return { base: staging.committed, entries: staging.entries.slice(count), committed: staging.committed }
+}
+
+/** The index of a replica in the configuration, asserted. */
+export const memberIndex = (replica: Replica, id: ReplicaId): number => {
+  const index = indexOf(replica, id)
+  invariant(index >= 0, "messages come from members", { id })
+  return index
+}

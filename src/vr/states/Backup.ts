@@ -1,0 +1,87 @@
+/**
+ * Backup: follows the primary of its view and appends in op order (VRR §4.1).
+ * Leaves for StateTransfer on a gap or on news of a later view, for ViewChange when a quorum misses the primary.
+ *
+ * @module
+ */
+import { primaryOf } from "../Configuration.ts"
+import type { MessageOf, ReplicaId } from "../Message.ts"
+import type { BackupState, Handlers, Now, Outcome, Replica } from "../Replica.ts"
+import { probeIfSilent } from "../Suspicion.ts"
+import { enterViewChange, startTransfer } from "../Transitions.ts"
+import { onVote } from "../ViewStart.ts"
+import { onStartView, onStartViewChange } from "./Joining.ts"
+import { answerGetCommitted, answerGetState, appendAbove, commitTo, send } from "./Normal.ts"
+
+const onPrepare = (
+  replica: Replica,
+  state: BackupState,
+  message: MessageOf<"Prepare">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  state.heardAt = now.mono
+  if (message.first > replica.log.op + 1) return startTransfer(replica, replica.view, from, now, out)
+  appendAbove(replica, message.entries, out)
+  commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+  state.ackDue = true
+}
+
+const onCommit = (
+  replica: Replica,
+  state: BackupState,
+  message: MessageOf<"Commit">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  state.heardAt = now.mono
+  commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+  send(out, from, { _tag: "CommitOk", view: replica.view, op: replica.log.op, round: message.round })
+  if (message.op > replica.log.op) startTransfer(replica, replica.view, from, now, out)
+}
+
+const onRecovery = (
+  replica: Replica,
+  state: BackupState,
+  message: MessageOf<"Recovery">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  // It had promised a view that we have not reached: only a view change brings the group there.
+  if (message.view > replica.view) return enterViewChange(replica, message.view, now, out)
+  if (from === primaryOf(replica.configuration, replica.view)) {
+    // Our primary has lost its memory: there is nobody to wait for (F7).
+    replica.lost.add(from)
+    state.heardAt = Math.min(state.heardAt, now.mono - replica.timers.view_change_ms)
+    return probeIfSilent(replica, now, out)
+  }
+  send(out, from, {
+    _tag: "RecoveryResponse",
+    nonce: message.nonce,
+    view: replica.view,
+    op: replica.log.op,
+    commit: replica.commit
+  })
+}
+
+export const backup: Handlers<BackupState> = {
+  Prepare: onPrepare,
+  PrepareOk: () => {}, // Meant for the primary that we were in an earlier view.
+  Commit: onCommit,
+  CommitOk: () => {}, // As PrepareOk.
+  StartViewChange: (replica, _state, message, from, now, out) => onStartViewChange(replica, message, from, now, out),
+  DoViewChange: (replica, _state, message, from, now, out) => onVote(replica, message, from, now, out),
+  StartView: (replica, _state, message, from, now, out) => {
+    // Accepting our own view's StartView again would discard what was acknowledged since (F4).
+    if (message.view > replica.view) onStartView(replica, message, from, now, out)
+  },
+  GetState: (replica, _state, message, from, _now, out) => answerGetState(replica, message, from, out),
+  NewState: () => {}, // A transfer that was finished or given up.
+  GetCommitted: (replica, _state, message, from, _now, out) => answerGetCommitted(replica, message, from, out),
+  Committed: () => {}, // Asked for in a view change that is over.
+  Recovery: onRecovery,
+  RecoveryResponse: () => {} // To a recovery that is over.
+}

@@ -1,0 +1,112 @@
+/**
+ * Primary: orders requests, counts acknowledgements, commits (VRR §4.1). Gives up when it loses touch with a quorum.
+ *
+ * @module
+ */
+import { invariant } from "../../base/Invariant.ts"
+import { Limits } from "../../base/Limits.ts"
+import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
+import type { Handlers, Now, Outcome, PrimaryState, Replica } from "../Replica.ts"
+import { quorumth, serveReads, startReadRound } from "../Requests.ts"
+import { enterViewChange, memberIndex, refuseReads } from "../Transitions.ts"
+import { onVote, startViewMessage } from "../ViewStart.ts"
+import { onStartView, onStartViewChange } from "./Joining.ts"
+import { answerGetCommitted, answerGetState, broadcast, commitTo, send } from "./Normal.ts"
+
+const onAck = (replica: Replica, state: PrimaryState, from: ReplicaId, op: OpNumber, now: Now): number => {
+  const index = memberIndex(replica, from)
+  invariant(op <= replica.log.op, "the primary's log is the longest of its view", { op, head: replica.log.op, from })
+  if (op > state.acked[index]!) state.acked[index] = op
+  state.heardAt[index] = now.mono
+  return index
+}
+
+/** A replica that is still changing to our view, or to an older one, missed our StartView. */
+const remind = (replica: Replica, view: number, commit: OpNumber, from: ReplicaId, out: Outcome): void => {
+  if (view <= replica.view) send(out, from, startViewMessage(replica, commit))
+}
+
+const onRecovery = (
+  replica: Replica,
+  _state: PrimaryState,
+  message: MessageOf<"Recovery">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  if (message.view > replica.view) return enterViewChange(replica, message.view, now, out)
+  const { commit, log, view } = replica
+  send(out, from, { _tag: "RecoveryResponse", nonce: message.nonce, view, op: log.op, commit })
+}
+
+export const primary: Handlers<PrimaryState> = {
+  Prepare: () => {}, // Our own view has no other primary; the gates refuse other views.
+  PrepareOk: (replica, state, message, from, now) => {
+    onAck(replica, state, from, message.op, now)
+  },
+  Commit: () => {}, // As Prepare.
+  CommitOk: (replica, state, message, from, now) => {
+    const index = onAck(replica, state, from, message.op, now)
+    if (message.round > state.rounds[index]!) state.rounds[index] = message.round
+  },
+  StartViewChange: (replica, _state, message, from, now, out) => {
+    if (!message.probing) remind(replica, message.view, replica.commit, from, out)
+    onStartViewChange(replica, message, from, now, out)
+  },
+  DoViewChange: (replica, _state, message, from, now, out) => {
+    remind(replica, message.view, message.commit, from, out)
+    onVote(replica, message, from, now, out)
+  },
+  StartView: (replica, _state, message, from, now, out) => {
+    if (message.view > replica.view) onStartView(replica, message, from, now, out)
+  },
+  GetState: (replica, _state, message, from, _now, out) => answerGetState(replica, message, from, out),
+  NewState: () => {}, // A transfer that was given up when the view changed.
+  GetCommitted: (replica, _state, message, from, _now, out) => answerGetCommitted(replica, message, from, out),
+  Committed: () => {}, // A second answer: the view has started.
+  Recovery: onRecovery,
+  RecoveryResponse: () => {} // To a recovery that is over.
+}
+
+/** Once a turn: sends what was appended since the last one, counts, commits, serves reads. */
+export const endPrimaryTurn = (replica: Replica, state: PrimaryState, out: Outcome): void => {
+  advanceCommit(replica, state, out)
+  sendPrepares(replica, state, out)
+  startReadRound(replica, state, out)
+  serveReads(replica, state, out)
+}
+
+/** An op is committed once a quorum holds it durably in this view, the primary's own copy included. */
+const advanceCommit = (replica: Replica, state: PrimaryState, out: Outcome): void => {
+  state.acked[memberIndex(replica, replica.id)] = replica.durable
+  const op = quorumth(state.acked, replica.configuration.quorum)
+  if (op > replica.commit) commitTo(replica, op, out)
+}
+
+/** Prepares may leave before the primary's own write is durable: its disk and the backups' work at the same time. */
+const sendPrepares = (replica: Replica, state: PrimaryState, out: Outcome): void => {
+  while (state.prepared < replica.log.op && !state.abdicated) {
+    const first = state.prepared + 1
+    const entries = replica.log.chunk(first, replica.log.op, Limits.prepare_bytes_max)
+    state.prepared += entries.length
+    const message = { _tag: "Prepare", view: replica.view, first, entries, commit: replica.commit } as const
+    // A view must not be used before it is durable, so behind a StartView even a Prepare waits.
+    const where = out.head === null ? out.early : out.sends
+    for (const to of replica.configuration.replicas) if (to !== replica.id) where.push({ to, message })
+  }
+}
+
+export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out: Outcome): void => {
+  state.heardAt[memberIndex(replica, replica.id)] = now.mono
+  const contact = quorumth(state.heardAt, replica.configuration.quorum)
+  if (!state.abdicated && now.mono - contact > replica.timers.view_change_ms * 2) {
+    // Backups that still hear us would wait for ever: fall silent, and let them move on.
+    state.abdicated = true
+    out.events.push("lost touch with a quorum")
+    refuseReads(state, out)
+  }
+  if (state.abdicated || now.mono < state.heartbeatAt) return
+  state.heartbeatAt = now.mono + replica.timers.heartbeat_ms
+  const { commit, log, view } = replica
+  broadcast(replica, out, { _tag: "Commit", view, op: log.op, commit, round: state.round })
+}

@@ -1,0 +1,110 @@
+/**
+ * Recovery: restarted without its memory (VRR §4.3). It asks where the group stands, fetches the log from the primary,
+ * and takes no part in anything before that is done (F8).
+ *
+ * @module
+ */
+import { primaryOf } from "../Configuration.ts"
+import type { MessageOf, ReplicaId } from "../Message.ts"
+import type { Handlers, Now, Outcome, RecoveryState, Replica } from "../Replica.ts"
+import { keepCommitted, makeStaging, stage, stagedEnd } from "../Staging.ts"
+import { askForState, becomeBackup, promote } from "../Transitions.ts"
+import { appendAbove, broadcast, commitTo } from "./Normal.ts"
+
+export const makeRecoveryState = (promised: number): RecoveryState => ({
+  _tag: "Recovery",
+  nonce: 0,
+  promised,
+  responses: new Map(),
+  fetching: null,
+  staging: makeStaging(0),
+  resendAt: 0,
+  alsoRecovering: new Map()
+})
+
+/**
+ * Enough answers, among them the primary's of the highest view seen, and no older than what was promised before the
+ * crash (F1). The answers were all given after our question, which the nonce proves.
+ */
+const onResponse = (
+  replica: Replica,
+  state: RecoveryState,
+  message: MessageOf<"RecoveryResponse">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  if (message.nonce !== state.nonce || state.fetching !== null) return
+  state.responses.set(from, message)
+  if (state.responses.size < replica.configuration.recoveryQuorum) return
+  let view = 0
+  for (const response of state.responses.values()) view = Math.max(view, response.view)
+  const primary = primaryOf(replica.configuration, view)
+  const response = state.responses.get(primary)
+  if (response?.view !== view || view < state.promised) return
+  state.fetching = { view, from: primary, op: response.op, progressAt: now.mono }
+  askForState(replica, view, state.staging, primary, out)
+}
+
+const onNewState = (
+  replica: Replica,
+  state: RecoveryState,
+  message: MessageOf<"NewState">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  const fetching = state.fetching
+  if (fetching === null || from !== fetching.from) return
+  if (message.view !== fetching.view) return ask(replica, state, now, out)
+  if (!stage(state.staging, message.first, message.entries, message.commit)) return
+  fetching.progressAt = now.mono
+  state.staging = promote(replica, state.staging, out)
+  const end = stagedEnd(state.staging)
+  if (end < message.op || end < fetching.op) return askForState(replica, fetching.view, state.staging, from, out)
+  appendAbove(replica, state.staging.entries, out)
+  becomeBackup(replica, fetching.view, now, out)
+  commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+}
+
+/** Every question has a fresh nonce, so that one asked across a view change is not stuck with it (F6). */
+const ask = (replica: Replica, state: RecoveryState, now: Now, out: Outcome): void => {
+  state.nonce = 1 + Math.floor(replica.random.next() * (Number.MAX_SAFE_INTEGER - 1))
+  state.responses.clear()
+  state.fetching = null
+  keepCommitted(state.staging)
+  state.resendAt = now.mono + replica.timers.view_change_ms / 2
+  broadcast(replica, out, { _tag: "Recovery", nonce: state.nonce, view: state.promised })
+}
+
+export const recovery: Handlers<RecoveryState> = {
+  Prepare: () => {}, // F8, as all that follow: what we acknowledge now could be a lie about what we held.
+  PrepareOk: () => {},
+  Commit: () => {},
+  CommitOk: () => {},
+  StartViewChange: () => {},
+  DoViewChange: () => {},
+  StartView: () => {},
+  GetState: () => {},
+  NewState: onNewState,
+  GetCommitted: () => {},
+  Committed: () => {},
+  Recovery: (_replica, state, _message, from, now) => {
+    state.alsoRecovering.set(from, now.mono)
+  },
+  RecoveryResponse: onResponse
+}
+
+export const tickRecovery = (replica: Replica, state: RecoveryState, now: Now, out: Outcome): void => {
+  const { heartbeat_ms, view_change_ms } = replica.timers
+  for (const [id, at] of state.alsoRecovering) if (now.mono - at > view_change_ms * 4) state.alsoRecovering.delete(id)
+  const fetching = state.fetching
+  if (now.mono < state.resendAt) return
+  if (fetching === null || now.mono - fetching.progressAt > view_change_ms * 2) return ask(replica, state, now, out)
+  state.resendAt = now.mono + heartbeat_ms * 2
+  askForState(replica, fetching.view, state.staging, fetching.from, out)
+}
+
+/** More replicas without memory than the group tolerates: nobody can say what was committed (F9). */
+export const isBeyondRecovery = (replica: Replica, state: RecoveryState): boolean =>
+  state.alsoRecovering.size + 1 > replica.configuration.tolerates

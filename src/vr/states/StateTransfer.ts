@@ -1,0 +1,95 @@
+/**
+ * StateTransfer: lags, and fetches what it misses (VRR §5.2). It keeps its log, its view and its vote until the
+ * replacement is here (F2), so a group with one replica in transfer can still change its view.
+ *
+ * @module
+ */
+import type { MessageOf, ReplicaId } from "../Message.ts"
+import type { Handlers, Now, Outcome, Replica, StateTransferState } from "../Replica.ts"
+import { stage, stagedEnd } from "../Staging.ts"
+import { askForState, becomeBackup, enterViewChange, promote, startTransfer } from "../Transitions.ts"
+import { onVote } from "../ViewStart.ts"
+import { onStartView, onStartViewChange } from "./Joining.ts"
+import { answerGetCommitted, appendAbove, commitTo, cutLog } from "./Normal.ts"
+
+/** Sign of life from a primary; a later view than the one that is being fetched is fetched instead. */
+const onSignOfLife = (
+  replica: Replica,
+  state: StateTransferState,
+  message: MessageOf<"Prepare"> | MessageOf<"Commit">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  if (message.view > state.target) startTransfer(replica, message.view, from, now, out)
+  else if (message.view === state.target) state.heardAt = now.mono
+}
+
+const onNewState = (
+  replica: Replica,
+  state: StateTransferState,
+  message: MessageOf<"NewState">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  if (message.view < state.target) return
+  if (message.view > state.target) return startTransfer(replica, message.view, from, now, out)
+  if (!take(replica, state, message, out)) return
+  state.heardAt = now.mono
+  state.source = from
+  const end = state.staging === null ? replica.log.op : stagedEnd(state.staging)
+  if (end < message.op) {
+    state.resendAt = now.mono + replica.timers.heartbeat_ms
+    return askForState(replica, state.target, state.staging, from, out)
+  }
+  if (state.staging !== null) {
+    cutLog(replica, replica.commit, out)
+    appendAbove(replica, state.staging.entries, out)
+  }
+  becomeBackup(replica, message.view, now, out)
+  commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+}
+
+/** One chunk; false if it does not fit what is here. */
+const take = (replica: Replica, state: StateTransferState, message: MessageOf<"NewState">, out: Outcome): boolean => {
+  if (state.staging === null) {
+    if (message.first > replica.log.op + 1) return false
+    appendAbove(replica, message.entries, out)
+    commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+    return true
+  }
+  if (!stage(state.staging, message.first, message.entries, message.commit)) return false
+  state.staging = promote(replica, state.staging, out)
+  return true
+}
+
+export const stateTransfer: Handlers<StateTransferState> = {
+  Prepare: onSignOfLife,
+  PrepareOk: () => {}, // Meant for the primary that we were.
+  Commit: onSignOfLife,
+  CommitOk: () => {}, // As PrepareOk.
+  StartViewChange: (replica, _state, message, from, now, out) => onStartViewChange(replica, message, from, now, out),
+  DoViewChange: (replica, _state, message, from, now, out) => onVote(replica, message, from, now, out),
+  StartView: (replica, state, message, from, now, out) => {
+    // Of the view that is being joined for the first time, or a later one; not of the view that we were normal in (F4).
+    if (message.view >= state.target && message.view > replica.logView) onStartView(replica, message, from, now, out)
+  },
+  GetState: () => {}, // Only normal replicas answer for a view.
+  NewState: onNewState,
+  GetCommitted: (replica, _state, message, from, _now, out) => answerGetCommitted(replica, message, from, out),
+  Committed: () => {}, // Asked for in a view change that is over.
+  Recovery: (replica, state, message, _from, now, out) => {
+    if (message.view > Math.max(replica.view, state.target)) enterViewChange(replica, message.view, now, out)
+  },
+  RecoveryResponse: () => {} // To a recovery that is over.
+}
+
+/** Asks again, another one each time: the source may be down, or not normal any more. */
+export const tickStateTransfer = (replica: Replica, state: StateTransferState, now: Now, out: Outcome): void => {
+  if (now.mono < state.resendAt) return
+  state.resendAt = now.mono + replica.timers.heartbeat_ms
+  const others = replica.configuration.replicas.filter((id) => id !== replica.id)
+  state.source = others[(others.indexOf(state.source) + 1) % others.length]!
+  askForState(replica, state.target, state.staging, state.source, out)
+}
