@@ -1,5 +1,6 @@
 /**
- * Starts a V2R2 program on Node 24, whatever Node runs this: from its source in a checkout, from dist in a published package.
+ * Starts a V2R2 program on Node 24, whatever Node runs this: from its source in a checkout, from dist in a published
+ * package.
  *
  * @module
  */
@@ -47,6 +48,7 @@ export const launch = async (name) => {
   }
   const node = nearestNode(here)
   if (node !== undefined) return runOn(node, entry)
-  console.error(`v2r2 needs Node ${node_major_min} or newer, and this is Node ${process.versions.node}: install it (https://nodejs.org)`)
+  const found = `Node ${process.versions.node}`
+  console.error(`v2r2 needs Node ${node_major_min} or newer, and this is ${found}: install it (https://nodejs.org)`)
   process.exitCode = 1
 }

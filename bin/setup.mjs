@@ -1,6 +1,7 @@
 /**
- * Makes a checkout ready: `npm run devrel`, `npm test` and `npm run build` run this first. Plain JavaScript on purpose: it is the
- * one file that runs before the dependencies, and Node 24 among them, exist. When nothing is missing it says nothing.
+ * Makes a checkout ready: `npm run devrel`, `npm test` and `npm run build` run this first. Plain JavaScript on purpose:
+ * it is the one file that runs before the dependencies, and Node 24 among them, exist. When nothing is missing it says
+ * nothing.
  *
  * @module
  */
@@ -47,7 +48,8 @@ const sleep = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 
 
 /** Two commands may start at once on a fresh clone: the second waits, instead of deleting what the first unpacks. */
 const locked = (body) => {
-  const lock = join(tmpdir(), `v2r2-setup-${createHash("sha256").update(process.cwd()).digest("hex").slice(0, 16)}.lock`)
+  const folder = createHash("sha256").update(process.cwd()).digest("hex").slice(0, 16)
+  const lock = join(tmpdir(), `v2r2-setup-${folder}.lock`)
   for (let waits = 0;; waits++) {
     try {
       writeFileSync(lock, String(process.pid), { flag: "wx" })
@@ -94,8 +96,8 @@ const install = () => {
 
 const needNode = () => {
   if (existsSync(local_node) || Number(process.versions.node.split(".")[0]) >= node_major_min) return
-  fail(`V2R2 needs Node ${node_major_min} or newer, and this is Node ${process.versions.node} on ${process.platform}-${process.arch}:`
-    + ` install Node ${node_major_min} (https://nodejs.org) and run the command again`)
+  const found = `Node ${process.versions.node} on ${process.platform}-${process.arch}`
+  fail(`V2R2 needs Node ${node_major_min} or newer, and this is ${found}: install it (https://nodejs.org), then retry`)
 }
 
 /** npm links the programs of dependencies, not of the project itself: `npx v2r2` finds them here. */
