@@ -58,6 +58,17 @@ export const Limits = {
 
   // Connections
   hello_timeout_ms: 5_000,
+  connect_timeout_ms: 2_000,
+  /** How long a close waits for the other side to take what was written to it. */
+  linger_ms: 1_000,
+  /** An idle connection is probed after this, so that a peer that vanished is noticed. */
+  keepalive_ms: 10_000,
+  /** Connections that the kernel holds until we accept them. */
+  listen_backlog_max: 1_024,
+  /** Received and not yet pulled; above this we stop reading from the socket. */
+  receive_buffer_bytes_max: 256 * KiB,
+  /** The same for a connection in memory: written and not yet read. */
+  memory_pipe_bytes_max: 256 * KiB,
   connections_per_server_max: 4_096,
   /** A reader of replies that falls this far behind is disconnected. */
   connection_outbox_bytes_max: 64 * MiB,

@@ -1,0 +1,149 @@
+/**
+ * A connection that talks frames and has said hello: what every client and server of ours works with.
+ *
+ * @module
+ */
+import { isReadonlyArrayNonEmpty, type NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { Limits } from "../base/Limits.ts"
+import { FrameDecoder } from "../wire/Frame.ts"
+import * as Hello from "../wire/Hello.ts"
+import { Closed, type Duplex, Network, NetworkError } from "./Network.ts"
+
+/** The two sides do not fit, and one has said so. */
+export class HelloRejected extends Schema.TaggedError<HelloRejected>()("HelloRejected", {
+  remote: Schema.String,
+  code: Schema.String,
+  /** What was got and what was expected. */
+  reason: Schema.String,
+  /** Who would not talk. */
+  by: Schema.Literals(["us", "them"])
+}) {
+  override get message(): string {
+    return `${this.remote}: ${this.by === "us" ? "hello rejected" : "rejected our hello"}: ${this.reason}`
+  }
+}
+
+export interface Framed {
+  readonly remote: string
+  /** What the other side said of itself. */
+  readonly hello: Hello.Hello
+  /**
+   * The payloads of all bytes at hand, at least one. One reader only. After a bad frame (`malformed` in the error)
+   * nothing more can be read, but a complaint may still be sent.
+   */
+  readonly receive: Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Closed>
+  /** Whole frames, in order. Waits while the other side is slow to read. */
+  readonly send: (frames: NonEmptyReadonlyArray<Uint8Array>) => Effect.Effect<void, Closed>
+}
+
+/**
+ * Dials `address` and exchanges hellos. `hello.limits.frame_bytes_max` is the longest payload that we accept.
+ * The end of the Scope closes the connection.
+ */
+export const connectFramed = Effect.fnUntraced(function*(
+  address: string,
+  hello: Hello.Hello
+): Effect.fn.Return<Framed, NetworkError | HelloRejected, Scope.Scope | Network> {
+  const network = yield* Network
+  const duplex = yield* network.connect(address)
+  const decoder = new FrameDecoder(Limits.hello_bytes_max)
+  const payload = yield* Effect.andThen(duplex.write([Hello.encodeHello(hello)]), firstPayload(duplex, decoder)).pipe(
+    Effect.catchTag("Closed", ({ reason }) => new NetworkError({ address, reason: `${reason}, before a hello` })),
+    Effect.timeoutOrElse({
+      duration: Limits.hello_timeout_ms,
+      orElse: () => new NetworkError({ address, reason: `no hello within ${Limits.hello_timeout_ms} ms` })
+    })
+  )
+  const got = Hello.decodeHello(payload)
+  if (got._tag === "Malformed") {
+    return yield* new NetworkError({ address, reason: `the answer to our hello is ${got.reason}` })
+  }
+  if (got._tag === "Reject") {
+    return yield* new HelloRejected({ remote: address, code: got.code, reason: got.message, by: "them" })
+  }
+  const problem = Hello.verifyHello(hello, got)
+  if (problem !== null) {
+    return yield* new HelloRejected({ remote: address, code: problem.code, reason: problem.message, by: "us" })
+  }
+  return framed(duplex, decoder, got, hello.limits["frame_bytes_max"] ?? Limits.hello_bytes_max)
+})
+
+/**
+ * The side that was dialled: waits for a hello, and answers with `hello`, or with the reason why not. Closing the
+ * connection is left to the caller: its fiber ends. `verify` is asked after the usual checks, to refuse for other
+ * reasons ("busy", "name").
+ */
+export const acceptFramed = Effect.fnUntraced(function*(
+  duplex: Duplex,
+  hello: Hello.Hello,
+  options: {
+    readonly frame_bytes_max: number
+    readonly verify?: (got: Hello.Hello) => Hello.Reject | null
+  }
+): Effect.fn.Return<Framed, Closed | HelloRejected> {
+  const refuse = ({ code, message }: Hello.Reject): Effect.Effect<never, Closed | HelloRejected> =>
+    Effect.andThen(
+      duplex.write([Hello.encodeReject(Hello.reject(code, message))]),
+      new HelloRejected({ remote: duplex.remote, code, reason: message, by: "us" })
+    )
+  const decoder = new FrameDecoder(Limits.hello_bytes_max)
+  const payload = yield* firstPayload(duplex, decoder).pipe(
+    Effect.catchTag("Closed", (closed) =>
+      closed.malformed === true ? refuse(Hello.reject("limit", `no hello: ${closed.reason}`)) : closed),
+    Effect.timeoutOrElse({
+      duration: Limits.hello_timeout_ms,
+      orElse: () => refuse(Hello.reject("timeout", `no hello within ${Limits.hello_timeout_ms} ms`))
+    })
+  )
+  const got = Hello.decodeHello(payload)
+  if (got._tag !== "Hello") {
+    return yield* refuse(Hello.reject("malformed", got._tag === "Reject" ? "a reject, expected a hello" : got.reason))
+  }
+  const problem = Hello.verifyHello(hello, got) ?? options.verify?.(got) ?? null
+  if (problem !== null) return yield* refuse(problem)
+  yield* duplex.write([Hello.encodeHello(hello)])
+  return framed(duplex, decoder, got, options.frame_bytes_max)
+})
+
+const broken = (decoder: FrameDecoder): Closed =>
+  new Closed({ reason: decoder.fault?.reason ?? "malformed", malformed: true })
+
+/** Exactly one payload: what follows it waits in `decoder.rest`, for it may be longer than a hello. */
+const firstPayload = (duplex: Duplex, decoder: FrameDecoder): Effect.Effect<Uint8Array, Closed> =>
+  Effect.flatMap(duplex.pull, (chunks) => {
+    const [payload] = decoder.push(concat(chunks), 1)
+    if (payload !== undefined) return Effect.succeed(payload)
+    return decoder.fault === null ? firstPayload(duplex, decoder) : Effect.fail(broken(decoder))
+  })
+
+const framed = (duplex: Duplex, decoder: FrameDecoder, hello: Hello.Hello, frame_bytes_max: number): Framed => {
+  decoder.setLimit(frame_bytes_max)
+  /** What came in one chunk with the hello. */
+  let early: ReadonlyArray<Uint8Array> = decoder.push(decoder.rest)
+  const more: Framed["receive"] = Effect.suspend(() =>
+    decoder.fault === null ? Effect.flatMap(duplex.pull, decode) : Effect.fail(broken(decoder)))
+  const decode = (chunks: NonEmptyReadonlyArray<Uint8Array>): Framed["receive"] => {
+    const payloads = chunks.length === 1 ? decoder.push(chunks[0]) : chunks.flatMap((chunk) => decoder.push(chunk))
+    return isReadonlyArrayNonEmpty(payloads) ? Effect.succeed(payloads) : more
+  }
+  const receive: Framed["receive"] = Effect.suspend(() => {
+    const payloads = early
+    early = []
+    return isReadonlyArrayNonEmpty(payloads) ? Effect.succeed(payloads) : more
+  })
+  return { remote: duplex.remote, hello, receive, send: duplex.write }
+}
+
+const concat = (chunks: NonEmptyReadonlyArray<Uint8Array>): Uint8Array => {
+  if (chunks.length === 1) return chunks[0]
+  const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
+}
