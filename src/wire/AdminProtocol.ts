@@ -1,0 +1,243 @@
+/**
+ * The admin protocol, `v2r2-admin`: commands to one node and its replies. Each frame is one msgpack map,
+ * `{id, command, args}` one way, `{id, ok}` or `{id, error: {code, message}}` the other. `commands` is the whole table.
+ *
+ * @module
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { encodeFrame } from "./Frame.ts"
+import { pack, unpack } from "./Msgpack.ts"
+
+const { Natural, NullOr, String: Text, Struct } = Schema
+const ArrayOf = Schema.Array
+const Optional = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(NullOr(schema))
+
+/** Where a replica is: its own name and its node's. */
+export const ReplicaPlace = Struct({ name: Text, node: Text })
+export type ReplicaPlace = typeof ReplicaPlace.Type
+
+/** One node of the cluster with its four addresses; `self`: the node that answers. */
+export const Member = Struct({
+  name: Text,
+  self: Schema.Boolean,
+  cluster: Text,
+  admin: Text,
+  client: Text,
+  peer: Text
+})
+export type Member = typeof Member.Type
+
+/** A node as another one sees it. `since_ms`: when that began, in milliseconds since 1970. `address`: its cluster server. */
+export const NodeStatus = Struct({
+  name: Text,
+  state: Schema.Literals(["self", "connected", "disconnected"]),
+  address: Text,
+  since_ms: Natural,
+  /** Why it is not connected, or null. */
+  reason: NullOr(Text)
+})
+export type NodeStatus = typeof NodeStatus.Type
+
+/** A tenant as it was created. `id` is a UUID. */
+export const CreatedTenant = Struct({
+  id: Text,
+  name: NullOr(Text),
+  epoch: Natural,
+  replicas: ArrayOf(ReplicaPlace)
+})
+export type CreatedTenant = typeof CreatedTenant.Type
+
+/** `primary`: a replica's id, such as "r1::dev1", or null if the node that answers knows none. */
+export const TenantInfo = Struct({
+  ...CreatedTenant.fields,
+  primary: NullOr(Text),
+  durability: Schema.Literals(["memory"])
+})
+export type TenantInfo = typeof TenantInfo.Type
+
+/** One replica, asked of the node that it lives on. */
+export const ReplicaStatus = Struct({
+  tenant: Text,
+  name: Text,
+  node: Text,
+  state: Schema.Literals(["primary", "backup", "view change", "state transfer", "recovery", "failed"]),
+  epoch: Natural,
+  view: Natural,
+  /** The last view in which it was normal. */
+  log_view: Natural,
+  op: Natural,
+  commit: Natural,
+  primary: NullOr(Text),
+  sessions: Natural,
+  elements: Natural,
+  log_bytes: Natural,
+  /** What it waits for, or why it failed. */
+  detail: NullOr(Text),
+  /** By replica id: the highest op that it has acknowledged to this primary. */
+  acked: Schema.Record(Text, Natural)
+})
+export type ReplicaStatus = typeof ReplicaStatus.Type
+
+/** A tenant in the cluster's status. `lag`: ops behind the primary, by replica id. `tolerates`: how many more may fail. */
+export const TenantStatus = Struct({
+  id: Text,
+  name: NullOr(Text),
+  primary: NullOr(Text),
+  epoch: Natural,
+  view: Natural,
+  commit: Natural,
+  lag: Schema.Record(Text, Natural),
+  replicas_up: Natural,
+  replicas_total: Natural,
+  tolerates: Natural
+})
+export type TenantStatus = typeof TenantStatus.Type
+
+/** What an operator sees first. */
+export const ClusterStatus = Struct({
+  cluster: Text,
+  verdict: Schema.Literals(["OK", "DEGRADED", "DOWN"]),
+  nodes: ArrayOf(NodeStatus),
+  /** `remedy`: a command that helps, or null. */
+  problems: ArrayOf(Struct({ message: Text, remedy: NullOr(Text) })),
+  tenants: ArrayOf(TenantStatus),
+  /** The longest that a tenant is without a primary after one dies. */
+  failover_ms_worst: Natural
+})
+export type ClusterStatus = typeof ClusterStatus.Type
+
+/** The value of a config key; null if it is not set. */
+export const ConfigValue = Schema.Union([Text, Schema.Finite, Schema.Null])
+export type ConfigValue = typeof ConfigValue.Type
+
+/** Every command: what it takes and what it gives. A tenant is named by its name or its id. */
+export const commands = {
+  "config.get": { args: Struct({ key: Optional(Text) }), ok: Schema.Record(Text, ConfigValue) },
+  "config.set": { args: Struct({ key: Text, value: Text }), ok: Struct({ key: Text, value: ConfigValue }) },
+  "cluster.join": { args: Struct({ address: Text }), ok: Struct({ members: ArrayOf(Text) }) },
+  "cluster.members": { args: Struct({}), ok: ArrayOf(Member) },
+  "cluster.status": { args: Struct({}), ok: ArrayOf(NodeStatus) },
+  "vr.create": {
+    args: Struct({ name: Optional(Text), replicas: Optional(ArrayOf(ReplicaPlace)) }),
+    ok: CreatedTenant
+  },
+  "vr.tenants": { args: Struct({}), ok: ArrayOf(TenantInfo) },
+  "vr.replica": { args: Struct({ tenant: Text, replica: Text, node: Text }), ok: ReplicaStatus },
+  "vr.primary": { args: Struct({ tenant: Text }), ok: Struct({ tenant: Text, primary: NullOr(Text) }) },
+  "vr.stats": { args: Struct({}), ok: Struct({ counters: Schema.Record(Text, Schema.Finite) }) },
+  "status": { args: Struct({}), ok: ClusterStatus }
+} as const
+
+export type CommandName = keyof typeof commands
+export type Args<C extends CommandName> = (typeof commands)[C]["args"]["Type"]
+export type Ok<C extends CommandName> = (typeof commands)[C]["ok"]["Type"]
+
+export const AdminErrorCode = Schema.Literals([
+  "usage",
+  "not_found",
+  "conflict",
+  "unavailable",
+  "denied",
+  "timeout",
+  "internal"
+])
+export type AdminErrorCode = typeof AdminErrorCode.Type
+
+/** A command that did not succeed: what a node answers and what an admin client fails with. */
+export class AdminError extends Schema.TaggedError<AdminError>()("AdminError", {
+  code: AdminErrorCode,
+  message: Text
+}) {}
+
+/** A command to run; `id` comes back in the reply. */
+export type AdminRequest = {
+  readonly [C in CommandName]: { readonly _tag: "Request"; readonly id: number; readonly command: C; readonly args: Args<C> }
+}[CommandName]
+
+/** No command. `id`: where the error is to be sent; null if there is none, and then the connection is beyond help. */
+export interface BadRequest {
+  readonly _tag: "BadRequest"
+  readonly id: number | null
+  readonly error: AdminError
+}
+
+/** A reply; `value` is still to be checked by {@link decodeOk}, for only who asked knows the command. */
+export type AdminReply =
+  | { readonly _tag: "Ok"; readonly id: number; readonly value: unknown }
+  | { readonly _tag: "Error"; readonly id: number; readonly error: AdminError }
+
+/** What came is not of this protocol. */
+export interface Malformed {
+  readonly _tag: "Malformed"
+  readonly reason: string
+}
+
+/** A whole frame. */
+export const encodeRequest = <C extends CommandName>(id: number, command: C, args: Args<C>): Uint8Array =>
+  encodeFrame(pack({ id, command, args }))
+
+/** A whole frame. */
+export const encodeOk = <C extends CommandName>(id: number, _command: C, value: Ok<C>): Uint8Array =>
+  encodeFrame(pack({ id, ok: value }))
+
+/** A whole frame. */
+export const encodeError = (id: number, { code, message }: AdminError): Uint8Array =>
+  encodeFrame(pack({ id, error: { code, message } }))
+
+const Request = Struct({ id: Natural, command: Text, args: Schema.Unknown })
+const Numbered = Struct({ id: Natural })
+const Success = Struct({ id: Natural, ok: Schema.Unknown })
+const Failure = Struct({ id: Natural, error: Struct({ code: AdminErrorCode, message: Text }) })
+
+/** One payload. Arguments that a command does not have are an error: they would be a wish that is not granted. */
+export const decodeRequest = (payload: Uint8Array): AdminRequest | BadRequest => {
+  const unpacked = unpack(payload)
+  if (!unpacked.ok) return badRequest(null, `not msgpack: ${unpacked.reason}`)
+  const request = Schema.decodeUnknownResult(Request)(unpacked.value)
+  if (Result.isFailure(request)) {
+    const numbered = Schema.decodeUnknownResult(Numbered)(unpacked.value)
+    return badRequest(Result.isSuccess(numbered) ? numbered.success.id : null, inOneLine(request.failure))
+  }
+  const { id, command, args } = request.success
+  if (!isCommand(command)) return badRequest(id, `unknown command ${JSON.stringify(command.slice(0, 64))}`)
+  return decodeArgs(id, command, args)
+}
+
+const decodeArgs = <C extends CommandName>(id: number, command: C, input: unknown): AdminRequest | BadRequest => {
+  const args = Schema.decodeUnknownResult(commands[command].args, { onExcessProperty: "error" })(input)
+  return Result.isSuccess(args)
+    ? { _tag: "Request", id, command, args: args.success } as AdminRequest // Key and schema are of one row of the table.
+    : badRequest(id, `${command}: ${inOneLine(args.failure)}`)
+}
+
+/** One payload. */
+export const decodeReply = (payload: Uint8Array): AdminReply | Malformed => {
+  const unpacked = unpack(payload)
+  if (!unpacked.ok) return { _tag: "Malformed", reason: `not msgpack: ${unpacked.reason}` }
+  const failure = Schema.decodeUnknownResult(Failure)(unpacked.value)
+  if (Result.isSuccess(failure)) {
+    return { _tag: "Error", id: failure.success.id, error: new AdminError(failure.success.error) }
+  }
+  const success = Schema.decodeUnknownResult(Success)(unpacked.value)
+  return Result.isSuccess(success)
+    ? { _tag: "Ok", id: success.success.id, value: success.success.ok }
+    : { _tag: "Malformed", reason: "a reply is {id, ok} or {id, error: {code, message}}" }
+}
+
+/** The value of an `Ok` reply to `command`. Fields that this version does not know are left out. */
+export const decodeOk = <C extends CommandName>(command: C, value: unknown): Result.Result<Ok<C>, AdminError> => {
+  const schema: (typeof commands)[C]["ok"] = commands[command].ok
+  return Result.mapError(
+    Schema.decodeUnknownResult(schema)(value),
+    (error) => new AdminError({ code: "internal", message: `the answer to ${command} is malformed: ${inOneLine(error)}` })
+  )
+}
+
+/** Is there such a command? */
+export const isCommand = (name: string): name is CommandName => Object.hasOwn(commands, name)
+
+const badRequest = (id: number | null, message: string): BadRequest =>
+  ({ _tag: "BadRequest", id, error: new AdminError({ code: "usage", message }) })
+
+const inOneLine = (error: Schema.SchemaError): string => error.message.replaceAll(/\s*\n\s*/g, " ")
