@@ -85,6 +85,31 @@ export const Limits = {
   peer_outbox_bytes_max: 64 * MiB,
   gossip_queue_max: 4_096,
 
+  // The client library
+  /** Calls of one session that wait inside for room in its window, and the bytes of their operations. */
+  client_waiting_max: 65_536,
+  client_waiting_bytes_max: 256 * MiB,
+  /** Bytes of one session's operations that are sent and not answered. */
+  client_unanswered_bytes_max: 8 * MiB,
+  /** Gathered into one write to a node. */
+  client_write_bytes_max: 256 * KiB,
+  /** Without an explicit deadline, a call ends after this. */
+  client_deadline_ms: 5_000,
+  /** How long a dial, hello included, may take before another node is tried. */
+  client_dial_ms: 2_000,
+  /** A node that owes an answer and sends nothing is asked after this, and given up after that. */
+  client_ping_after_ms: 1_000,
+  client_silent_ms: 2_000,
+  /** Between rounds in which no node could help: doubling from the first to the last. */
+  client_backoff_min_ms: 20,
+  client_backoff_max_ms: 500,
+  /** A connection that no session uses is kept for this long. */
+  client_idle_ms: 1_000,
+  /** How long a lost session waits for what its other requests came to. */
+  client_drain_ms: 1_000,
+  /** How long the last word on a channel may take to be written. */
+  client_farewell_ms: 500,
+
   // Shutdown
   shutdown_ms: 4_000
 } as const
@@ -100,3 +125,6 @@ invariant(
     Limits.cluster_frame_bytes_max,
   "all members and tenants fit a cluster frame"
 )
+invariant(Limits.client_waiting_bytes_max > Limits.client_unanswered_bytes_max, "more may wait than be under way")
+invariant(Limits.client_unanswered_bytes_max < Limits.pipeline_bytes_max, "one session alone does not fill a pipeline")
+invariant(Limits.client_ping_after_ms < Limits.client_silent_ms, "a silent node is asked before it is given up")
