@@ -1,0 +1,134 @@
+/**
+ * The B+-tree against a sorted array.
+ *
+ * @module
+ */
+import * as fc from "fast-check"
+import { assert, describe, it } from "vitest"
+import { InvariantViolation } from "../../src/base/Invariant.ts"
+import { seeded } from "../../src/base/Random.ts"
+import { OrderedNames } from "../../src/store/OrderedNames.ts"
+
+/** Both at once; every answer of the one is held against the other. */
+class Pair {
+  readonly tree = new OrderedNames<number>()
+  names: Array<string> = []
+  #values = new Map<string, number>()
+  #next = 0
+
+  add(name: string): void {
+    if (this.#values.has(name)) return
+    this.#next += 1
+    this.tree.add(name, this.#next)
+    this.#values.set(name, this.#next)
+    this.names.push(name)
+    this.names.sort()
+  }
+
+  remove(name: string): void {
+    if (!this.#values.delete(name)) return
+    this.tree.remove(name)
+    this.names.splice(this.names.indexOf(name), 1)
+  }
+
+  page(after: string | null, limit: number): void {
+    const expected = this.names.filter((name) => after === null || name > after).slice(0, limit)
+    assert.deepStrictEqual(this.tree.page(after, limit), expected.map((name) => [name, this.#values.get(name)!] as const))
+  }
+
+  check(): void {
+    assert.strictEqual(this.tree.size, this.names.length)
+    this.page(null, this.names.length + 1)
+    for (const name of this.names) assert.strictEqual(this.tree.get(name), this.#values.get(name))
+  }
+}
+
+const padded = (n: number): string => String(n).padStart(6, "0")
+
+describe("ordered names", () => {
+  it("holds what was added, in order, whatever the order of arrival", () => {
+    const orders: ReadonlyArray<readonly [string, (i: number) => number]> = [
+      ["rising", (i) => i],
+      ["falling", (i) => 9_999 - i],
+      ["scattered", (i) => (i * 7_919) % 10_000],
+      ["from both ends", (i) => i % 2 === 0 ? i / 2 : 9_999 - (i - 1) / 2]
+    ]
+    for (const [order, number] of orders) {
+      const tree = new OrderedNames<number>()
+      for (let i = 0; i < 10_000; i++) tree.add(padded(number(i)), number(i))
+      const all = tree.page(null, 10_001)
+      assert.deepStrictEqual(all, Array.from({ length: 10_000 }, (_, i) => [padded(i), i] as const), order)
+      assert.strictEqual(tree.get(padded(1_234)), 1_234)
+      assert.isUndefined(tree.get("1234"))
+    }
+  })
+
+  it("is empty again when the last name is gone, from either side", () => {
+    for (const number of [(i: number) => i, (i: number) => 4_999 - i, (i: number) => (i * 7_919) % 5_000]) {
+      const tree = new OrderedNames<number>()
+      for (let i = 0; i < 5_000; i++) tree.add(padded(i), i)
+      for (let i = 0; i < 5_000; i++) {
+        tree.remove(padded(number(i)))
+        assert.isUndefined(tree.get(padded(number(i))))
+        assert.strictEqual(tree.size, 4_999 - i)
+      }
+      assert.deepStrictEqual(tree.page(null, 10), [])
+      tree.add("a", 1)
+      assert.deepStrictEqual(tree.page(null, 10), [["a", 1]])
+    }
+  })
+
+  it("orders by UTF-16 code units, the empty name first", () => {
+    const pair = new Pair()
+    for (const name of ["b", "\uffff", "😀", "a", "", "aa", "A", "é", "e\u0301", "\ue000"]) pair.add(name)
+    assert.deepStrictEqual(pair.names, ["", "A", "a", "aa", "b", "e\u0301", "é", "😀", "\ue000", "\uffff"])
+    pair.check()
+  })
+
+  it("resumes behind any name, there or not", () => {
+    const pair = new Pair()
+    for (let i = 0; i < 1_000; i++) pair.add(padded(2 * i))
+    for (let i = -1; i <= 2_001; i++) pair.page(padded(i), 3)
+    pair.page("", 5)
+    pair.page("\uffff", 5)
+  })
+
+  it("agrees with a sorted array through thousands of changes", () => {
+    // Phases of growth and of shrinking, so that nodes split and join at every level.
+    for (let seed = 1; seed <= 5; seed++) {
+      const random = seeded(seed)
+      const pair = new Pair()
+      for (const adding of [0.9, 0.3, 0.7, 0.05, 0.8]) {
+        for (let i = 0; i < 1_500; i++) {
+          const any = pair.names[Math.floor(random.next() * pair.names.length)]
+          if (random.next() < adding || any === undefined) pair.add(padded(Math.floor(random.next() * 3_000)))
+          else pair.remove(any)
+          if (i % 50 === 0) pair.page(padded(Math.floor(random.next() * 3_000)), 70)
+        }
+        pair.check()
+      }
+    }
+  })
+
+  it("agrees with a sorted array on arbitrary names", () => {
+    const name = fc.string({ unit: "binary", maxLength: 3 })
+    const change = fc.record({ remove: fc.boolean(), name })
+    fc.assert(fc.property(fc.array(change, { size: "+2" }), fc.option(name), fc.nat(100), (changes, after, limit) => {
+      const pair = new Pair()
+      for (const one of changes) {
+        if (one.remove) pair.remove(one.name)
+        else pair.add(one.name)
+      }
+      pair.check()
+      pair.page(after, limit)
+    }))
+  })
+
+  it("does not take a name twice, nor give up one that it has not", () => {
+    const tree = new OrderedNames<number>()
+    assert.throws(() => tree.remove("a"), InvariantViolation)
+    for (let i = 0; i < 200; i++) tree.add(padded(i), i)
+    assert.throws(() => tree.add(padded(7), 0), InvariantViolation)
+    assert.throws(() => tree.remove("a"), InvariantViolation)
+  })
+})
