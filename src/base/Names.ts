@@ -76,7 +76,7 @@ export const parseReplicaId = (text: string): Parsed<ReplicaName> => {
   return problem === null ? good({ name, node }) : bad(problem)
 }
 
-/** Reads `r1::dev1,r2::dev2`, in the order given; spaces around a comma do not matter. Says nothing about duplicates. */
+/** Reads `r1::dev1,r2::dev2`, in the order given; spaces around a comma do not matter. Duplicates are not judged. */
 export const parseReplicas = (text: string): Parsed<ReadonlyArray<ReplicaName>> => {
   const replicas: Array<ReplicaName> = []
   for (const part of text.split(",")) {

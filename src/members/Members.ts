@@ -160,7 +160,7 @@ const recordProblem = (record: MemberRecord): string | null => {
   return record.member.id === record.id ? memberProblem(record.member) : `node ${record.id} has a member of another id`
 }
 
-/** A total order of the records of one id, so that merging is taking the larger: newest tag, removed, any fixed order. */
+/** A total order of the records of one id, so that merging is taking the larger: by tag, then removed, then the rest. */
 const supersedes = (a: MemberRecord, b: MemberRecord): boolean => {
   if (a.tag !== b.tag) return a.tag > b.tag
   if (a.member === null || b.member === null) return a.member === null && b.member !== null

@@ -186,12 +186,13 @@ const tenantProblem = (tenant: Tenant): string | null => {
     replicasProblem(tenant.replicas) ??
     nameProblem(tenant.coordinator)
   if (problem !== null) return `tenant ${tenant.id}: ${problem}`
-  if (!Number.isSafeInteger(tenant.epoch) || tenant.epoch < 0) return `tenant ${tenant.id}: an epoch is an integer from 0`
-  if (!Number.isSafeInteger(tenant.stamp) || tenant.stamp < 1) return `tenant ${tenant.id}: a stamp is an integer from 1`
+  const { id, epoch, stamp } = tenant
+  if (!Number.isSafeInteger(epoch) || epoch < 0) return `tenant ${id}: an epoch is an integer from 0`
+  if (!Number.isSafeInteger(stamp) || stamp < 1) return `tenant ${id}: a stamp is an integer from 1`
   return null
 }
 
-/** A total order of what can be said of one id, so that merging is taking the larger: epoch, withdrawn, any fixed order. */
+/** A total order of all that can be said of one id, so that merging is taking the larger: epoch, withdrawn, the rest. */
 const supersedes = (a: Tenant, b: Tenant): boolean => {
   if (a.epoch !== b.epoch) return a.epoch > b.epoch
   if (a.withdrawn !== b.withdrawn) return a.withdrawn

@@ -17,7 +17,7 @@ import { parseMembers, parserOf, parseTenants } from "./Records.ts"
 export type ClusterMessage =
   /** Either → either, on connect, on change and periodically: all that the sender knows, to be merged. */
   | { readonly _tag: "State"; readonly members: Members; readonly tenants: Tenants }
-  /** Either → either: do this for me. `id` is chosen by the caller, unique among its calls under way on a connection. */
+  /** Either → either: do this for me. `id` is the caller's choice, unique among its calls under way on a connection. */
   | { readonly _tag: "Call"; readonly id: number; readonly method: string; readonly args: unknown }
   /** The answer to the call of that id. */
   | { readonly _tag: "Return"; readonly id: number; readonly ok: unknown }

@@ -5,7 +5,16 @@
  */
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { isUuid, nameProblem, parseReplicaId, parseReplicaPath, parseReplicas, replicaId, tenantProblem, uuid } from "../../src/base/Names.ts"
+import {
+  isUuid,
+  nameProblem,
+  parseReplicaId,
+  parseReplicaPath,
+  parseReplicas,
+  replicaId,
+  tenantProblem,
+  uuid
+} from "../../src/base/Names.ts"
 import { seeded } from "../../src/base/Random.ts"
 
 const id = "3f2b8c1e-9a4d-4e6f-8b1a-0c2d3e4f5a6b"

@@ -152,7 +152,8 @@ describe("adding", () => {
 
   it("refuses one node too many, but still lets the others move", () => {
     const random = seeded(7)
-    const crowd = Array.from({ length: Limits.members_max }, (_, n) => ({ ...member(0), name: `n${n}`, id: uuid(random) }))
+    const one = (n: number) => ({ ...member(0), name: `n${n}`, id: uuid(random) })
+    const crowd = Array.from({ length: Limits.members_max }, (_, n) => one(n))
     const full = added(Members.noMembers, ...crowd)
     const refused = Members.add(full, member(0))
     assert.deepStrictEqual(refused, { ok: false, reason: `a cluster has at most ${Limits.members_max} nodes` })

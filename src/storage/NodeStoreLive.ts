@@ -1,0 +1,160 @@
+/**
+ * The node's store on a real disk: three checksummed JSON files under `data_dir`, each replaced atomically, and a lock
+ * against a second process.
+ *
+ * A folder without an identity becomes a new node only if nothing in it shows that there was one: a lost file is never
+ * taken for a first start.
+ *
+ * @module
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import type { PlatformError } from "effect/PlatformError"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import { randomUUID } from "node:crypto"
+import { join } from "node:path"
+import type { Parsed } from "../base/Names.ts"
+import { type Members, noMembers, toRecords as memberRecords } from "../members/Members.ts"
+import { noTenants, type Tenants, toRecords as tenantRecords } from "../tenants/Tenants.ts"
+import { parseMembers, parserOf, parseTenants } from "../wire/Records.ts"
+import { makeFolder, platformReason, readText, replaceFile, seal, unseal } from "./FilesLive.ts"
+import { holdLock, type LockRefusal } from "./LockLive.ts"
+import { foreignError, type Identity, NodeStore, NodeStoreError, type Owner } from "./NodeStore.ts"
+
+/** One of the files: its name, what it says it holds, and how to read and write that. */
+interface Kind<A> {
+  readonly name: string
+  readonly kind: string
+  readonly parse: (body: unknown) => Parsed<A>
+  readonly toBody: (value: A) => unknown
+}
+
+const identityFile: Kind<Identity> = {
+  name: "identity.json",
+  kind: "v2r2 node identity",
+  parse: parserOf(Schema.Struct({
+    id: Schema.String,
+    name: Schema.String,
+    cluster: Schema.String,
+    created_ms: Schema.Natural
+  })),
+  toBody: (identity) => identity
+}
+const membersFile: Kind<Members> = {
+  name: "members.json",
+  kind: "v2r2 members",
+  parse: parseMembers,
+  toBody: memberRecords
+}
+const tenantsFile: Kind<Tenants> = {
+  name: "tenants.json",
+  kind: "v2r2 tenants",
+  parse: parseTenants,
+  toBody: tenantRecords
+}
+
+/** Opens `data_dir`, making it if need be, and holds its lock until the layer's scope ends. */
+export const layer = (
+  data_dir: string,
+  owner: Owner
+): Layer.Layer<NodeStore, NodeStoreError, FileSystem.FileSystem> =>
+  Layer.effect(
+    NodeStore,
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      yield* makeFolder(fs, data_dir).pipe(Effect.mapError((error) => unwritable(data_dir, error)))
+      yield* holdLock(fs, data_dir).pipe(
+        Effect.mapError((error) =>
+          error._tag === "PlatformError" ? unwritable(data_dir, error) : lockedError(data_dir, error)
+        )
+      )
+      const identity = (yield* load(fs, data_dir, identityFile)) ?? (yield* bootstrap(fs, data_dir, owner))
+      const foreign = foreignError(identity, owner, data_dir)
+      if (foreign) return yield* foreign
+      const kept = {
+        members: yield* demand(fs, data_dir, membersFile),
+        tenants: yield* demand(fs, data_dir, tenantsFile)
+      }
+      const saving = Semaphore.makeUnsafe(1)
+      return {
+        identity,
+        kept,
+        saveMembers: (members) => saving.withPermits(1)(save(fs, data_dir, membersFile, members)),
+        saveTenants: (tenants) => saving.withPermits(1)(save(fs, data_dir, tenantsFile, tenants))
+      }
+    })
+  )
+
+/** The identity is written last: it stands for "all files are there". */
+const bootstrap = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data_dir: string, owner: Owner) {
+  const members = yield* load(fs, data_dir, membersFile)
+  const tenants = yield* load(fs, data_dir, tenantsFile)
+  if ((members && members.size > 0) || (tenants && tenants.size > 0)) {
+    return yield* damaged(data_dir, identityFile.name, "it is missing, though other files show that there was a node")
+  }
+  yield* save(fs, data_dir, membersFile, noMembers)
+  yield* save(fs, data_dir, tenantsFile, noTenants)
+  const { name, cluster } = owner
+  const identity: Identity = { id: randomUUID(), name, cluster, created_ms: yield* Clock.currentTimeMillis }
+  yield* save(fs, data_dir, identityFile, identity)
+  return identity
+})
+
+const save = <A>(
+  fs: FileSystem.FileSystem,
+  data_dir: string,
+  { name, kind, toBody }: Kind<A>,
+  value: A
+): Effect.Effect<void, NodeStoreError> => {
+  const file = join(data_dir, name)
+  return Effect.suspend(() => replaceFile(fs, file, seal(kind, toBody(value)))).pipe(
+    Effect.mapError((error) => unwritable(file, error))
+  )
+}
+
+/** Null if there is no such file. */
+const load = Effect.fnUntraced(function*<A>(fs: FileSystem.FileSystem, data_dir: string, kept: Kind<A>) {
+  const { name, kind, parse } = kept
+  const file = join(data_dir, name)
+  const text = yield* readText(fs, file).pipe(Effect.mapError((error) => unwritable(file, error)))
+  if (text === null) return null
+  const body = unseal(kind, text)
+  const value = body.ok ? parse(body.value) : body
+  return value.ok ? value.value : yield* damaged(data_dir, name, value.reason)
+})
+
+const demand = <A>(fs: FileSystem.FileSystem, data_dir: string, file: Kind<A>): Effect.Effect<A, NodeStoreError> =>
+  Effect.flatMap(load(fs, data_dir, file), (value) =>
+    value === null ? damaged(data_dir, file.name, "it is missing") : Effect.succeed(value))
+
+const damaged = (data_dir: string, name: string, reason: string): Effect.Effect<never, NodeStoreError> => {
+  const file = join(data_dir, name)
+  return Effect.fail(
+    new NodeStoreError({
+      kind: "damaged",
+      file,
+      message: `${file} is damaged: ${reason}; put back a good copy, or move ${data_dir} away to start as a new node ` +
+        "(under a new name, and without its replicas)"
+    })
+  )
+}
+
+const unwritable = (file: string, error: PlatformError): NodeStoreError =>
+  new NodeStoreError({
+    kind: "unwritable",
+    file,
+    message: `${file} cannot be read and written: ${platformReason(error)}; ` +
+      "data_dir has to be a folder on a working disk that this user may write"
+  })
+
+const lockedError = (data_dir: string, { _tag, file, pid }: LockRefusal): NodeStoreError => {
+  const holder = pid === null ? "another process" : `process ${pid}`
+  const message = _tag === "Held"
+    ? `${data_dir} is in use by ${holder}: stop it first, or set data_dir to a folder of this node's own ` +
+      `(if that process is no v2r2 node, remove ${file})`
+    : `${data_dir} is being opened by ${holder}: try again (if there is no such v2r2 node, remove ${file})`
+  return new NodeStoreError({ kind: "locked", file, message })
+}

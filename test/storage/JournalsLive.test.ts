@@ -1,0 +1,124 @@
+/**
+ * Journals on a real disk: the contract, loss of power at every step, and damage.
+ *
+ * @module
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { type Journal, Journals } from "../../src/storage/Journal.ts"
+import * as JournalsLive from "../../src/storage/JournalsLive.ts"
+import { entries, head, journalContract, tenant, write } from "../contracts/Journal.ts"
+import { makeTestDisk, type TestDisk } from "./TestDisk.ts"
+
+const layer = (disk: TestDisk) => Layer.provide(JournalsLive.layer(disk.folder), disk.layer)
+
+journalContract(
+  "on a disk",
+  Effect.map(makeTestDisk, (disk) => ({ journals: layer(disk), breakDisk: () => disk.failAt(0) }))
+)
+
+const opened = <A, E>(disk: TestDisk, body: (journal: Journal) => Effect.Effect<A, E>, replica = "r1::dev1") =>
+  Effect.provide(
+    Effect.gen(function*() {
+      const journal = yield* (yield* Journals).journal(tenant, replica)
+      yield* journal.open
+      return yield* body(journal)
+    }),
+    layer(disk),
+    { local: true }
+  )
+const headOf = (disk: TestDisk) => opened(disk, (journal) => Effect.map(journal.open, (found) => found.head))
+const fileOf = (disk: TestDisk) => join(disk.folder, "tenants", tenant, "r1@dev1.head.json")
+
+describe("loss of power", () => {
+  it.effect.each<[string, boolean]>([["the first head", true], ["a later head", false]])(
+    "at any step of writing %s leaves the old head or the new one, and the new one if the write returned",
+    ([, first]) =>
+      Effect.gen(function*() {
+        const before = first ? null : head(1)
+        for (const unkind of [false, true]) {
+          for (let step = 0, cut = true; cut; step++) {
+            const disk = yield* makeTestDisk
+            if (before) yield* opened(disk, (journal) => journal.write(write({ head: before })))
+            const written = yield* opened(disk, (journal) =>
+              Effect.suspend(() => {
+                disk.failAt(step)
+                return Effect.exit(journal.write(write({ head: head(2) })))
+              }))
+            disk.powerLoss(unkind)
+            cut = Exit.isFailure(written)
+            assert.deepInclude(cut ? [before, head(2)] : [head(2)], yield* headOf(disk), `step ${step}`)
+          }
+        }
+      })
+  )
+})
+
+describe("cost", () => {
+  it.effect("is nothing for entries, and one file and two syncs for a head", () =>
+    Effect.gen(function*() {
+      const disk = yield* makeTestDisk
+      yield* opened(disk, (journal) =>
+        Effect.gen(function*() {
+          yield* journal.write(write({ head: head(0) }))
+          disk.steps.length = 0
+          yield* journal.write(write({ entries: entries(1, 100) }))
+          assert.deepStrictEqual(disk.steps, [])
+          yield* journal.write(write({ head: head(1), entries: entries(101, 1) }))
+          const file = fileOf(disk)
+          assert.deepStrictEqual(disk.steps, [
+            `open ${file}.tmp`,
+            `write ${file}.tmp`,
+            `sync ${file}.tmp`,
+            `rename ${file}`,
+            `sync ${dirname(file)}`
+          ])
+        }))
+    }))
+})
+
+describe("damage", () => {
+  const broken = (change: (file: string) => void) =>
+    Effect.gen(function*() {
+      const disk = yield* makeTestDisk
+      yield* opened(disk, (journal) => journal.write(write({ head: head(7) })))
+      change(fileOf(disk))
+      const error = yield* Effect.flip(headOf(disk))
+      assert.strictEqual(error.during, "open")
+      assert.notInclude(error.message, "\n")
+      return error.message.replace(fileOf(disk), "FILE")
+    })
+  const advice = "if the other replicas of this tenant are up, remove it, and this replica recovers from them"
+
+  it.effect("is refused, with advice", () =>
+    Effect.gen(function*() {
+      const edited = (file: string) => readFileSync(file, "utf8").replace(`"view": 7`, `"view": 1`)
+      const changed = yield* broken((file) => writeFileSync(file, edited(file)))
+      assert.strictEqual(changed, `FILE: the file is damaged: its checksum does not match its content; ${advice}`)
+      const empty = yield* broken((file) => writeFileSync(file, ""))
+      assert.strictEqual(empty, `FILE: the file is damaged: it is not valid JSON; ${advice}`)
+      const folder = yield* broken((file) => (rmSync(file), mkdirSync(file)))
+      assert.strictEqual(folder, "FILE: illegal operation on a directory")
+    }))
+
+  it.effect("is also the file of another replica", () =>
+    Effect.gen(function*() {
+      const disk = yield* makeTestDisk
+      yield* opened(disk, (journal) => journal.write(write({ head: head(7) })), "r2::dev1")
+      renameSync(fileOf(disk).replace("r1@", "r2@"), fileOf(disk))
+      const error = yield* Effect.flip(headOf(disk))
+      assert.include(error.message, `the file belongs to ${tenant}::r2::dev1, not to ${tenant}::r1::dev1`)
+    }))
+
+  it.effect("is not a head that is gone: then there is no head", () =>
+    Effect.gen(function*() {
+      const disk = yield* makeTestDisk
+      yield* opened(disk, (journal) => journal.write(write({ head: head(7) })))
+      rmSync(fileOf(disk))
+      assert.isNull(yield* headOf(disk))
+    }))
+})
