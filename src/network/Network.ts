@@ -1,6 +1,7 @@
 /**
- * Connections, as the rest of the system sees them: listen, connect, and a duplex of bytes with back-pressure both ways.
- * `layerMemory` is the whole network in one map, for tests; TcpNetwork.ts is the real one. One suite of tests holds for both.
+ * Connections, as the rest of the system sees them: listen, connect, and a duplex of bytes with back-pressure both
+ * ways. `layerMemory` is the whole network in one map, for tests; TcpNetwork.ts is the real one. One suite of tests
+ * holds for both.
  *
  * @module
  */
@@ -41,7 +42,7 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
 export interface Duplex {
   /** The other end, for people: an address. */
   readonly remote: string
-  /** All bytes at hand; waits for the first. Fails once everything was read and the connection has ended. One reader only. */
+  /** All bytes at hand; waits for the first. Fails once all was read and the connection has ended. One reader only. */
   readonly pull: Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Closed>
   /** Waits while the other side is slow to read. Chunks of concurrent writes do not mix. */
   readonly write: (chunks: NonEmptyReadonlyArray<Uint8Array>) => Effect.Effect<void, Closed>
@@ -143,7 +144,9 @@ const memoryDuplex = (incoming: Pipe, outgoing: Pipe, remote: string): Duplex =>
   remote,
   pull: Effect.flatMap(Queue.takeAll(incoming.chunks), (chunks) => {
     for (const chunk of chunks) incoming.bytes -= chunk.length
-    return incoming.bytes > Limits.memory_pipe_bytes_max ? Effect.succeed(chunks) : Effect.as(incoming.room.open, chunks)
+    return incoming.bytes > Limits.memory_pipe_bytes_max
+      ? Effect.succeed(chunks)
+      : Effect.as(incoming.room.open, chunks)
   }),
   write: (chunks) =>
     Effect.suspend(() => {

@@ -1,6 +1,6 @@
 /**
- * The network over TCP: node:net sockets behind the contract of Network.ts. Reading stops when nobody pulls, writing waits
- * when the other side does not read, a close flushes first, and every failure has its reason in words.
+ * The network over TCP: node:net sockets behind the contract of Network.ts. Reading stops when nobody pulls, writing
+ * waits when the other side does not read, a close flushes first, and every failure has its reason in words.
  *
  * @module
  */

@@ -28,7 +28,7 @@ export const Member = Struct({
 })
 export type Member = typeof Member.Type
 
-/** A node as another one sees it. `since_ms`: when that began, in milliseconds since 1970. `address`: its cluster server. */
+/** A node as another one sees it. `since_ms`: when that began, in ms since 1970. `address`: its cluster server. */
 export const NodeStatus = Struct({
   name: Text,
   state: Schema.Literals(["self", "connected", "disconnected"]),
@@ -79,7 +79,7 @@ export const ReplicaStatus = Struct({
 })
 export type ReplicaStatus = typeof ReplicaStatus.Type
 
-/** A tenant in the cluster's status. `lag`: ops behind the primary, by replica id. `tolerates`: how many more may fail. */
+/** A tenant in the status. `lag`: ops behind the primary, by replica id. `tolerates`: how many more may fail. */
 export const TenantStatus = Struct({
   id: Text,
   name: NullOr(Text),
@@ -111,22 +111,25 @@ export type ClusterStatus = typeof ClusterStatus.Type
 export const ConfigValue = Schema.Union([Text, Schema.Finite, Schema.Null])
 export type ConfigValue = typeof ConfigValue.Type
 
+/** An empty map; `Struct({})` would take anything. */
+const Nothing = Schema.Record(Text, Schema.Never)
+
 /** Every command: what it takes and what it gives. A tenant is named by its name or its id. */
 export const commands = {
   "config.get": { args: Struct({ key: Optional(Text) }), ok: Schema.Record(Text, ConfigValue) },
   "config.set": { args: Struct({ key: Text, value: Text }), ok: Struct({ key: Text, value: ConfigValue }) },
   "cluster.join": { args: Struct({ address: Text }), ok: Struct({ members: ArrayOf(Text) }) },
-  "cluster.members": { args: Struct({}), ok: ArrayOf(Member) },
-  "cluster.status": { args: Struct({}), ok: ArrayOf(NodeStatus) },
+  "cluster.members": { args: Nothing, ok: ArrayOf(Member) },
+  "cluster.status": { args: Nothing, ok: ArrayOf(NodeStatus) },
   "vr.create": {
     args: Struct({ name: Optional(Text), replicas: Optional(ArrayOf(ReplicaPlace)) }),
     ok: CreatedTenant
   },
-  "vr.tenants": { args: Struct({}), ok: ArrayOf(TenantInfo) },
+  "vr.tenants": { args: Nothing, ok: ArrayOf(TenantInfo) },
   "vr.replica": { args: Struct({ tenant: Text, replica: Text, node: Text }), ok: ReplicaStatus },
   "vr.primary": { args: Struct({ tenant: Text }), ok: Struct({ tenant: Text, primary: NullOr(Text) }) },
-  "vr.stats": { args: Struct({}), ok: Struct({ counters: Schema.Record(Text, Schema.Finite) }) },
-  "status": { args: Struct({}), ok: ClusterStatus }
+  "vr.stats": { args: Nothing, ok: Struct({ counters: Schema.Record(Text, Schema.Finite) }) },
+  "status": { args: Nothing, ok: ClusterStatus }
 } as const
 
 export type CommandName = keyof typeof commands
@@ -152,7 +155,12 @@ export class AdminError extends Schema.TaggedError<AdminError>()("AdminError", {
 
 /** A command to run; `id` comes back in the reply. */
 export type AdminRequest = {
-  readonly [C in CommandName]: { readonly _tag: "Request"; readonly id: number; readonly command: C; readonly args: Args<C> }
+  readonly [C in CommandName]: {
+    readonly _tag: "Request"
+    readonly id: number
+    readonly command: C
+    readonly args: Args<C>
+  }
 }[CommandName]
 
 /** No command. `id`: where the error is to be sent; null if there is none, and then the connection is beyond help. */
@@ -207,7 +215,7 @@ export const decodeRequest = (payload: Uint8Array): AdminRequest | BadRequest =>
 const decodeArgs = <C extends CommandName>(id: number, command: C, input: unknown): AdminRequest | BadRequest => {
   const args = Schema.decodeUnknownResult(commands[command].args, { onExcessProperty: "error" })(input)
   return Result.isSuccess(args)
-    ? { _tag: "Request", id, command, args: args.success } as AdminRequest // Key and schema are of one row of the table.
+    ? { _tag: "Request", id, command, args: args.success } as AdminRequest // Name and schema are of one row.
     : badRequest(id, `${command}: ${inOneLine(args.failure)}`)
 }
 
@@ -230,7 +238,8 @@ export const decodeOk = <C extends CommandName>(command: C, value: unknown): Res
   const schema: (typeof commands)[C]["ok"] = commands[command].ok
   return Result.mapError(
     Schema.decodeUnknownResult(schema)(value),
-    (error) => new AdminError({ code: "internal", message: `the answer to ${command} is malformed: ${inOneLine(error)}` })
+    (error) =>
+      new AdminError({ code: "internal", message: `the answer to ${command} is malformed: ${inOneLine(error)}` })
   )
 }
 
@@ -240,4 +249,5 @@ export const isCommand = (name: string): name is CommandName => Object.hasOwn(co
 const badRequest = (id: number | null, message: string): BadRequest =>
   ({ _tag: "BadRequest", id, error: new AdminError({ code: "usage", message }) })
 
-const inOneLine = (error: Schema.SchemaError): string => error.message.replaceAll(/\s*\n\s*/g, " ")
+/** For people: a path in it may be as long as the sender likes. */
+const inOneLine = (error: Schema.SchemaError): string => error.message.slice(0, 300).replaceAll(/\s*\n\s*/g, " ")

@@ -31,9 +31,9 @@ const nothing = new Uint8Array(0)
 const first_body_bytes = 4 * 1024
 
 /**
- * Cuts a stream of chunks into payloads. A frame within one chunk comes out as a view of it. A frame spread over chunks is
- * gathered in a buffer that doubles with what has arrived, never with what a header promises: n bytes cost O(n) time and
- * at most 2n memory, in however many chunks they come.
+ * Cuts a stream of chunks into payloads. A frame within one chunk comes out as a view of it. A frame spread over chunks
+ * is gathered in a buffer that doubles with what has arrived, never with what a header promises: n bytes cost O(n) time
+ * and at most 2n memory, in however many chunks they come.
  */
 export class FrameDecoder {
   /** Set by the first bad header; nothing is decoded after it. */
@@ -91,7 +91,8 @@ export class FrameDecoder {
     if (length === 0) {
       this.fault = { _tag: "FrameFault", length, limit, reason: "a frame of length 0" }
     } else if (length > limit) {
-      this.fault = { _tag: "FrameFault", length, limit, reason: `a frame of ${length} bytes; at most ${limit} are allowed` }
+      const reason = `a frame of ${length} bytes; at most ${limit} are allowed`
+      this.fault = { _tag: "FrameFault", length, limit, reason }
     } else {
       this.length = length
     }

@@ -37,6 +37,12 @@ export interface Reject {
   readonly message: string
 }
 
+/** The first payload was neither. */
+export interface Malformed {
+  readonly _tag: "Malformed"
+  readonly reason: string
+}
+
 /** This side's hello. The limits always say `frame_bytes_max`. */
 export const makeHello = (
   protocol: Protocol,
@@ -66,7 +72,7 @@ export const encodeReject = ({ code, message }: Reject): Uint8Array => encodeFra
  * The first payload of the other side. Whatever it means, it is well-formed: a payload that is neither hello nor reject
  * gives `Malformed`. Fields that this version does not know are ignored.
  */
-export const decodeHello = (payload: Uint8Array): Hello | Reject | { readonly _tag: "Malformed"; readonly reason: string } => {
+export const decodeHello = (payload: Uint8Array): Hello | Reject | Malformed => {
   const unpacked = unpack(payload)
   if (!unpacked.ok) return malformed(`not msgpack: ${unpacked.reason}`)
   const map = unpacked.value
@@ -81,7 +87,7 @@ export const decodeHello = (payload: Uint8Array): Hello | Reject | { readonly _t
   return { _tag: "Hello", protocol: hello, version, cluster, node, limits }
 }
 
-const decodeReject = (map: Record<string, unknown>): Reject | ReturnType<typeof malformed> => {
+const decodeReject = (map: Record<string, unknown>): Reject | Malformed => {
   const code = codes.find((code) => code === map["reject"])
   // A code that is newer than this version still has a message for people.
   return isText(map["message"]) ? reject(code ?? "protocol", map["message"]) : malformed("reject without a message")
@@ -110,7 +116,7 @@ export const verifyHello = (expected: Hello, got: Hello): Reject | null => {
 
 const quote = (text: string): string => JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text)
 
-const malformed = (reason: string): { readonly _tag: "Malformed"; readonly reason: string } => ({ _tag: "Malformed", reason })
+const malformed = (reason: string): Malformed => ({ _tag: "Malformed", reason })
 
 const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)

@@ -1,10 +1,11 @@
 /**
- * msgpack for values whose shape is not known in advance (hello, admin, cluster): the one place that configures msgpackr.
+ * msgpack for values whose shape is not known in advance (hello, admin, cluster). The one place that configures
+ * msgpackr, which only writes here.
  *
- * msgpackr only writes. Reading what strangers send with it is not safe: extension 0x72 compiles a record reader with
- * `new Function`, others build regular expressions, errors and cyclic graphs, deep nesting exhausts the stack, and a scan
- * beforehand does not help, as its string reader runs past the end of malformed UTF-8. So values are read by
- * {@link MsgpackReader}, which knows data only: nil, booleans, numbers, strings, bytes, arrays, and maps with string keys.
+ * Reading what strangers send with msgpackr is not safe: extension 0x72 compiles a record reader with `new Function`,
+ * others build regular expressions, errors and cyclic graphs, deep nesting exhausts the stack; and a scan beforehand does
+ * not help, as its string reader runs past the end of malformed UTF-8. So values are read by {@link MsgpackReader},
+ * which knows data only: nil, booleans, numbers, strings, bytes, arrays, and maps with string keys.
  *
  * @module
  */
@@ -20,7 +21,7 @@ const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefi
 const reader = new MsgpackReader()
 let budget = 0
 
-/** One msgpack value. `value`: null, booleans, finite numbers, strings, Uint8Array, arrays and plain objects of such. */
+/** One msgpack value: null, booleans, finite numbers, strings, Uint8Array, arrays and plain objects of such. */
 export const pack = (value: unknown): Uint8Array => packr.pack(value)
 
 /**

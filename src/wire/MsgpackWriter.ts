@@ -1,6 +1,6 @@
 /**
  * Writes one frame (length header, then msgpack) by hand, for protocols whose rate of messages is too high for
- * building arrays and objects first. Frames are cut from a shared slab, so a small frame costs no allocation of its own.
+ * building arrays and objects first. Frames are cut from a shared slab: a small one costs no allocation of its own.
  *
  * @module
  */
