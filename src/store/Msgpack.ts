@@ -17,8 +17,8 @@ const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const utf8Lenient = new TextDecoder("utf-8", { ignoreBOM: true })
 const utf8 = new TextEncoder()
 
-/** Below this many bytes a loop over ASCII beats the call into the platform's decoder. */
-const ascii_loop_bytes_max = 48
+/** So far a loop over ASCII beats the platform's decoder; further, V8 builds ropes that it has to flatten later. */
+const ascii_loop_bytes_max = 12
 
 /** A larger buffer than this goes once it was used. */
 const writer_bytes_kept = 16 * 1024

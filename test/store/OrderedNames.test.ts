@@ -110,6 +110,36 @@ describe("ordered names", () => {
     }
   })
 
+  it("keeps its bounds when whole stretches go and come again, three levels high", () => {
+    const count = 20_000
+    const names = Array.from({ length: count }, (_, i) => padded(i))
+    for (let seed = 1; seed <= 4; seed++) {
+      const random = seeded(seed)
+      const tree = new OrderedNames<number>()
+      const present = names.map(() => false)
+      for (let phase = 0; phase < 60; phase++) {
+        const adding = phase === 0 || random.next() < 0.5
+        const from = phase === 0 ? 0 : Math.floor(random.next() * count)
+        const to = phase === 0 ? count : Math.min(count, from + Math.floor(random.next() * 6_000))
+        // Every name of the stretch, or a few, forwards or backwards.
+        const step = random.next() < 0.6 ? 1 : 1 + Math.floor(random.next() * 70)
+        const backwards = random.next() < 0.5
+        for (let i = from; i < to; i += step) {
+          const n = backwards ? to - 1 - (i - from) : i
+          if (adding === present[n]) continue
+          if (adding) tree.add(names[n]!, n)
+          else tree.remove(names[n]!)
+          present[n] = adding
+        }
+        const expected = names.filter((_, n) => present[n])
+        assert.strictEqual(tree.size, expected.length)
+        assert.strictEqual(tree.page(null, count + 1).map(([name]) => name).join(), expected.join())
+        const wrong = names.filter((name, n) => tree.get(name) !== (present[n] ? n : undefined))
+        assert.deepStrictEqual(wrong, [], `seed ${seed}, phase ${phase}`)
+      }
+    }
+  })
+
   it("agrees with a sorted array on arbitrary names", () => {
     const name = fc.string({ unit: "binary", maxLength: 3 })
     const change = fc.record({ remove: fc.boolean(), name })
