@@ -71,7 +71,7 @@ export const Limits = {
   memory_pipe_bytes_max: 256 * KiB,
   connections_per_server_max: 4_096,
   /** A reader of replies that falls this far behind is disconnected. */
-  connection_outbox_bytes_max: 64 * MiB,
+  connection_outbox_bytes_max: 256 * MiB,
   /** Above this the server stops reading requests from that connection. */
   connection_outbox_bytes_soft: 8 * MiB,
   /** How long one write may wait for a reader that does not read. */
@@ -84,6 +84,8 @@ export const Limits = {
   peer_outbox_max: 4_096,
   peer_outbox_bytes_max: 64 * MiB,
   gossip_queue_max: 4_096,
+  /** Frames of gossip and calls that wait for one node. */
+  link_outbox_max: 1_024,
 
   // The client library
   /** Calls of one session that wait inside for room in its window, and the bytes of their operations. */
@@ -109,6 +111,13 @@ export const Limits = {
   client_drain_ms: 1_000,
   /** How long the last word on a channel may take to be written. */
   client_farewell_ms: 500,
+
+  // Command lines
+  /** Lines of a shell's history, and characters of one of them. */
+  history_lines_max: 1_000,
+  history_line_max: 4_096,
+  /** Lines that may be typed ahead while a command runs. */
+  typed_ahead_max: 1_024,
 
   // Shutdown
   shutdown_ms: 4_000

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+/**
+ * `v2r2 start --config FILE`: a node, as a process.
+ *
+ * @module
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Command from "effect/cli/Command"
+import { platform } from "../src/cli/MainLive.ts"
+import * as TcpNetwork from "../src/network/TcpNetwork.ts"
+import { program, teardown } from "../src/node/Program.ts"
+import * as JournalsLive from "../src/storage/JournalsLive.ts"
+import * as NodeStoreLive from "../src/storage/NodeStoreLive.ts"
+
+const command = program(({ cluster_name, data_dir, node_name }) =>
+  Layer.mergeAll(
+    TcpNetwork.layer,
+    JournalsLive.layer(data_dir),
+    NodeStoreLive.layer(data_dir, { name: node_name, cluster: cluster_name })
+  ))
+
+NodeRuntime.runMain(
+  Command.runWith(command, { version: "0.1.0" })(process.argv.slice(2)).pipe(Effect.provide(platform)),
+  { disableErrorReporting: true, teardown }
+)

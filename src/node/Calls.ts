@@ -1,0 +1,124 @@
+/**
+ * What nodes ask of each other over the cluster protocol, beside gossip: one function for each side of each method.
+ *
+ * @module
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import * as Tenants from "../tenants/Tenants.ts"
+import { ReplicaStatus } from "../wire/AdminProtocol.ts"
+import { parserOf, parseTenants } from "../wire/Records.ts"
+import type { Gossip } from "./Gossip.ts"
+import { CallError, type Links } from "./Links.ts"
+import type { DispatcherInbox } from "./Queues.ts"
+import type { Replicas } from "./Replicas.ts"
+import { describeFailed } from "./Status.ts"
+
+const bootstrap_ms = 3_000
+const publish_ms = 2_000
+const summary_ms = 1_000
+
+export interface CallsOptions {
+  readonly node: string
+  readonly gossip: Gossip["Service"]
+  readonly links: Links
+  readonly replicas: Replicas["Service"]
+  readonly dispatcher: DispatcherInbox
+}
+
+export interface Calls {
+  /** Prepares a replica of a new tenant on a node, this one included. */
+  readonly bootstrap: (node: string, tenant: Tenants.Tenant) => Effect.Effect<void, CallError>
+  /** Adds a tenant to a node's registry; gives what that node then knows under the tenant's name. */
+  readonly publish: (node: string, tenant: Tenants.Tenant) => Effect.Effect<Tenants.Tenants, CallError>
+  /** The state of all replicas of a node. */
+  readonly summary: (node: string) => Effect.Effect<ReadonlyArray<ReplicaStatus>, CallError>
+  /** The other side: what this node does when it is asked. */
+  readonly serve: (method: string, args: unknown) => Effect.Effect<unknown, CallError>
+}
+
+const parseStatuses = parserOf(Schema.Array(ReplicaStatus))
+
+export const makeCalls = (options: CallsOptions): Calls => {
+  const { gossip, links, node: self, replicas } = options
+
+  /** Here directly, elsewhere over the link. */
+  const ask = (node: string, method: string, args: unknown, timeout_ms: number) =>
+    node === self ? serve(method, args) : links.call(node, method, args, timeout_ms)
+
+  const serve = (method: string, args: unknown): Effect.Effect<unknown, CallError> =>
+    Effect.gen(function*() {
+      switch (method) {
+        case "bootstrap": {
+          const tenant = yield* oneTenant(self, args)
+          const refusal = yield* replicas.bootstrap(tenant).pipe(
+            Effect.mapError((error) => new CallError({ node: self, code: "internal", reason: error.message }))
+          )
+          return refusal === null ? null : yield* new CallError({ node: self, code: "conflict", reason: refusal })
+        }
+        case "publish": {
+          const tenant = yield* oneTenant(self, args)
+          const known = yield* gossip.update((tenants) =>
+            Tenants.merge(tenants, new Map([[tenant.id, tenant]])))
+          return sameName(known, tenant)
+        }
+        case "summary":
+          return yield* summarize(options)
+        default:
+          return yield* new CallError({ node: self, code: "usage", reason: `no method ${JSON.stringify(method)}` })
+      }
+    })
+
+  return {
+    bootstrap: (node, tenant) => Effect.asVoid(ask(node, "bootstrap", [tenant], bootstrap_ms)),
+    publish: (node, tenant) =>
+      Effect.flatMap(ask(node, "publish", [tenant], publish_ms), (answer) => {
+        const known = parseTenants(answer)
+        return known.ok ? Effect.succeed(known.value) : malformed(node, "publish", known.reason)
+      }),
+    summary: (node) =>
+      Effect.flatMap(ask(node, "summary", null, summary_ms), (answer) => {
+        const statuses = parseStatuses(answer)
+        return statuses.ok ? Effect.succeed(statuses.value) : malformed(node, "summary", statuses.reason)
+      }),
+    serve
+  }
+}
+
+const malformed = (node: string, method: string, reason: string) =>
+  Effect.fail(new CallError({ node, code: "internal", reason: `its answer to ${method} is malformed: ${reason}` }))
+
+const oneTenant = (self: string, args: unknown): Effect.Effect<Tenants.Tenant, CallError> => {
+  const parsed = parseTenants(args)
+  const [tenant] = parsed.ok ? parsed.value.values() : []
+  if (tenant !== undefined) return Effect.succeed(tenant)
+  const reason = `malformed tenant: ${parsed.ok ? "none" : parsed.reason}`
+  return Effect.fail(new CallError({ node: self, code: "usage", reason }))
+}
+
+const sameName = (known: Tenants.Tenants, tenant: Tenants.Tenant): ReadonlyArray<Tenants.Tenant> =>
+  Tenants.toRecords(known).filter(({ id, name }) => id === tenant.id || (name !== null && name === tenant.name))
+
+/** Every replica of this node, those that cannot run included. */
+const summarize = (options: CallsOptions): Effect.Effect<ReadonlyArray<ReplicaStatus>> =>
+  Effect.gen(function*() {
+    const own = Tenants.list(options.gossip.state().tenants)
+      .filter(({ replicas }) => replicas.some(({ node }) => node === options.node))
+    const statuses = yield* Effect.forEach(own, (tenant) => inspect(options, tenant), { concurrency: "unbounded" })
+    return statuses.filter((status) => status !== null)
+  })
+
+const inspect = (options: CallsOptions, tenant: Tenants.Tenant): Effect.Effect<ReplicaStatus | null> =>
+  Effect.gen(function*() {
+    const failure = options.replicas.failures().get(tenant.id)
+    if (failure !== undefined) return describeFailed(tenant, options.node, failure)
+    const answer = yield* Deferred.make<ReplicaStatus | null>()
+    yield* Queue.offer(options.dispatcher, { _tag: "Inspect", tenant: tenant.id, answer })
+    // A replica that is too busy to say how it is counts as one that did not answer.
+    return yield* Effect.timeoutOrElse(Deferred.await(answer), {
+      duration: summary_ms / 2,
+      orElse: () => Effect.succeed(null)
+    })
+  })

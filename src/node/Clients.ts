@@ -1,0 +1,226 @@
+/**
+ * The dispatcher's dealings with clients: their messages become requests to a local replica, or an answer at once;
+ * replicas' replies become messages to the client. Synchronous, no Effect: this is the hot path.
+ *
+ * @module
+ */
+import { Limits } from "../base/Limits.ts"
+import { parseReplicaId } from "../base/Names.ts"
+import * as Members from "../members/Members.ts"
+import * as Tenants from "../tenants/Tenants.ts"
+import type { ClientRequest, Reply } from "../vr/Replica.ts"
+import { type ClientMessage, encodeServerMessage, type Outcome, type ServerMessage } from "../wire/ClientProtocol.ts"
+import type { Channel, ClientConnection } from "./ClientConnection.ts"
+import type { Counters } from "./Metrics.ts"
+import type { LocalReplica } from "./Queues.ts"
+
+/** What the dispatcher knows, as far as clients are concerned. */
+export interface Routes {
+  readonly self: string
+  readonly members: () => Members.Members
+  readonly tenants: () => Tenants.Tenants
+  readonly local: (tenant: string) => LocalReplica | undefined
+  readonly isConnected: (node: string) => boolean
+  readonly connection: (id: number) => ClientConnection | undefined
+  /** Hands a request to a local replica at the end of the turn. */
+  readonly request: (replica: LocalReplica, request: ClientRequest) => void
+  /** Sends a frame to a client at the end of the turn. */
+  readonly answer: (connection: ClientConnection, frame: Uint8Array) => void
+  readonly metrics: Counters
+}
+
+const retry_unknown_ms = 50
+const retry_starting_ms = 100
+const retry_busy_ms = 20
+
+export const onClientMessage = (routes: Routes, connection: ClientConnection, message: ClientMessage): void => {
+  routes.metrics.client_messages++
+  switch (message._tag) {
+    case "Write":
+    case "Read":
+      return onRequest(routes, connection, message)
+    case "Open":
+    case "Attach":
+      return onOpen(routes, connection, message)
+    case "Close":
+      connection.channels.delete(message.channel)
+      return
+    case "Ping":
+      return tell(routes, connection, { _tag: "Pong", id: message.id })
+    case "Tenants":
+      return tell(routes, connection, { _tag: "Tenants", id: message.id, tenants: listing(routes) })
+  }
+}
+
+const tell = (routes: Routes, connection: ClientConnection, message: ServerMessage): void => {
+  routes.metrics.client_replies++
+  routes.answer(connection, encodeServerMessage(message))
+}
+
+const onRequest = (
+  routes: Routes,
+  connection: ClientConnection,
+  message: Extract<ClientMessage, { readonly _tag: "Write" | "Read" }>
+): void => {
+  const channel = connection.channels.get(message.channel)
+  if (channel === undefined || (message._tag === "Write" && channel.session === 0)) {
+    const outcome = refused(`channel ${message.channel} is not open`)
+    return tell(routes, connection, answerTo(message, outcome))
+  }
+  const replica = routes.local(channel.tenant)
+  if (replica === undefined) return tell(routes, connection, answerTo(message, elsewhere(routes, channel.tenant)))
+  connection.inFlight++
+  routes.request(
+    replica,
+    message._tag === "Write"
+      ? {
+        kind: "write",
+        to: channel.to,
+        session: channel.session,
+        request: message.request,
+        answered: message.answered,
+        operation: message.operation
+      }
+      : { kind: "read", to: channel.to, request: message.id, operation: message.operation }
+  )
+}
+
+const answerTo = (
+  message: Extract<ClientMessage, { readonly _tag: "Write" | "Read" }>,
+  outcome: Outcome
+): ServerMessage =>
+  message._tag === "Write"
+    ? { _tag: "Written", channel: message.channel, request: message.request, outcome }
+    : { _tag: "Answer", channel: message.channel, id: message.id, outcome }
+
+const onOpen = (
+  routes: Routes,
+  connection: ClientConnection,
+  message: Extract<ClientMessage, { readonly _tag: "Open" | "Attach" }>
+): void => {
+  const fail = (outcome: Outcome) => tell(routes, connection, { _tag: "Failed", channel: message.channel, outcome })
+  if (connection.channels.size >= Limits.channels_per_connection_max && !connection.channels.has(message.channel)) {
+    return fail(refused(`a connection has at most ${Limits.channels_per_connection_max} channels`))
+  }
+  const tenant = Tenants.find(routes.tenants(), message.tenant)
+  if (tenant === undefined) {
+    return fail({ _tag: "NoTenant", message: `tenant ${JSON.stringify(message.tenant)} does not exist` })
+  }
+  const replica = routes.local(tenant.id)
+  if (replica === undefined) return fail(elsewhere(routes, tenant.id))
+  const to = { connection: connection.id, channel: message.channel }
+  const session = message._tag === "Attach" ? message.session : 0
+  connection.channels.set(message.channel, { tenant: tenant.id, to, session })
+  if (message._tag === "Attach") return
+  connection.inFlight++
+  routes.request(replica, { kind: "register", to, nonce: message.nonce })
+}
+
+const refused = (message: string): Outcome => ({ _tag: "Refused", message })
+
+/** No replica of the tenant runs here: any node of its group knows better. */
+const elsewhere = (routes: Routes, id: string): Outcome => {
+  const replicas = Tenants.find(routes.tenants(), id)?.replicas ?? []
+  if (replicas.some(({ node }) => node === routes.self)) {
+    return { _tag: "Retry", ms: retry_starting_ms, reason: "the replica on this node is starting" }
+  }
+  const { node } = replicas.find((replica) => routes.isConnected(replica.node)) ?? replicas[0] ?? { node: "" }
+  return redirect(routes, node) ??
+    { _tag: "Retry", ms: retry_starting_ms, reason: `node ${node} of this tenant is not known here yet` }
+}
+
+const redirect = (routes: Routes, node: string): Outcome | null => {
+  const member = Members.find(routes.members(), node)
+  if (member === undefined || node === routes.self) return null
+  routes.metrics.client_redirects++
+  return { _tag: "Redirect", address: member.client, node }
+}
+
+/** A replica has answered. The connection may be gone by now: then nobody waits. */
+export const onReply = (routes: Routes, replica: LocalReplica, reply: Reply): void => {
+  const connection = routes.connection(reply.to.connection)
+  if (connection === undefined) return
+  connection.inFlight--
+  const channel = connection.channels.get(reply.to.channel)
+  if (channel === undefined) return
+  if (reply.kind === "register") return onRegistered(routes, connection, channel, replica, reply)
+  const outcome = outcomeOf(routes, reply)
+  tell(
+    routes,
+    connection,
+    reply.kind === "write"
+      ? { _tag: "Written", channel: reply.to.channel, request: reply.request, outcome }
+      : { _tag: "Answer", channel: reply.to.channel, id: reply.request, outcome }
+  )
+}
+
+const onRegistered = (
+  routes: Routes,
+  connection: ClientConnection,
+  channel: Channel,
+  replica: LocalReplica,
+  reply: Reply
+): void => {
+  if (reply.status !== "ok") {
+    connection.channels.delete(reply.to.channel)
+    const outcome = outcomeOf(routes, reply)
+    return tell(routes, connection, { _tag: "Failed", channel: reply.to.channel, outcome })
+  }
+  channel.session = reply.session
+  tell(routes, connection, {
+    _tag: "Opened",
+    channel: reply.to.channel,
+    session: reply.session,
+    tenant: replica.tenant
+  })
+}
+
+const outcomeOf = (routes: Routes, reply: Reply): Outcome => {
+  switch (reply.status) {
+    case "ok":
+      return { _tag: "Ok", result: reply.result! }
+    case "not primary": {
+      const node = reply.primary === null ? null : parseReplicaId(reply.primary)
+      const known = node?.ok ? redirect(routes, node.value.node) : null
+      return known ?? retry(routes, retry_unknown_ms, "no primary is known at this moment")
+    }
+    case "busy":
+      return retry(routes, retry_busy_ms, "overloaded: too many operations are under way")
+    case "no session":
+      return { _tag: "NoSession", message: "the session is not known: it was evicted, or never registered" }
+    case "stale":
+      return { _tag: "Stale", message: `the client said that it has the answer to request ${reply.request}` }
+    case "beyond window":
+      return refused(`request ${reply.request} is more than ${Limits.session_window_max} beyond the answered ones`)
+  }
+}
+
+const retry = (routes: Routes, ms: number, reason: string): Outcome => {
+  routes.metrics.client_retries++
+  return { _tag: "Retry", ms, reason }
+}
+
+/** The replica's inbox is full: what was not accepted is answered, so that no client waits for it. */
+export const onOverload = (routes: Routes, replica: LocalReplica, requests: ReadonlyArray<ClientRequest>): void => {
+  for (const request of requests) {
+    onReply(routes, replica, {
+      to: request.to,
+      kind: request.kind,
+      request: request.kind === "register" ? 0 : request.request,
+      status: "busy",
+      result: null,
+      session: 0,
+      primary: null
+    })
+  }
+}
+
+const listing = (routes: Routes): Extract<ServerMessage, { readonly _tag: "Tenants" }>["tenants"] =>
+  Tenants.list(routes.tenants()).map(({ id, name, replicas }) => ({
+    id,
+    name,
+    replicas: replicas.map((replica) => ({
+      ...replica,
+      address: Members.find(routes.members(), replica.node)?.client ?? ""
+    }))
+  }))

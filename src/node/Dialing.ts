@@ -1,0 +1,43 @@
+/**
+ * Keeping a connection to another node: dial, talk, and dial again with a growing, randomised pause.
+ *
+ * @module
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import type { HelloRejected } from "../network/Framed.ts"
+import type { Closed, NetworkError } from "../network/Network.ts"
+
+const pause_ms = { first: 20, last: 1_000 }
+/** A conversation that lasted this long was a success: the next pause is short again. */
+const settled_ms = 2_000
+
+/**
+ * Runs `talk`, which ends only by failing, again and again. Failures are logged when their reason changes, so that a
+ * node that is down for hours fills no log.
+ */
+export const keepConnected = <R>(
+  what: string,
+  node: string,
+  talk: Effect.Effect<never, Closed | HelloRejected | NetworkError, R | Scope.Scope>
+): Effect.Effect<never, never, Exclude<R, Scope.Scope>> =>
+  Effect.gen(function*() {
+    let pause = pause_ms.first
+    let reason = ""
+    while (true) {
+      const start = yield* Clock.currentTimeMillis
+      const failure = yield* Effect.flip(Effect.scoped(talk))
+      if ((yield* Clock.currentTimeMillis) - start > settled_ms) {
+        pause = pause_ms.first
+        reason = ""
+      }
+      if (failure.message !== reason) {
+        reason = failure.message
+        yield* Effect.logDebug(`${what} connection to ${node}: ${reason}`)
+      }
+      yield* Effect.sleep(pause * (0.5 + (yield* Random.next)))
+      pause = Math.min(pause * 2, pause_ms.last)
+    }
+  })

@@ -1,0 +1,176 @@
+/**
+ * The dispatcher: the one place that routes. It takes batches from the servers and the replicas, hands requests to
+ * local replicas, replicas' messages to the connections of their nodes, and replies to clients.
+ *
+ * It waits for nothing but its inbox, and one bad message or one dead replica does not stop it.
+ *
+ * @module
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import { parseReplicaId } from "../base/Names.ts"
+import * as Members from "../members/Members.ts"
+import * as Tenants from "../tenants/Tenants.ts"
+import type { Message } from "../vr/Message.ts"
+import type { ClientRequest, Send } from "../vr/Replica.ts"
+import { encodeEnvelope, encodeMessage, type Envelope } from "../wire/PeerProtocol.ts"
+import { type ClientConnection, enqueue } from "./ClientConnection.ts"
+import { onClientMessage, onOverload, onReply, type Routes } from "./Clients.ts"
+import type { Counters } from "./Metrics.ts"
+import type { PeerLinks } from "./Peers.ts"
+import type { DispatcherInbox, DispatcherInput, LocalReplica, ReplicaInput } from "./Queues.ts"
+
+export interface DispatcherOptions {
+  readonly node: string
+  readonly inbox: DispatcherInbox
+  readonly peers: PeerLinks
+  readonly metrics: Counters
+}
+
+export class Dispatcher {
+  private members: Members.Members = Members.noMembers
+  private tenants: Tenants.Tenants = Tenants.noTenants
+  private readonly replicas = new Map<string, LocalReplica>()
+  private readonly connections = new Map<number, ClientConnection>()
+  private readonly requests = new Map<LocalReplica, Array<ClientRequest>>()
+  private readonly answers = new Map<ClientConnection, Array<Uint8Array>>()
+  private readonly routes: Routes
+  private readonly options: DispatcherOptions
+  /** The message encoded last: one message goes to several replicas in a row. */
+  private lastMessage: Message | null = null
+  private lastBytes: Uint8Array = new Uint8Array(0)
+
+  constructor(options: DispatcherOptions) {
+    this.options = options
+    this.routes = {
+      self: options.node,
+      members: () => this.members,
+      tenants: () => this.tenants,
+      local: (tenant) => this.replicas.get(tenant),
+      isConnected: (node) => options.peers.isConnected(node),
+      connection: (id) => this.connections.get(id),
+      request: (replica, request) => gather(this.requests, replica, request),
+      answer: (connection, frame) => gather(this.answers, connection, frame),
+      metrics: options.metrics
+    }
+  }
+
+  /** Runs until it is interrupted. */
+  readonly run: Effect.Effect<never> = Effect.suspend(() =>
+    Effect.forever(Effect.flatMap(Queue.takeAll(this.options.inbox), (inputs) => this.turn(inputs)))
+  )
+
+  /** How many requests of clients are under way: what a graceful stop waits for. */
+  get inFlight(): number {
+    let sum = 0
+    for (const connection of this.connections.values()) sum += connection.inFlight + (connection.outboxBytes > 0 ? 1 : 0)
+    return sum
+  }
+
+  private turn(inputs: ReadonlyArray<DispatcherInput>): Effect.Effect<void> {
+    const failures: Array<unknown> = []
+    for (const input of inputs) {
+      try {
+        this.route(input)
+      } catch (failure) {
+        failures.push(failure)
+      }
+    }
+    this.flushRequests()
+    this.flushAnswers()
+    return failures.length === 0
+      ? Effect.void
+      : Effect.forEach(failures, (failure) => Effect.logError("the dispatcher could not route an input", failure), {
+        discard: true
+      })
+  }
+
+  private route(input: DispatcherInput): void {
+    switch (input._tag) {
+      case "FromClient":
+        this.connections.set(input.connection.id, input.connection)
+        for (const message of input.messages) onClientMessage(this.routes, input.connection, message)
+        return
+      case "FromPeer":
+        for (const envelope of input.envelopes) this.deliver(envelope)
+        return
+      case "FromReplica":
+        for (const send of input.sends) this.send(input.replica, send)
+        for (const reply of input.replies) onReply(this.routes, input.replica, reply)
+        return
+      case "Tick":
+        for (const replica of this.replicas.values()) this.offer(replica, { _tag: "Tick" })
+        return
+      case "NodeLost":
+        return this.nodeLost(input.node)
+      case "ClientGone":
+        this.connections.delete(input.connection.id)
+        return
+      case "Topology":
+        this.members = input.members
+        this.tenants = input.tenants
+        return
+      case "ReplicaStarted":
+        this.replicas.set(input.replica.tenant, input.replica)
+        return
+      case "ReplicaStopped":
+        this.replicas.delete(input.tenant)
+        return
+      case "Inspect": {
+        const replica = this.replicas.get(input.tenant)
+        if (replica === undefined) Deferred.doneUnsafe(input.answer, Effect.succeed(null))
+        else this.offer(replica, { _tag: "Inspect", answer: input.answer })
+      }
+    }
+  }
+
+  private deliver({ epoch, from, message, tenant, to }: Envelope): void {
+    this.options.metrics.peer_messages_received++
+    const replica = this.replicas.get(tenant)
+    // Not ours: the sender's registry is older than ours, or newer. Its protocol resends what matters.
+    if (replica?.id === to) this.offer(replica, { _tag: "Message", from, epoch, message })
+  }
+
+  private offer(replica: LocalReplica, input: ReplicaInput): boolean {
+    const taken = Queue.offerUnsafe(replica.inbox, input)
+    if (!taken) this.options.metrics.replica_inputs_dropped++
+    return taken
+  }
+
+  private send(from: LocalReplica, { message, to }: Send): void {
+    const node = parseReplicaId(to)
+    if (!node.ok) return
+    if (message !== this.lastMessage) {
+      this.lastBytes = encodeMessage(message)
+      this.lastMessage = message
+    }
+    this.options.peers.send(node.value.node, encodeEnvelope(from.tenant, to, from.id, from.epoch, this.lastBytes))
+  }
+
+  private nodeLost(node: string): void {
+    for (const replica of this.replicas.values()) {
+      const lost = replica.replicas.find((id) => id.endsWith(`::${node}`))
+      if (lost !== undefined) this.offer(replica, { _tag: "PeerLost", replica: lost })
+    }
+  }
+
+  private flushRequests(): void {
+    for (const [replica, requests] of this.requests) {
+      if (!this.offer(replica, { _tag: "Requests", requests })) onOverload(this.routes, replica, requests)
+    }
+    this.requests.clear()
+    this.lastMessage = null
+  }
+
+  private flushAnswers(): void {
+    for (const [connection, frames] of this.answers) enqueue(connection, frames)
+    this.answers.clear()
+  }
+}
+
+const gather = <K, V>(map: Map<K, Array<V>>, key: K, value: V): void => {
+  const values = map.get(key)
+  if (values === undefined) map.set(key, [value])
+  else values.push(value)
+}

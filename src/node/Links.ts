@@ -1,0 +1,190 @@
+/**
+ * Connections to the other nodes' cluster servers, one for each: gossip goes out on them, and calls with their answers.
+ *
+ * @module
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberMap from "effect/FiberMap"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { Limits } from "../base/Limits.ts"
+import type { Member } from "../members/Members.ts"
+import { connectFramed, type Framed } from "../network/Framed.ts"
+import { Closed, type Network } from "../network/Network.ts"
+import { type ClusterMessage, decodeClusterMessage, encodeClusterMessage } from "../wire/ClusterProtocol.ts"
+import type { Hello } from "../wire/Hello.ts"
+import { keepConnected } from "./Dialing.ts"
+
+/** Another node did not do what it was asked: it cannot be reached, did not answer in time, or said why not. */
+export class CallError extends Schema.TaggedError<CallError>()("CallError", {
+  node: Schema.String,
+  /** `unavailable` and `timeout` are ours; others come from that node. */
+  code: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `node ${this.node}: ${this.reason}`
+  }
+}
+
+export interface LinkStatus {
+  readonly connected: boolean
+  /** Since when, ms since 1970. */
+  readonly since_ms: number
+  /** Why it is not connected; null if it is. */
+  readonly reason: string | null
+}
+
+export interface Links {
+  readonly reconcile: (others: ReadonlyArray<Member>) => Effect.Effect<void>
+  /** To all that are connected. */
+  readonly broadcast: (frame: Uint8Array) => void
+  readonly status: (node: string) => LinkStatus
+  readonly connected: () => ReadonlyArray<string>
+  /** Asks a node to do something; fails after `timeout_ms`. */
+  readonly call: (
+    node: string,
+    method: string,
+    args: unknown,
+    timeout_ms: number
+  ) => Effect.Effect<unknown, CallError>
+}
+
+interface Link {
+  readonly address: string
+  readonly outbox: Queue.Queue<Uint8Array>
+  readonly calls: Map<number, Deferred.Deferred<unknown, CallError>>
+  status: LinkStatus
+}
+
+export interface LinkOptions {
+  readonly hello: Hello
+  /** All that this node knows, as a whole frame. */
+  readonly state: () => Uint8Array
+  readonly onState: (message: Extract<ClusterMessage, { readonly _tag: "State" }>, node: string) => Effect.Effect<void>
+}
+
+export const makeLinks = Effect.fnUntraced(function*(
+  { hello, onState, state }: LinkOptions
+): Effect.fn.Return<Links, never, Scope.Scope | Network> {
+  const links = new Map<string, Link>()
+  const fibers = yield* FiberMap.make<string>()
+  const network = yield* Effect.context<Network>()
+  let lastCall = 0
+
+  const down = (node: string, link: Link, reason: string): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      if (link.status.connected) yield* Effect.logInfo(`node ${node} is disconnected: ${reason}`)
+      const since_ms = link.status.connected ? yield* Clock.currentTimeMillis : link.status.since_ms
+      link.status = { connected: false, since_ms, reason }
+      for (const waiting of link.calls.values()) {
+        yield* Deferred.fail(waiting, new CallError({ node, code: "unavailable", reason: `disconnected: ${reason}` }))
+      }
+      link.calls.clear()
+    })
+
+  const talk = (node: string, link: Link) =>
+    Effect.gen(function*() {
+      const framed = yield* connectFramed(link.address, hello)
+      yield* Queue.clear(link.outbox)
+      yield* framed.send([state()])
+      link.status = { connected: true, since_ms: yield* Clock.currentTimeMillis, reason: null }
+      yield* Effect.logInfo(`node ${node} is connected`)
+      const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames: NonEmptyReadonlyArray<Uint8Array>) =>
+        framed.send(frames))
+      return yield* Effect.raceFirst(Effect.forever(write), listen(node, link, framed))
+    }).pipe(Effect.tapError((failure) => down(node, link, "reason" in failure ? failure.reason : String(failure))))
+
+  const listen = (node: string, link: Link, framed: Framed): Effect.Effect<never, Closed> =>
+    Effect.forever(Effect.flatMap(framed.receive, (payloads) =>
+      Effect.forEach(payloads, (payload) => onMessage(node, link, decodeClusterMessage(payload)), { discard: true })))
+
+  const onMessage = (
+    node: string,
+    link: Link,
+    message: ReturnType<typeof decodeClusterMessage>
+  ): Effect.Effect<void, Closed> => {
+    switch (message._tag) {
+      case "State":
+        return onState(message, node)
+      case "Return":
+        return Effect.asVoid(settle(link, message.id, (call) => Deferred.succeed(call, message.ok)))
+      case "Failure": {
+        const failure = new CallError({ node, code: message.code, reason: message.message })
+        if (message.id === 0) return Effect.fail(new Closed({ reason: message.message }))
+        return Effect.asVoid(settle(link, message.id, (call) => Deferred.fail(call, failure)))
+      }
+      case "Call":
+        return Effect.void // A server is asked on the connection that its caller opened.
+      case "Malformed":
+        return Effect.fail(new Closed({ reason: `malformed: ${message.reason}`, malformed: true }))
+    }
+  }
+
+  const settle = (
+    link: Link,
+    id: number,
+    how: (call: Deferred.Deferred<unknown, CallError>) => Effect.Effect<boolean>
+  ): Effect.Effect<boolean> => {
+    const waiting = link.calls.get(id)
+    if (waiting === undefined) return Effect.succeed(false)
+    link.calls.delete(id)
+    return how(waiting)
+  }
+
+  const reconcile = (others: ReadonlyArray<Member>): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      const wanted = new Map(others.map((member) => [member.name, member.cluster]))
+      for (const [node, link] of links) {
+        if (wanted.get(node) === link.address) continue
+        links.delete(node)
+        yield* FiberMap.remove(fibers, node)
+        yield* down(node, link, "its address has changed")
+      }
+      for (const [node, address] of wanted) {
+        if (links.has(node)) continue
+        const link: Link = {
+          address,
+          outbox: yield* Queue.dropping<Uint8Array>(Limits.link_outbox_max),
+          calls: new Map(),
+          status: { connected: false, since_ms: yield* Clock.currentTimeMillis, reason: "not connected yet" }
+        }
+        links.set(node, link)
+        const talking = keepConnected("cluster", node, talk(node, link))
+        yield* FiberMap.run(fibers, node, Effect.provideContext(talking, network))
+      }
+    })
+
+  const call: Links["call"] = (node, method, args, timeout_ms) =>
+    Effect.suspend(() => {
+      const link = links.get(node)
+      const unavailable = (reason: string) => new CallError({ node, code: "unavailable", reason })
+      if (link === undefined) return unavailable("not a member of the cluster")
+      if (!link.status.connected) return unavailable(`not connected: ${link.status.reason}`)
+      const id = ++lastCall
+      const answer = Deferred.makeUnsafe<unknown, CallError>()
+      link.calls.set(id, answer)
+      Queue.offerUnsafe(link.outbox, encodeClusterMessage({ _tag: "Call", id, method, args }))
+      return Deferred.await(answer).pipe(
+        Effect.timeoutOrElse({
+          duration: timeout_ms,
+          orElse: () => new CallError({ node, code: "timeout", reason: `no answer to ${method} in ${timeout_ms} ms` })
+        }),
+        Effect.ensuring(Effect.sync(() => link.calls.delete(id)))
+      )
+    })
+
+  return {
+    reconcile,
+    broadcast: (frame) => {
+      for (const link of links.values()) if (link.status.connected) Queue.offerUnsafe(link.outbox, frame)
+    },
+    status: (node) => links.get(node)?.status ?? { connected: false, since_ms: 0, reason: "not a member" },
+    connected: () => [...links].filter(([, link]) => link.status.connected).map(([node]) => node),
+    call
+  }
+})

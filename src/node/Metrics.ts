@@ -1,0 +1,35 @@
+/**
+ * Counters since the node started, for `vr stats`. Plain numbers: they are counted on the hot path.
+ *
+ * @module
+ */
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+
+const makeCounters = () => ({
+  client_connections: 0,
+  client_connections_refused: 0,
+  client_messages: 0,
+  client_replies: 0,
+  client_redirects: 0,
+  client_retries: 0,
+  peer_messages_received: 0,
+  peer_messages_sent: 0,
+  peer_messages_dropped: 0,
+  peer_connections_lost: 0,
+  replica_inputs_dropped: 0,
+  replica_turns: 0,
+  entries_appended: 0,
+  heads_written: 0,
+  state_changes: 0,
+  replicas_failed: 0,
+  gossip_received: 0,
+  gossip_changes: 0,
+  malformed_frames: 0
+})
+
+export type Counters = ReturnType<typeof makeCounters>
+
+export class Metrics extends Context.Service<Metrics, Counters>()("v2r2/node/Metrics") {
+  static readonly layer: Layer.Layer<Metrics> = Layer.sync(Metrics, makeCounters)
+}

@@ -1,0 +1,100 @@
+/**
+ * Connections to the other nodes' peer servers, one for each, for what this node's replicas send.
+ *
+ * A frame for a node that is not connected is dropped at once: the protocol resends, and old messages help nobody.
+ *
+ * @module
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as FiberMap from "effect/FiberMap"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import { Limits } from "../base/Limits.ts"
+import type { Member } from "../members/Members.ts"
+import { connectFramed } from "../network/Framed.ts"
+import type { Network } from "../network/Network.ts"
+import type { Hello } from "../wire/Hello.ts"
+import { keepConnected } from "./Dialing.ts"
+import type { Counters } from "./Metrics.ts"
+import { makePeerOutbox } from "./Queues.ts"
+
+export interface PeerLinks {
+  readonly isConnected: (node: string) => boolean
+  /** Queues a whole frame, or drops it. */
+  readonly send: (node: string, frame: Uint8Array) => void
+  /** Dials these nodes from now on, and no others. */
+  readonly reconcile: (others: ReadonlyArray<Member>) => Effect.Effect<void>
+}
+
+interface Link {
+  readonly address: string
+  readonly outbox: Queue.Queue<Uint8Array>
+  connected: boolean
+  queuedBytes: number
+}
+
+export interface PeerOptions {
+  readonly hello: Hello
+  readonly metrics: Counters
+  /** The transport to that node broke. */
+  readonly onLost: (node: string) => Effect.Effect<void>
+}
+
+export const makePeers = Effect.fnUntraced(function*(
+  { hello, metrics, onLost }: PeerOptions
+): Effect.fn.Return<PeerLinks, never, Scope.Scope | Network> {
+  const links = new Map<string, Link>()
+  const fibers = yield* FiberMap.make<string>()
+  const network = yield* Effect.context<Network>()
+
+  const talk = (node: string, link: Link) =>
+    Effect.gen(function*() {
+      const framed = yield* connectFramed(link.address, hello)
+      yield* Queue.clear(link.outbox)
+      link.queuedBytes = 0
+      link.connected = true
+      yield* Effect.addFinalizer(() => Effect.suspend(() => {
+        link.connected = false
+        metrics.peer_connections_lost++
+        return onLost(node)
+      }))
+      const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames: NonEmptyReadonlyArray<Uint8Array>) => {
+        for (const frame of frames) link.queuedBytes -= frame.length
+        metrics.peer_messages_sent += frames.length
+        return framed.send(frames)
+      })
+      // Nothing is received here; reading is how the end of the connection is noticed while there is nothing to send.
+      return yield* Effect.raceFirst(Effect.forever(write), Effect.forever(framed.receive))
+    })
+
+  const reconcile = (others: ReadonlyArray<Member>): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      const wanted = new Map(others.map((member) => [member.name, member.peer]))
+      for (const [node, link] of links) {
+        if (wanted.get(node) === link.address) continue
+        links.delete(node)
+        yield* FiberMap.remove(fibers, node)
+      }
+      for (const [node, address] of wanted) {
+        if (links.has(node)) continue
+        const link: Link = { address, outbox: yield* makePeerOutbox, connected: false, queuedBytes: 0 }
+        links.set(node, link)
+        yield* FiberMap.run(fibers, node, Effect.provideContext(keepConnected("peer", node, talk(node, link)), network))
+      }
+    })
+
+  return {
+    isConnected: (node) => links.get(node)?.connected ?? false,
+    send: (node, frame) => {
+      const link = links.get(node)
+      const fits = link?.connected === true && link.queuedBytes + frame.length <= Limits.peer_outbox_bytes_max
+      if (!fits || !Queue.offerUnsafe(link.outbox, frame)) {
+        metrics.peer_messages_dropped++
+        return
+      }
+      link.queuedBytes += frame.length
+    },
+    reconcile
+  }
+})

@@ -1,0 +1,95 @@
+/**
+ * `v2r2 start`: the command line of a node, and how it ends: 0 after a signal, 2 if it could not start as configured.
+ *
+ * @module
+ */
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Runtime from "effect/Runtime"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import type { Network } from "../network/Network.ts"
+import type { Journals } from "../storage/Journal.ts"
+import type { NodeStore, NodeStoreError } from "../storage/NodeStore.ts"
+import { type Config, type ConfigError, loadConfig, log_formats, log_levels } from "./Config.ts"
+import * as Logging from "./Logging.ts"
+import { Metrics } from "./Metrics.ts"
+import { Node, type NodeFailure } from "./Node.ts"
+import { Settings } from "./Settings.ts"
+
+/** What a node stands on: the live versions in a process, others in a test. */
+export type Ground = (
+  config: Config
+) => Layer.Layer<Network | NodeStore | Journals, NodeStoreError, FileSystem.FileSystem>
+
+type StartFailure = ConfigError | NodeStoreError | NodeFailure
+
+export const program = (ground: Ground) =>
+  Command.make("v2r2").pipe(
+    Command.withDescription("A node of V2R2, a strongly consistent, multi-tenant coordination store."),
+    Command.withSubcommands([
+      Command.make("start", {
+        config: Flag.String("config").pipe(
+          Flag.withAlias("c"),
+          Flag.withDescription("The configuration file of this node"),
+          Flag.withDefault("config.json")
+        ),
+        logFormat: Flag.Literals("log-format", log_formats).pipe(
+          Flag.withDescription("How logs are written; overrides log_format of the file"),
+          Flag.optional
+        ),
+        logLevel: Flag.Literals("log-level", log_levels).pipe(
+          Flag.withDescription("What is logged; overrides log_level of the file"),
+          Flag.optional
+        )
+      }, ({ config, logFormat, logLevel }) =>
+        start(ground, config, Option.getOrNull(logFormat), Option.getOrNull(logLevel))).pipe(
+          Command.withDescription("Runs this node until it is told to stop (SIGTERM or Ctrl-C)")
+        )
+    ])
+  )
+
+const start = (
+  ground: Ground,
+  file: string,
+  logFormat: Config["log_format"] | null,
+  logLevel: Config["log_level"] | null
+) =>
+  Effect.gen(function*() {
+    const loaded = yield* loadConfig(file)
+    const config: Config = { ...loaded, ...(logFormat && { log_format: logFormat }), ...(logLevel && { log_level: logLevel }) }
+    const settings = Settings.layer(config)
+    return yield* Layer.launch(
+      Node.layer(config).pipe(
+        Layer.provide(ground(config)),
+        Layer.provide(Metrics.layer),
+        Layer.provide(Logging.layer(config.log_format)),
+        Layer.provide(settings)
+      )
+    )
+  }).pipe(Effect.catchTags({
+    ConfigError: fail,
+    NodeStoreError: fail,
+    NetworkError: ({ address, reason }) => fail(addressFailure(file, address, reason))
+  }))
+
+/** Said already; all that is left is the exit code. */
+class StartFailed extends Error {}
+
+const fail = ({ message }: Pick<StartFailure, "message">) =>
+  Effect.andThen(Console.error(`v2r2: ${message}`), Effect.die(new StartFailed(message)))
+
+const addressFailure = (file: string, address: string, reason: string) => ({
+  message: `${file}: cannot listen on ${address}: ${reason}; expected an address of this machine that is free`
+})
+
+/** A signal is how a node is stopped: that is success. Not to start is a mistake of whoever configured it. */
+export const teardown: Runtime.Teardown = (exit, onExit) => {
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return onExit(0)
+  onExit(2)
+}

@@ -1,0 +1,71 @@
+/**
+ * Every queue between fibers: what travels on it, how much it holds, and what happens when it is full.
+ *
+ * | queue | from → to | bound | when full |
+ * |---|---|---|---|
+ * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max batches | the offerer waits |
+ * | replica inbox | dispatcher, ticker → a replica | replica_queue_max batches | dropped: VR resends, a client is told to retry |
+ * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames, peer_outbox_bytes_max | dropped: VR resends |
+ * | connection outbox | dispatcher → a client's connection | connection_outbox_bytes_max | the client is disconnected |
+ * | gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
+ *
+ * The dispatcher and the replicas never wait for a queue that they are on the far side of: the dispatcher waits for
+ * nothing but its inbox, so whoever waits for the dispatcher goes on. Gossip waits for the dispatcher only. There is no cycle.
+ *
+ * @module
+ */
+import type * as Deferred from "effect/Deferred"
+import * as Queue from "effect/Queue"
+import { Limits } from "../base/Limits.ts"
+import type { Members } from "../members/Members.ts"
+import type { Tenants } from "../tenants/Tenants.ts"
+import type { Epoch, ReplicaId } from "../vr/Message.ts"
+import type { Input, Reply, Send } from "../vr/Replica.ts"
+import type { ReplicaStatus } from "../wire/AdminProtocol.ts"
+import type { ClientMessage } from "../wire/ClientProtocol.ts"
+import type { Envelope } from "../wire/PeerProtocol.ts"
+import type { ClientConnection } from "./ClientConnection.ts"
+
+/** What a replica fiber takes: inputs of the protocol, and an admin's question about its state. */
+export type ReplicaInput = Input | { readonly _tag: "Inspect"; readonly answer: Deferred.Deferred<ReplicaStatus | null> }
+
+export type ReplicaInbox = Queue.Queue<ReplicaInput>
+
+/** A replica that runs on this node. */
+export interface LocalReplica {
+  readonly tenant: string
+  readonly id: ReplicaId
+  readonly epoch: Epoch
+  readonly replicas: ReadonlyArray<ReplicaId>
+  readonly inbox: ReplicaInbox
+}
+
+export type DispatcherInput =
+  | { readonly _tag: "FromPeer"; readonly envelopes: ReadonlyArray<Envelope> }
+  | {
+    readonly _tag: "FromClient"
+    readonly connection: ClientConnection
+    readonly messages: ReadonlyArray<ClientMessage>
+  }
+  | {
+    readonly _tag: "FromReplica"
+    readonly replica: LocalReplica
+    readonly sends: ReadonlyArray<Send>
+    readonly replies: ReadonlyArray<Reply>
+  }
+  | { readonly _tag: "ReplicaStarted"; readonly replica: LocalReplica }
+  | { readonly _tag: "ReplicaStopped"; readonly tenant: string }
+  | { readonly _tag: "ClientGone"; readonly connection: ClientConnection }
+  /** The transport from that node broke. */
+  | { readonly _tag: "NodeLost"; readonly node: string }
+  | { readonly _tag: "Topology"; readonly members: Members; readonly tenants: Tenants }
+  | { readonly _tag: "Tick" }
+  | { readonly _tag: "Inspect"; readonly tenant: string; readonly answer: Deferred.Deferred<ReplicaStatus | null> }
+
+export type DispatcherInbox = Queue.Queue<DispatcherInput>
+
+export const makeDispatcherInbox = Queue.bounded<DispatcherInput>(Limits.dispatcher_queue_max)
+export const makeReplicaInbox = Queue.dropping<ReplicaInput>(Limits.replica_queue_max)
+export const makePeerOutbox = Queue.dropping<Uint8Array>(Limits.peer_outbox_max)
+/** Bounded by bytes, by {@link ClientConnection}. */
+export const makeConnectionOutbox = Queue.unbounded<Uint8Array>()

@@ -1,0 +1,183 @@
+/**
+ * What operators are told: the state of a replica, and of the whole cluster with a verdict and remedies.
+ *
+ * @module
+ */
+import { replicaId } from "../base/Names.ts"
+import type { Tenant } from "../tenants/Tenants.ts"
+import { tolerates } from "../vr/Quorum.ts"
+import { knownPrimary, type Now, type Replica } from "../vr/Replica.ts"
+import { isBeyondRecovery } from "../vr/states/Recovery.ts"
+import type { ClusterStatus, NodeStatus, ReplicaStatus, TenantStatus } from "../wire/AdminProtocol.ts"
+
+/** What a replica does not know of itself. */
+export interface ReplicaData {
+  readonly tenant: string
+  readonly node: string
+  readonly store: { readonly stats: () => { readonly elements: number } }
+}
+
+const stateNames = {
+  Primary: "primary",
+  Backup: "backup",
+  ViewChange: "view change",
+  StateTransfer: "state transfer",
+  Recovery: "recovery"
+} as const
+
+export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): ReplicaStatus => {
+  const { clients, commit, configuration, id, log, logView, state, view } = replica
+  return {
+    tenant: data.tenant,
+    name: id.slice(0, id.indexOf("::")),
+    node: data.node,
+    state: stateNames[state._tag],
+    epoch: configuration.epoch,
+    view,
+    log_view: logView,
+    op: log.op,
+    commit,
+    primary: knownPrimary(replica),
+    sessions: clients.size,
+    elements: data.store.stats().elements,
+    log_bytes: log.bytes,
+    detail: detail(replica, now),
+    acked: state._tag === "Primary"
+      ? Object.fromEntries(configuration.replicas.map((other, index) => [other, state.acked[index]!]))
+      : {}
+  }
+}
+
+const detail = (replica: Replica, now: Now): string | null => {
+  const { configuration, state } = replica
+  switch (state._tag) {
+    case "Primary":
+      return state.abdicated ? "has lost touch with a quorum" : null
+    case "Backup":
+      return null
+    case "ViewChange":
+      return `has left for view ${replica.view}, for ${Math.round(now.mono - state.startedAt)} ms`
+    case "StateTransfer":
+      return `fetches view ${state.target} from ${state.source}`
+    case "Recovery":
+      if (isBeyondRecovery(replica, state)) {
+        return `${state.alsoRecovering.size + 1} of ${configuration.replicas.length} replicas have lost their memory, ` +
+          `more than the ${configuration.tolerates} that this group tolerates: what it held cannot be recovered`
+      }
+      return state.fetching === null
+        ? `waits for ${configuration.recoveryQuorum} answers, the primary's among them; has ${state.responses.size}`
+        : `fetches the log from ${state.fetching.from}: at ${replica.log.op} of ${state.fetching.op}`
+  }
+}
+
+/** A replica that cannot run: its node says why. */
+export const describeFailed = (tenant: Tenant, node: string, reason: string): ReplicaStatus | null => {
+  const own = tenant.replicas.find((replica) => replica.node === node)
+  return own === undefined ? null : {
+    tenant: tenant.id,
+    name: own.name,
+    node,
+    state: "failed",
+    epoch: tenant.epoch,
+    view: 0,
+    log_view: 0,
+    op: 0,
+    commit: 0,
+    primary: null,
+    sessions: 0,
+    elements: 0,
+    log_bytes: 0,
+    detail: reason,
+    acked: {}
+  }
+}
+
+const isServing = (replica: ReplicaStatus): boolean => replica.state === "primary" || replica.state === "backup"
+
+/** The primary of the highest view that any replica is normal in. */
+export const primaryAmong = (replicas: ReadonlyArray<ReplicaStatus>): ReplicaStatus | null =>
+  replicas
+    .filter((replica) => replica.state === "primary" && replica.detail === null)
+    .reduce<ReplicaStatus | null>((best, replica) => best === null || replica.view > best.view ? replica : best, null)
+
+const describeTenant = (tenant: Tenant, all: ReadonlyArray<ReplicaStatus>): TenantStatus => {
+  const replicas = all.filter((replica) => replica.tenant === tenant.id)
+  const primary = primaryAmong(replicas)
+  const up = replicas.filter(isServing).length
+  const commit = replicas.reduce((highest, replica) => Math.max(highest, replica.commit), 0)
+  const lag = primary === null ? {} : Object.fromEntries(
+    replicas.filter(({ name }) => name !== primary.name).map((replica) => [
+      `${replica.name}::${replica.node}`,
+      Math.max(0, primary.commit - replica.commit)
+    ])
+  )
+  const total = tenant.replicas.length
+  return {
+    id: tenant.id,
+    name: tenant.name,
+    primary: primary === null ? null : `${primary.name}::${primary.node}`,
+    epoch: tenant.epoch,
+    view: replicas.reduce((highest, replica) => Math.max(highest, replica.view), 0),
+    commit,
+    lag,
+    replicas_up: up,
+    replicas_total: total,
+    tolerates: Math.max(0, up - (total - tolerates(total)))
+  }
+}
+
+export interface ClusterFacts {
+  readonly cluster: string
+  readonly nodes: ReadonlyArray<NodeStatus>
+  readonly tenants: ReadonlyArray<Tenant>
+  /** Of all replicas that could be asked. */
+  readonly replicas: ReadonlyArray<ReplicaStatus>
+  readonly view_change_ms: number
+}
+
+export const describeCluster = ({ cluster, nodes, replicas, tenants, view_change_ms }: ClusterFacts): ClusterStatus => {
+  const described = tenants.map((tenant) => describeTenant(tenant, replicas))
+  const problems = [
+    ...nodes.filter((node) => node.state === "disconnected").map((node) => ({
+      message: `node ${node.name} is unreachable (${node.address}: ${node.reason ?? "unknown"})`,
+      remedy: `start it again: npx v2r2 start --config <its config.json>`
+    })),
+    ...described.flatMap((tenant) => tenantProblems(tenant, tenants, replicas))
+  ]
+  const down = described.some((tenant) => tenant.primary === null)
+  return {
+    cluster,
+    verdict: down ? "DOWN" : problems.length > 0 ? "DEGRADED" : "OK",
+    nodes,
+    problems,
+    tenants: described,
+    // Patience of up to 1.5 times, once more for a candidate that is dead too.
+    failover_ms_worst: Math.ceil(view_change_ms * 3)
+  }
+}
+
+const tenantProblems = (
+  status: TenantStatus,
+  tenants: ReadonlyArray<Tenant>,
+  replicas: ReadonlyArray<ReplicaStatus>
+): ReadonlyArray<{ readonly message: string; readonly remedy: string | null }> => {
+  const label = status.name ?? status.id
+  const unwell = replicas.filter((replica) => replica.tenant === status.id && !isServing(replica))
+  const silent = (tenants.find(({ id }) => id === status.id)?.replicas ?? [])
+    .map(replicaId)
+    .filter((id) => !replicas.some((replica) => replica.tenant === status.id && `${replica.name}::${replica.node}` === id))
+  const problems = unwell.map((replica) => ({
+    message: `tenant ${label}: replica ${replica.name}::${replica.node} is in ${replica.state}` +
+      (replica.detail === null ? "" : `: ${replica.detail}`),
+    remedy: null as string | null
+  }))
+  if (status.primary === null) {
+    problems.unshift({ message: `tenant ${label} has no primary: it serves nothing`, remedy: "start its nodes again" })
+  } else if (silent.length > 0 && status.tolerates === 0) {
+    problems.unshift({
+      message: `tenant ${label} cannot lose another node`,
+      remedy: `start the nodes of ${silent.join(", ")} again`
+    })
+  }
+  return problems
+}

@@ -1,0 +1,189 @@
+/**
+ * The admin server: one command after the other from each connection, answered for the whole cluster.
+ *
+ * @module
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { Limits } from "../../base/Limits.ts"
+import { replicaId } from "../../base/Names.ts"
+import * as Members from "../../members/Members.ts"
+import type { Framed } from "../../network/Framed.ts"
+import type { Closed, Network } from "../../network/Network.ts"
+import * as Tenants from "../../tenants/Tenants.ts"
+import {
+  AdminError,
+  type AdminRequest,
+  type Args,
+  type CommandName,
+  decodeRequest,
+  encodeError,
+  encodeOk,
+  type NodeStatus,
+  type Ok,
+  type ReplicaStatus
+} from "../../wire/AdminProtocol.ts"
+import type { Hello } from "../../wire/Hello.ts"
+import type { Calls } from "../Calls.ts"
+import { type Config, config_keys, setRuntime, unknownKeyReason } from "../Config.ts"
+import type { Gossip } from "../Gossip.ts"
+import { joinCluster } from "../Join.ts"
+import type { Links } from "../Links.ts"
+import type { Counters } from "../Metrics.ts"
+import type { Settings } from "../Settings.ts"
+import { describeCluster, primaryAmong } from "../Status.ts"
+import { createTenant } from "../Tenancy.ts"
+import { malformed } from "./Connection.ts"
+
+export interface AdminServerOptions {
+  readonly config: Config
+  readonly clusterHello: Hello
+  readonly gossip: Gossip["Service"]
+  readonly links: Links
+  readonly calls: Calls
+  readonly settings: Settings["Service"]
+  readonly metrics: Counters
+}
+
+export const frame_bytes_max = Limits.admin_frame_bytes_max
+
+export const serveAdmin = (options: AdminServerOptions) => {
+  const handlers = makeHandlers(options)
+  return (framed: Framed): Effect.Effect<void, Closed, Network> =>
+    Effect.forever(Effect.flatMap(framed.receive, (payloads) =>
+      Effect.forEach(payloads, (payload) => answer(options, handlers, framed, payload), { discard: true })))
+}
+
+const answer = (
+  { metrics }: AdminServerOptions,
+  handlers: Handlers,
+  framed: Framed,
+  payload: Uint8Array
+): Effect.Effect<void, Closed, Network> => {
+  const request = decodeRequest(payload)
+  if (request._tag === "Request") {
+    return Effect.flatMap(run(handlers, request), (frame) => framed.send([frame]))
+  }
+  metrics.malformed_frames++
+  if (request.id === null) return Effect.fail(malformed(request.error.message))
+  return framed.send([encodeError(request.id, request.error)])
+}
+
+const run = <C extends CommandName>(
+  handlers: Handlers,
+  { args, command, id }: AdminRequest & { readonly command: C; readonly args: Args<C> }
+): Effect.Effect<Uint8Array, never, Network> => {
+  const handler: Handlers[C] = handlers[command]
+  return handler(args).pipe(
+    Effect.map((value) => encodeOk(id, command, value)),
+    Effect.catch((error) => Effect.succeed(encodeError(id, error))),
+    Effect.catchCause((cause) =>
+      Effect.as(
+        Effect.logError(`admin command ${command} failed`, cause),
+        encodeError(id, new AdminError({ code: "internal", message: `${command}: ${String(Cause.squash(cause))}` }))
+      )
+    )
+  )
+}
+
+type Handlers = {
+  readonly [C in CommandName]: (args: Args<C>) => Effect.Effect<Ok<C>, AdminError, Network>
+}
+
+const makeHandlers = (options: AdminServerOptions): Handlers => {
+  const { clusterHello, config, gossip, metrics, settings } = options
+  const self = gossip.self.name
+  return {
+    "config.get": ({ key }) => {
+      const values: Ok<"config.get"> = { ...config, ...settings.current }
+      if (key === undefined || key === null) return Effect.succeed(values)
+      if (!config_keys.includes(key)) return fail("not_found", `${key}: ${unknownKeyReason(key)}`)
+      return Effect.succeed({ [key]: values[key] ?? null })
+    },
+    "config.set": ({ key, value }) => {
+      const changed = setRuntime(settings.current, key, value)
+      if (!changed.ok) return fail(changed.code, changed.reason)
+      settings.current = changed.settings
+      const values: Ok<"config.get"> = { ...settings.current }
+      const now = values[key] ?? null
+      return Effect.as(Effect.logInfo(`config: ${key} is now ${now}`), { key, value: now })
+    },
+    "cluster.join": ({ address }) =>
+      Effect.map(joinCluster({ gossip, hello: clusterHello }, address), (members) => ({ members })),
+    "cluster.members": () =>
+      Effect.sync(() =>
+        Members.list(gossip.state().members).map(({ admin, client, cluster, name, peer }) => ({
+          name, self: name === self, cluster, admin, client, peer
+        }))),
+    "cluster.status": () => Effect.sync(() => nodeStatuses(options)),
+    "vr.create": ({ name, replicas }) => createTenant({ ...options, node: self }, name ?? null, replicas ?? null),
+    "vr.tenants": () =>
+      Effect.map(allReplicas(options), (replicas) =>
+        Tenants.list(gossip.state().tenants).map(({ durability, epoch, id, name, replicas: group }) => ({
+          id, name, epoch, replicas: group, durability, primary: primaryId(replicas, id)
+        }))),
+    "vr.replica": (args) => findReplica(options, args),
+    "vr.primary": ({ tenant }) =>
+      Effect.gen(function*() {
+        const { id } = yield* findTenant(options, tenant)
+        return { tenant: id, primary: primaryId(yield* allReplicas(options), id) }
+      }),
+    "vr.stats": () => Effect.sync(() => ({ counters: { ...metrics } })),
+    "status": () =>
+      Effect.map(allReplicas(options), (replicas) =>
+        describeCluster({
+          cluster: config.cluster_name,
+          nodes: nodeStatuses(options),
+          tenants: Tenants.list(gossip.state().tenants),
+          replicas,
+          view_change_ms: settings.current.view_change_ms
+        }))
+  }
+}
+
+const fail = (code: AdminError["code"], message: string): Effect.Effect<never, AdminError> =>
+  Effect.fail(new AdminError({ code, message }))
+
+const nodeStatuses = ({ gossip, links }: AdminServerOptions): ReadonlyArray<NodeStatus> =>
+  Members.list(gossip.state().members).map(({ cluster, name }): NodeStatus => {
+    if (name === gossip.self.name) return { name, state: "self", address: cluster, since_ms: 0, reason: null }
+    const { connected, reason, since_ms } = links.status(name)
+    return { name, state: connected ? "connected" : "disconnected", address: cluster, since_ms, reason }
+  })
+
+/** Asked of every node that is there; the others' replicas are missing from it. */
+const allReplicas = ({ calls, gossip, links }: AdminServerOptions): Effect.Effect<ReadonlyArray<ReplicaStatus>> =>
+  Effect.map(
+    Effect.forEach(
+      [gossip.self.name, ...links.connected()],
+      (node) => Effect.catch(calls.summary(node), () => Effect.succeed<ReadonlyArray<ReplicaStatus>>([])),
+      { concurrency: "unbounded" }
+    ),
+    (lists) => lists.flat()
+  )
+
+const primaryId = (replicas: ReadonlyArray<ReplicaStatus>, tenant: string): string | null => {
+  const primary = primaryAmong(replicas.filter((replica) => replica.tenant === tenant))
+  return primary === null ? null : `${primary.name}::${primary.node}`
+}
+
+const findTenant = ({ gossip }: AdminServerOptions, nameOrId: string): Effect.Effect<Tenants.Tenant, AdminError> => {
+  const tenant = Tenants.find(gossip.state().tenants, nameOrId)
+  return tenant === undefined
+    ? fail("not_found", `tenant ${JSON.stringify(nameOrId)} does not exist`)
+    : Effect.succeed(tenant)
+}
+
+const findReplica = (options: AdminServerOptions, { node, replica, tenant }: Args<"vr.replica">) =>
+  Effect.gen(function*() {
+    const { id, replicas } = yield* findTenant(options, tenant)
+    const wanted = replicas.find((member) => member.name === replica && member.node === node)
+    if (wanted === undefined) {
+      const known = replicas.map(replicaId).join(", ")
+      return yield* fail("not_found", `tenant ${tenant} has no replica ${replica}::${node}: it has ${known}`)
+    }
+    const statuses = yield* Effect.mapError(options.calls.summary(node), (error) =>
+      new AdminError({ code: "unavailable", message: error.message }))
+    return statuses.find((status) => status.tenant === id) ??
+      (yield* fail("unavailable", `replica ${replica}::${node} does not run on its node at this moment`))
+  })

@@ -1,0 +1,104 @@
+/**
+ * The client server: decodes whole chunks into one batch for the dispatcher, and writes what the dispatcher queued, one
+ * write for all that waits. It stops reading from a client that does not read its replies.
+ *
+ * @module
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import { Limits } from "../../base/Limits.ts"
+import type { Framed } from "../../network/Framed.ts"
+import type { Closed } from "../../network/Network.ts"
+import { type ClientMessage, decodeClientMessage, encodeServerMessage } from "../../wire/ClientProtocol.ts"
+import { type ClientConnection, condemn, dequeued, enqueue, makeClientConnection } from "../ClientConnection.ts"
+import type { Counters } from "../Metrics.ts"
+import type { DispatcherInbox } from "../Queues.ts"
+import { malformed } from "./Connection.ts"
+
+export interface ClientServerOptions {
+  readonly dispatcher: DispatcherInbox
+  readonly metrics: Counters
+  /** True once the node stops: what is under way is answered, nothing more is read. */
+  readonly stopping: () => boolean
+}
+
+export const frame_bytes_max = Limits.client_frame_bytes_max
+
+let lastConnection = 0
+
+export const serveClient = (options: ClientServerOptions) => (framed: Framed): Effect.Effect<void, Closed> =>
+  Effect.gen(function*() {
+    const { dispatcher, metrics } = options
+    const connection = yield* makeClientConnection(++lastConnection, framed.remote)
+    metrics.client_connections++
+    yield* Effect.raceFirst(
+      Effect.forever(read(options, framed, connection)),
+      Effect.forever(write(framed, connection))
+    ).pipe(
+      Effect.ensuring(Effect.suspend(() => {
+        metrics.client_connections--
+        condemn(connection, "the connection has ended")
+        return Queue.offer(dispatcher, { _tag: "ClientGone", connection })
+      }))
+    )
+  })
+
+const read = (
+  { dispatcher, metrics, stopping }: ClientServerOptions,
+  framed: Framed,
+  connection: ClientConnection
+): Effect.Effect<void, Closed> =>
+  Effect.flatMap(Effect.andThen(connection.room.await, framed.receive), (payloads) => {
+    if (stopping()) return Effect.never
+    const messages: Array<ClientMessage> = []
+    for (const payload of payloads) {
+      const message = decodeClientMessage(payload)
+      if (message._tag !== "Malformed") {
+        messages.push(message)
+        continue
+      }
+      metrics.malformed_frames++
+      const complaint = encodeServerMessage({ _tag: "Error", message: message.reason })
+      if (message.ignorable) enqueue(connection, [complaint])
+      else return Effect.andThen(framed.send([complaint]), malformed(message.reason))
+    }
+    return Queue.offer(dispatcher, { _tag: "FromClient", connection, messages })
+  })
+
+/** All that waits, in writes of about `write_bytes`, so that a slow reader can be told from one that does not read. */
+const write = (framed: Framed, connection: ClientConnection): Effect.Effect<void, Closed> =>
+  Queue.takeAll(connection.outbox).pipe(
+    Effect.catchCause(() => Effect.fail(malformed(connection.fault ?? "the outbox was closed"))),
+    Effect.flatMap((frames) => Effect.forEach(inWrites(frames), (part) => writePart(framed, connection, part), { discard: true }))
+  )
+
+const write_bytes = 1024 * 1024
+
+const inWrites = (frames: NonEmptyReadonlyArray<Uint8Array>): ReadonlyArray<NonEmptyReadonlyArray<Uint8Array>> => {
+  const parts: Array<[Uint8Array, ...Array<Uint8Array>]> = [[frames[0]]]
+  let bytes = frames[0].length
+  for (const frame of frames.slice(1)) {
+    if (bytes + frame.length > write_bytes) {
+      parts.push([frame])
+      bytes = frame.length
+    } else {
+      parts.at(-1)!.push(frame)
+      bytes += frame.length
+    }
+  }
+  return parts
+}
+
+const writePart = (
+  framed: Framed,
+  connection: ClientConnection,
+  frames: NonEmptyReadonlyArray<Uint8Array>
+): Effect.Effect<void, Closed> =>
+  framed.send(frames).pipe(
+    Effect.timeoutOrElse({
+      duration: Limits.connection_stalled_ms,
+      orElse: () => Effect.fail(malformed(`the client has not read for ${Limits.connection_stalled_ms} ms`))
+    }),
+    Effect.andThen(Effect.sync(() => dequeued(connection, frames.reduce((bytes, frame) => bytes + frame.length, 0))))
+  )
