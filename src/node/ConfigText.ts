@@ -9,7 +9,7 @@ import { type Parsed, quoted } from "../base/Names.ts"
 const depth_max = 64
 const space = /[ \t\r\n]*/y
 const string = /"(?:[^"\\\p{Cc}]|[\x7f-\x9f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy
-const scalar = /(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)/y
+const scalar = /(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)(?![\w.+-])/y
 
 /** The value that the text holds, or where (line and column from 1) what was expected. */
 export const parseJson = (text: string): Parsed<unknown> => {
