@@ -23,7 +23,6 @@ import type { Refusal } from "./Result.ts"
 
 export { decodeResult, encodeResult } from "./Result.ts"
 export type { ErrorResult, LimitName, Malformed, OkResult, PageEntry, Refusal, Result } from "./Result.ts"
-export { refusePath } from "./Path.ts"
 export type { ElementType } from "./elements/Elements.ts"
 
 /** Goes through the log. Fails whole: an error means that nothing changed. */
