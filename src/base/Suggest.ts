@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The known word nearest to `word`, if it is near enough to be a slip of the finger. Swapping two letters is one slip. */
+/** The known word nearest to `word`, if it is near enough to be a slip. Two letters swapped are one slip. */
 export const nearest = (word: string, known: ReadonlyArray<string>): string | undefined =>
   known
     .map((candidate) => ({ candidate, distance: distanceOf(word.toLowerCase(), candidate.toLowerCase()) }))

@@ -174,7 +174,9 @@ export type SetResult =
 
 /** `config set <key> <value>`: the settings with one of them changed. */
 export const setRuntime = (settings: RuntimeSettings, key: string, value: string): SetResult => {
-  if (!config_keys.includes(key)) return { ok: false, code: "not_found", reason: `${quoted(key)}: ${unknownKeyReason(key)}` }
+  if (!config_keys.includes(key)) {
+    return { ok: false, code: "not_found", reason: `${quoted(key)}: ${unknownKeyReason(key)}` }
+  }
   if (!isRuntimeKey(key)) {
     const reason = `${key} is fixed while the node runs: change the configuration file and start the node again`
     return { ok: false, code: "denied", reason }

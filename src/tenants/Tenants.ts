@@ -105,8 +105,15 @@ export const find = (tenants: Tenants, nameOrId: string): Tenant | undefined => 
 }
 
 /** Of all tenants with this name that are not withdrawn, the one that all nodes agree on: the lowest (stamp, id). */
-export const holderOf = (tenants: Tenants, name: string): Tenant | undefined =>
-  claims(tenants).find((tenant) => tenant.name === name)
+export const holderOf = (tenants: Tenants, name: string): Tenant | undefined => {
+  // Asked for every session that a client opens: one pass, no sorting.
+  let holder: Tenant | undefined
+  for (const tenant of tenants.values()) {
+    if (tenant.withdrawn || tenant.name !== name) continue
+    if (holder === undefined || byAge(tenant, holder) < 0) holder = tenant
+  }
+  return holder
+}
 
 /** All that are not withdrawn: by name, then those without one by id. */
 export const list = (tenants: Tenants): ReadonlyArray<Tenant> =>
@@ -178,7 +185,10 @@ export const sizeProblem = (tenants: Tenants): string | null => {
 
 /** Those not withdrawn; the first of a name is its holder. */
 const claims = (tenants: Tenants): ReadonlyArray<Tenant> =>
-  [...tenants.values()].filter((tenant) => !tenant.withdrawn).sort((a, b) => a.stamp - b.stamp || byId(a, b))
+  [...tenants.values()].filter((tenant) => !tenant.withdrawn).sort(byAge)
+
+/** The order of claims to a name. */
+const byAge = (a: Tenant, b: Tenant): number => a.stamp - b.stamp || byId(a, b)
 
 const tenantProblem = (tenant: Tenant): string | null => {
   if (!isUuid(tenant.id)) return "a tenant id is a UUID"

@@ -13,11 +13,13 @@ describe("JSON", () => {
       const value: unknown = JSON.parse(text)
       assert.deepStrictEqual(parseJson(JSON.stringify(value, null, indent)), { ok: true, value })
     }))
-    assert.deepStrictEqual(parseJson("\uFEFF [1.5e3, -0.1, true, null] "), { ok: true, value: [1500, -0.1, true, null] })
+    const value = [1_500, -0.1, true, null]
+    assert.deepStrictEqual(parseJson("\uFEFF [1.5e3, -0.1, true, null] "), { ok: true, value })
   })
 
   it("is refused when the platform refuses it", () => {
-    const piece = fc.constantFrom("{", "}", "[", "]", ",", ":", `"a"`, `"`, "1", "01", "tru", "true", " ", "\\", "\n", "-")
+    const marks = ["{", "}", "[", "]", ",", ":", `"`, " ", "\\", "\n", "-"]
+    const piece = fc.constantFrom(...marks, `"a"`, "1", "01", "tru", "true")
     fc.assert(fc.property(fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join("")), (text) => {
       let valid = true
       try {
