@@ -1,0 +1,192 @@
+/**
+ * A session on one channel of one connection: from OPEN or ATTACH until something happens that sends it elsewhere.
+ *
+ * After an ATTACH, requests wait for the PONG to a PING behind it: a node that does not serve the session says so first,
+ * and no request is put in doubt by being sent to it.
+ *
+ * @module
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Random from "effect/Random"
+import { Limits } from "../base/Limits.ts"
+import type { ClientMessage } from "../wire/ClientProtocol.ts"
+import type { ChannelMessage, ChannelUser, Connection } from "./Connection.ts"
+import type { Session, Trouble as SessionTrouble } from "./Session.ts"
+
+/** Why the session has to leave this connection. */
+export type Trouble =
+  | SessionTrouble
+  | { readonly _tag: "Lost"; readonly reason: string }
+  | { readonly _tag: "Refused"; readonly message: string }
+
+/** Whose session it is. */
+export interface Owner {
+  readonly tenant: string
+  readonly session: Session
+  /** The session's number in the cluster, or null: it has to be registered first. */
+  readonly number: number | null
+  readonly nonce: Uint8Array
+  readonly onOpened: (session: number, tenant: string) => void
+  readonly onServed: () => void
+  readonly onDelayed: (reason: string) => void
+}
+
+/** So many times in a row a node may ask us to wait, before others are asked. */
+const pauses_max = 3
+
+export class Attachment implements ChannelUser {
+  readonly trouble: Deferred.Deferred<Trouble> = Deferred.makeUnsafe()
+  private readonly channel: number
+  private readonly connection: Connection
+  private readonly owner: Owner
+  /** `draining`: the session is lost, and the answers to its requests still come in. */
+  private phase: "new" | "opening" | "attaching" | "serving" | "draining" | "over" = "new"
+  private pause: Extract<SessionTrouble, { readonly _tag: "Retry" }> | null = null
+  private pauses = 0
+  /** Since the last pause, has the node answered any request? */
+  private served = false
+  private readonly pausing = Latch.makeUnsafe(false)
+  private readonly settled = Latch.makeUnsafe(false)
+
+  constructor(channel: number, connection: Connection, owner: Owner) {
+    this.channel = channel
+    this.connection = connection
+    this.owner = owner
+  }
+
+  /** Asks for the session. */
+  begin(): void {
+    if (this.phase !== "new") return
+    const { tenant, number, nonce } = this.owner
+    if (number === null) {
+      this.phase = "opening"
+      this.connection.send({ _tag: "Open", channel: this.channel, tenant, nonce })
+    } else {
+      this.phase = "attaching"
+      this.connection.send({ _tag: "Attach", channel: this.channel, tenant, session: number })
+      this.connection.ping(() => {
+        if (this.phase === "attaching") this.serve()
+      })
+    }
+  }
+
+  /** There is something to send. */
+  wake(): void {
+    if (this.phase === "serving" && this.pause === null) this.connection.wake(this)
+  }
+
+  take(bytes_max: number): ReadonlyArray<ClientMessage> {
+    return this.phase === "serving" && this.pause === null ? this.owner.session.take(this.channel, bytes_max) : []
+  }
+
+  expecting(): boolean {
+    return this.phase === "serving" ? this.owner.session.unanswered > 0 : this.phase !== "over"
+  }
+
+  lost(reason: string): void {
+    this.settled.openUnsafe()
+    this.raise({ _tag: "Lost", reason })
+  }
+
+  receive(message: ChannelMessage): void {
+    switch (message._tag) {
+      case "Opened":
+        if (this.phase !== "opening") return
+        this.owner.onOpened(message.session, message.tenant)
+        return this.serve()
+      case "Failed":
+        return this.failed(message.outcome)
+      case "Written":
+        return this.answered("write", message.request, message.outcome)
+      case "Answer":
+        return this.answered("read", message.id, message.outcome)
+    }
+  }
+
+  /** Nothing more is sent. */
+  end(): void {
+    this.phase = "over"
+  }
+
+  /** Resumes after each pause that a node asked for. */
+  readonly pacing: Effect.Effect<never> = Effect.suspend(() =>
+    this.pausing.await.pipe(
+      Effect.andThen(Effect.suspend(() => jittered(this.pause?.ms ?? 0))),
+      Effect.andThen(Effect.sync(() => this.resume()))
+    )
+  ).pipe(Effect.forever)
+
+  /** Waits for the answers to the requests of a session that is lost: each says whether that request was executed. */
+  readonly drained: Effect.Effect<void> = Effect.suspend(() =>
+    this.owner.session.inDoubt ? this.settled.await : Effect.void
+  ).pipe(Effect.timeoutOption(Limits.client_drain_ms), Effect.asVoid)
+
+  private serve(): void {
+    this.phase = "serving"
+    this.owner.session.resend()
+    this.wake()
+  }
+
+  private failed(outcome: Extract<ChannelMessage, { readonly _tag: "Failed" }>["outcome"]): void {
+    switch (outcome._tag) {
+      case "Ok":
+        return
+      case "Refused":
+      case "Stale":
+        return this.raise({ _tag: "Refused", message: outcome.message })
+      case "NoSession":
+        // There is none to lose yet: a node that says so does not do what it was asked.
+        return this.raise(this.phase === "opening" ? { _tag: "Refused", message: outcome.message } : outcome)
+      default:
+        return this.raise(outcome)
+    }
+  }
+
+  private answered(
+    kind: "write" | "read",
+    number: number,
+    outcome: Extract<ChannelMessage, { readonly _tag: "Written" }>["outcome"]
+  ): void {
+    if (outcome._tag === "Ok" && !this.served) {
+      this.served = true
+      this.pauses = 0
+      this.owner.onServed()
+    }
+    const trouble = this.owner.session.answer(kind, number, outcome)
+    if (trouble?._tag === "Retry") this.delay(trouble)
+    else if (trouble !== null) this.raise(trouble)
+    if (this.owner.session.sendable) this.wake()
+    if (this.phase === "draining" && !this.owner.session.inDoubt) this.settled.openUnsafe()
+  }
+
+  private delay(retry: Extract<SessionTrouble, { readonly _tag: "Retry" }>): void {
+    if (this.pause !== null || this.phase !== "serving") return
+    this.pause = retry
+    this.served = false
+    this.owner.onDelayed(retry.reason)
+    this.pausing.openUnsafe()
+  }
+
+  private resume(): void {
+    const retry = this.pause
+    this.pause = null
+    this.pausing.closeUnsafe()
+    this.pauses += 1
+    if (retry !== null && this.pauses >= pauses_max) this.raise({ ...retry, ms: 0 })
+    this.wake()
+  }
+
+  private raise(trouble: Trouble): void {
+    if (this.phase === "over" || this.phase === "draining") return
+    this.phase = trouble._tag === "NoSession" ? "draining" : "over"
+    Deferred.doneUnsafe(this.trouble, Exit.succeed(trouble))
+  }
+}
+
+/** Waits about as long as was said (a quarter more or less), but never for a time that no node would mean. */
+export const jittered = (ms: number): Effect.Effect<void> =>
+  Effect.flatMap(Random.next, (chance) =>
+    Effect.sleep(Math.min(ms, 2 * Limits.client_backoff_max_ms) * (0.75 + chance / 2)))

@@ -1,0 +1,207 @@
+/**
+ * Keeps one session at its tenant's primary, wherever that is: finds it, follows redirects, waits when it is told to,
+ * goes elsewhere when a connection dies, and starts a new session when the cluster has forgotten the old one.
+ * One fiber per session does this, in plain sequence; calls go past it, straight into the session.
+ *
+ * @module
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Random from "effect/Random"
+import { Limits } from "../base/Limits.ts"
+import { Attachment, jittered, type Owner, type Trouble } from "./Attachment.ts"
+import { NoSuchTenant, SessionLost, Unavailable } from "./Errors.ts"
+import type { Dial } from "./Pool.ts"
+import { type AddressBook, hintFor, Route } from "./Routes.ts"
+import { type Call, Session } from "./Session.ts"
+
+const unanswered = "connected, but it does not answer"
+
+export class Follower implements Owner {
+  /** As it was asked for: a name or an id. */
+  readonly tenant: string
+  readonly session = new Session()
+  number: number | null = null
+  nonce: Uint8Array = new Uint8Array(0)
+  /** The tenant's id, once the first session is open. */
+  readonly ready: Deferred.Deferred<string, NoSuchTenant> = Deferred.makeUnsafe()
+  private readonly book: AddressBook
+  private readonly dial: Dial
+  private readonly route = new Route()
+  private attachment: Attachment | null = null
+  private address = ""
+  /** Made at most once while calls expire. */
+  private outage: Unavailable | null = null
+  /** Open while somebody waits for something. */
+  private readonly demand = Latch.makeUnsafe(true)
+  /** What the nodes of this round said of the tenant. */
+  private denials = 0
+  private denied = ""
+  private known = false
+  private lastNumber = 0
+  private lossOfSession: Deferred.Deferred<never, SessionLost> = Deferred.makeUnsafe()
+
+  constructor(tenant: string, book: AddressBook, dial: Dial) {
+    this.tenant = tenant
+    this.book = book
+    this.dial = dial
+  }
+
+  /** False: too many calls wait already. */
+  submit(call: Call): boolean {
+    if (!this.session.submit(call)) return false
+    this.attachment?.wake()
+    this.demand.openUnsafe()
+    return true
+  }
+
+  /** Ends the calls whose time has come. Thousands may: they share one error. */
+  expire(now_ms: number): void {
+    this.session.expire(now_ms)
+    this.outage = null
+  }
+
+  /** Why there is no answer now. */
+  unavailable(hint?: string): Unavailable {
+    if (hint !== undefined) return new Unavailable({ attempts: this.route.attempts, hint })
+    const attempts = this.route.attempts
+    this.outage ??= new Unavailable({ attempts, hint: hintFor(attempts) })
+    return this.outage
+  }
+
+  /** Waits for the loss of the session that is current now, and fails with it. */
+  readonly sessionLost: Effect.Effect<never, SessionLost> = Effect.suspend(() => Deferred.await(this.lossOfSession))
+
+  /** Runs until it is interrupted; then all calls have ended, and the node knows that the channel is not used any more. */
+  readonly run: Effect.Effect<never> = Effect.suspend(() => this.step).pipe(
+    Effect.forever,
+    Effect.ensuring(Effect.sync(() => {
+      this.session.close()
+      this.announceLoss("the client was closed")
+    }))
+  )
+
+  private readonly step: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.number !== null && this.session.idle) {
+      this.demand.closeUnsafe()
+      return this.demand.await
+    }
+    const address = this.route.next(this.book.candidates(this.tenant))
+    return address === null ? this.endRound() : Effect.flatMap(this.visit(address), (trouble) => this.react(address, trouble))
+  })
+
+  /** Everybody was asked once. */
+  private endRound(): Effect.Effect<void> {
+    if (this.denials > 0 && !this.known) {
+      Deferred.doneUnsafe(this.ready, Exit.fail(new NoSuchTenant({ tenant: this.tenant, reason: this.denied })))
+    }
+    this.denials = 0
+    this.known = false
+    return jittered(this.route.backOff())
+  }
+
+  /** Stays at this node for as long as that goes well. */
+  private visit(address: string): Effect.Effect<Trouble> {
+    this.address = address
+    this.route.trying(address, "still connecting")
+    return this.prepare.pipe(
+      Effect.andThen(this.dial(address)),
+      Effect.flatMap((connection) => connection.attach((channel) => new Attachment(channel, connection, this))),
+      Effect.flatMap((attachment) => Effect.acquireRelease(
+        Effect.sync(() => this.enter(attachment)),
+        () => Effect.sync(() => this.leave(attachment))
+      )),
+      Effect.flatMap((attachment) =>
+        Effect.raceFirst(Deferred.await(attachment.trouble), attachment.pacing).pipe(
+          Effect.tap((trouble) => trouble._tag === "NoSession" ? attachment.drained : Effect.void)
+        )),
+      Effect.scoped,
+      Effect.catchTag("Unreachable", ({ reason }) => {
+        this.book.unreachable(address)
+        return Effect.succeed<Trouble>({ _tag: "Lost", reason })
+      })
+    )
+  }
+
+  /** A registration keeps its nonce however often it is sent, so that it makes one session. */
+  private readonly prepare: Effect.Effect<void> = Effect.suspend(() =>
+    this.number !== null || this.nonce.length > 0 ? Effect.void
+      : Effect.map(
+        Effect.replicateEffect(Random.nextIntBetween(0, 255), Limits.session_nonce_bytes),
+        (bytes) => {
+          this.nonce = Uint8Array.from(bytes)
+        }
+      )
+  )
+
+  private enter(attachment: Attachment): Attachment {
+    this.route.trying(this.address, unanswered)
+    this.attachment = attachment
+    attachment.begin()
+    return attachment
+  }
+
+  private leave(attachment: Attachment): void {
+    attachment.end()
+    this.attachment = null
+  }
+
+  private react(address: string, trouble: Trouble): Effect.Effect<void> {
+    this.known ||= trouble._tag !== "NoTenant" && trouble._tag !== "Lost"
+    switch (trouble._tag) {
+      case "Redirect":
+        this.book.told(trouble.node, trouble.address)
+        this.route.redirected(address, this.book.resolve(trouble.node, trouble.address), trouble.node)
+        return Effect.void
+      case "Retry":
+        this.route.delayed(address, trouble.reason)
+        return jittered(trouble.ms)
+      case "Lost":
+        this.route.failed(address, trouble.reason)
+        return Effect.void
+      case "Refused":
+        this.route.failed(address, trouble.message)
+        return Effect.void
+      case "NoTenant":
+        this.denials += 1
+        this.denied = trouble.message
+        this.route.failed(address, trouble.message)
+        return Effect.void
+      case "NoSession":
+        this.session.lose()
+        this.forget(trouble.message)
+        this.route.stay(address)
+        return Effect.void
+    }
+  }
+
+  private forget(reason: string): void {
+    this.announceLoss(reason)
+    this.lossOfSession = Deferred.makeUnsafe()
+    this.number = null
+    this.nonce = new Uint8Array(0)
+  }
+
+  private announceLoss(reason: string): void {
+    const error = new SessionLost({ tenant: this.tenant, session: this.lastNumber, reason })
+    Deferred.doneUnsafe(this.lossOfSession, Exit.fail(error))
+  }
+
+  onOpened(session: number, tenant: string): void {
+    this.number = session
+    this.lastNumber = session
+    Deferred.doneUnsafe(this.ready, Exit.succeed(tenant))
+    this.onServed()
+  }
+
+  onServed(): void {
+    this.route.succeeded(this.address)
+    this.route.trying(this.address, unanswered)
+  }
+
+  onDelayed(reason: string): void {
+    this.route.trying(this.address, reason)
+  }
+}
