@@ -18,9 +18,9 @@ const entryOf = (name) => {
   return existsSync(source) ? source : join(here, "../dist/bin", `${name}.js`)
 }
 
-/** The nearest Node that npm installed: of this checkout, or of the project that has V2R2 as a dependency. */
+/** The Node that npm installed beside: in this checkout, or in the project that has V2R2 as a dependency. */
 const nearestNode = (folder) => {
-  const node = join(folder, "node_modules/.bin/node")
+  const node = join(folder, `node_modules/node-${process.platform}-${process.arch}/bin/node`)
   if (existsSync(node)) return node
   return dirname(folder) === folder ? undefined : nearestNode(dirname(folder))
 }

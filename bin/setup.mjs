@@ -89,9 +89,16 @@ const install = () => {
   const result = npm("ci", "--ignore-scripts", "--include=dev", "--include=optional", "--loglevel=error")
   if (result.error !== undefined) fail(`npm did not start (${result.error.message}); install Node with npm`)
   if (result.status !== 0) fail("npm ci failed; its message is above", result.status ?? 1)
-  // A Node for another C library starts nowhere here, and would hide the one that does.
-  if (existsSync(local_node) && spawnSync(local_node, ["--version"]).status !== 0) unlinkSync(local_node)
+  linkNode()
   writeFileSync(stamp, wanted())
+}
+
+/** npm 10 links no `node` at all when two packages have one, be it for another machine. */
+const linkNode = () => {
+  const packaged = `../node-${process.platform}-${process.arch}/bin/node`
+  if (!existsSync(local_node) && existsSync(join("node_modules/.bin", packaged))) symlinkSync(packaged, local_node)
+  // One for another C library starts nowhere here, and would hide the one that does.
+  if (existsSync(local_node) && spawnSync(local_node, ["--version"]).status !== 0) unlinkSync(local_node)
 }
 
 const needNode = () => {
