@@ -124,6 +124,15 @@ describe("strangers over TCP", () => {
     assert.strictEqual(Buffer.concat(yield* answer).toString(), "hello")
   }))
 
+  scenario("that talk on after our end are heard out, to spare them a reset", Effect.gen(function*() {
+    const address = yield* (yield* Network).listen("127.0.0.1:0", () => Effect.void)
+    const socket = yield* rawSocket(address)
+    socket.resume()
+    yield* Effect.promise(() => once(socket, "end"))
+    yield* Effect.promise(() => new Promise((resolve) => socket.end(new Uint8Array(8 * 1024 * 1024), () => resolve(null))))
+    yield* Effect.promise(() => once(socket, "close")) // Which rejects on an error.
+  }))
+
   scenario("are read as plain Uint8Array", Effect.gen(function*() {
     const { accept, address } = yield* accepting
     const socket = yield* rawSocket(address)

@@ -134,7 +134,8 @@ describe("admin requests that are none", () => {
     ["a missing argument", { id: 1, command: "config.set", args: { key: "k" } }, 1, `config.set: Missing key`],
     ["an argument of the wrong type", { id: 1, command: "vr.primary", args: { tenant: 1 } }, 1, `at ["tenant"]`],
     ["arguments that are no map", { id: 1, command: "status", args: 5 }, 1, "status: Expected object"],
-    ["an argument too many", { id: 1, command: "status", args: { verbos: true } }, 1, `at ["verbos"]`]
+    ["an argument too many", { id: 1, command: "config.get", args: { kei: "x" } }, 1, `at ["kei"]`],
+    ["an argument where none is", { id: 1, command: "status", args: { verbos: true } }, 1, `at ["verbos"]`]
   ])("%s", (_, value, id, message) => {
     const got = decodeRequest(pack(value))
     assert.strictEqual(got._tag, "BadRequest")
