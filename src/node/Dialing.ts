@@ -5,6 +5,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Latch from "effect/Latch"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { HelloRejected } from "../network/Framed.ts"
@@ -16,11 +17,12 @@ const settled_ms = 2_000
 
 /**
  * Runs `talk`, which ends only by failing, again and again. Failures are logged when their reason changes, so that a
- * node that is down for hours fills no log.
+ * node that is down for hours fills no log. Opening `wake` ends the pause: the node has just been heard.
  */
 export const keepConnected = <R>(
   what: string,
   node: string,
+  wake: Latch.Latch,
   talk: Effect.Effect<never, Closed | HelloRejected | NetworkError, R | Scope.Scope>
 ): Effect.Effect<never, never, Exclude<R, Scope.Scope>> =>
   Effect.gen(function*() {
@@ -37,7 +39,8 @@ export const keepConnected = <R>(
         reason = failure.message
         yield* Effect.logDebug(`${what} connection to ${node}: ${reason}`)
       }
-      yield* Effect.sleep(pause * (0.5 + (yield* Random.next)))
+      wake.closeUnsafe()
+      yield* Effect.raceFirst(Effect.sleep(pause * (0.5 + (yield* Random.next))), wake.await)
       pause = Math.min(pause * 2, pause_ms.last)
     }
   })

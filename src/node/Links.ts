@@ -3,18 +3,18 @@
  *
  * @module
  */
-import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
+import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
 import type { Member } from "../members/Members.ts"
-import { connectFramed, type Framed } from "../network/Framed.ts"
-import { Closed, type Network } from "../network/Network.ts"
+import { connectFramed, type HelloRejected } from "../network/Framed.ts"
+import { Closed, type Network, type NetworkError } from "../network/Network.ts"
 import { type ClusterMessage, decodeClusterMessage, encodeClusterMessage } from "../wire/ClusterProtocol.ts"
 import type { Hello } from "../wire/Hello.ts"
 import { keepConnected } from "./Dialing.ts"
@@ -41,6 +41,8 @@ export interface LinkStatus {
 
 export interface Links {
   readonly reconcile: (others: ReadonlyArray<Member>) => Effect.Effect<void>
+  /** That node has just been heard: if it is not connected, dial it now. */
+  readonly nudge: (node: string) => void
   /** To all that are connected. */
   readonly broadcast: (frame: Uint8Array) => void
   readonly status: (node: string) => LinkStatus
@@ -58,6 +60,8 @@ interface Link {
   readonly address: string
   readonly outbox: Queue.Queue<Uint8Array>
   readonly calls: Map<number, Deferred.Deferred<unknown, CallError>>
+  readonly wake: Latch.Latch
+  lastCall: number
   status: LinkStatus
 }
 
@@ -69,72 +73,11 @@ export interface LinkOptions {
 }
 
 export const makeLinks = Effect.fnUntraced(function*(
-  { hello, onState, state }: LinkOptions
+  options: LinkOptions
 ): Effect.fn.Return<Links, never, Scope.Scope | Network> {
   const links = new Map<string, Link>()
   const fibers = yield* FiberMap.make<string>()
   const network = yield* Effect.context<Network>()
-  let lastCall = 0
-
-  const down = (node: string, link: Link, reason: string): Effect.Effect<void> =>
-    Effect.gen(function*() {
-      if (link.status.connected) yield* Effect.logInfo(`node ${node} is disconnected: ${reason}`)
-      const since_ms = link.status.connected ? yield* Clock.currentTimeMillis : link.status.since_ms
-      link.status = { connected: false, since_ms, reason }
-      for (const waiting of link.calls.values()) {
-        yield* Deferred.fail(waiting, new CallError({ node, code: "unavailable", reason: `disconnected: ${reason}` }))
-      }
-      link.calls.clear()
-    })
-
-  const talk = (node: string, link: Link) =>
-    Effect.gen(function*() {
-      const framed = yield* connectFramed(link.address, hello)
-      yield* Queue.clear(link.outbox)
-      yield* framed.send([state()])
-      link.status = { connected: true, since_ms: yield* Clock.currentTimeMillis, reason: null }
-      yield* Effect.logInfo(`node ${node} is connected`)
-      const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames: NonEmptyReadonlyArray<Uint8Array>) =>
-        framed.send(frames))
-      return yield* Effect.raceFirst(Effect.forever(write), listen(node, link, framed))
-    }).pipe(Effect.tapError((failure) => down(node, link, "reason" in failure ? failure.reason : String(failure))))
-
-  const listen = (node: string, link: Link, framed: Framed): Effect.Effect<never, Closed> =>
-    Effect.forever(Effect.flatMap(framed.receive, (payloads) =>
-      Effect.forEach(payloads, (payload) => onMessage(node, link, decodeClusterMessage(payload)), { discard: true })))
-
-  const onMessage = (
-    node: string,
-    link: Link,
-    message: ReturnType<typeof decodeClusterMessage>
-  ): Effect.Effect<void, Closed> => {
-    switch (message._tag) {
-      case "State":
-        return onState(message, node)
-      case "Return":
-        return Effect.asVoid(settle(link, message.id, (call) => Deferred.succeed(call, message.ok)))
-      case "Failure": {
-        const failure = new CallError({ node, code: message.code, reason: message.message })
-        if (message.id === 0) return Effect.fail(new Closed({ reason: message.message }))
-        return Effect.asVoid(settle(link, message.id, (call) => Deferred.fail(call, failure)))
-      }
-      case "Call":
-        return Effect.void // A server is asked on the connection that its caller opened.
-      case "Malformed":
-        return Effect.fail(new Closed({ reason: `malformed: ${message.reason}`, malformed: true }))
-    }
-  }
-
-  const settle = (
-    link: Link,
-    id: number,
-    how: (call: Deferred.Deferred<unknown, CallError>) => Effect.Effect<boolean>
-  ): Effect.Effect<boolean> => {
-    const waiting = link.calls.get(id)
-    if (waiting === undefined) return Effect.succeed(false)
-    link.calls.delete(id)
-    return how(waiting)
-  }
 
   const reconcile = (others: ReadonlyArray<Member>): Effect.Effect<void> =>
     Effect.gen(function*() {
@@ -147,35 +90,11 @@ export const makeLinks = Effect.fnUntraced(function*(
       }
       for (const [node, address] of wanted) {
         if (links.has(node)) continue
-        const link: Link = {
-          address,
-          outbox: yield* Queue.dropping<Uint8Array>(Limits.link_outbox_max),
-          calls: new Map(),
-          status: { connected: false, since_ms: yield* Clock.currentTimeMillis, reason: "not connected yet" }
-        }
+        const link = yield* makeLink(address)
         links.set(node, link)
-        const talking = keepConnected("cluster", node, talk(node, link))
+        const talking = keepConnected("cluster", node, link.wake, talk(options, node, link))
         yield* FiberMap.run(fibers, node, Effect.provideContext(talking, network))
       }
-    })
-
-  const call: Links["call"] = (node, method, args, timeout_ms) =>
-    Effect.suspend(() => {
-      const link = links.get(node)
-      const unavailable = (reason: string) => new CallError({ node, code: "unavailable", reason })
-      if (link === undefined) return unavailable("not a member of the cluster")
-      if (!link.status.connected) return unavailable(`not connected: ${link.status.reason}`)
-      const id = ++lastCall
-      const answer = Deferred.makeUnsafe<unknown, CallError>()
-      link.calls.set(id, answer)
-      Queue.offerUnsafe(link.outbox, encodeClusterMessage({ _tag: "Call", id, method, args }))
-      return Deferred.await(answer).pipe(
-        Effect.timeoutOrElse({
-          duration: timeout_ms,
-          orElse: () => new CallError({ node, code: "timeout", reason: `no answer to ${method} in ${timeout_ms} ms` })
-        }),
-        Effect.ensuring(Effect.sync(() => link.calls.delete(id)))
-      )
     })
 
   return {
@@ -183,8 +102,114 @@ export const makeLinks = Effect.fnUntraced(function*(
     broadcast: (frame) => {
       for (const link of links.values()) if (link.status.connected) Queue.offerUnsafe(link.outbox, frame)
     },
+    nudge: (node) => void links.get(node)?.wake.openUnsafe(),
     status: (node) => links.get(node)?.status ?? { connected: false, since_ms: 0, reason: "not a member" },
     connected: () => [...links].filter(([, link]) => link.status.connected).map(([node]) => node),
-    call
+    call: (node, method, args, timeout_ms) =>
+      Effect.suspend(() => {
+        const link = links.get(node)
+        return link === undefined
+          ? new CallError({ node, code: "unavailable", reason: "not a member of the cluster" })
+          : callOver(link, node, method, args, timeout_ms)
+      })
   }
 })
+
+const makeLink = (address: string): Effect.Effect<Link> =>
+  Effect.gen(function*() {
+    return {
+      address,
+      outbox: yield* Queue.dropping<Uint8Array>(Limits.link_outbox_max),
+      calls: new Map(),
+          wake: Latch.makeUnsafe(),
+      lastCall: 0,
+      status: { connected: false, since_ms: yield* Clock.currentTimeMillis, reason: "not connected yet" }
+    }
+  })
+
+/** One connection, from the dial to its end. */
+const talk = (
+  options: LinkOptions,
+  node: string,
+  link: Link
+): Effect.Effect<never, Closed | HelloRejected | NetworkError, Scope.Scope | Network> =>
+  Effect.gen(function*() {
+    const framed = yield* connectFramed(link.address, options.hello)
+    yield* Queue.clear(link.outbox)
+    yield* framed.send([options.state()])
+    link.status = { connected: true, since_ms: yield* Clock.currentTimeMillis, reason: null }
+    yield* Effect.logInfo(`node ${node} is connected`)
+    const write = Effect.flatMap(Queue.takeAll(link.outbox), framed.send)
+    const read = Effect.flatMap(framed.receive, (payloads) =>
+      Effect.forEach(payloads, (payload) => onMessage(options, node, link, decodeClusterMessage(payload)), {
+        discard: true
+      }))
+    return yield* Effect.raceFirst(Effect.forever(write), Effect.forever(read))
+  }).pipe(Effect.tapError((failure) => down(node, link, failure.reason)))
+
+const down = (node: string, link: Link, reason: string): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    if (link.status.connected) yield* Effect.logInfo(`node ${node} is disconnected: ${reason}`)
+    const since_ms = link.status.connected ? yield* Clock.currentTimeMillis : link.status.since_ms
+    link.status = { connected: false, since_ms, reason }
+    const waiting = [...link.calls.values()]
+    link.calls.clear()
+    const error = new CallError({ node, code: "unavailable", reason: `disconnected: ${reason}` })
+    yield* Effect.forEach(waiting, (call) => Deferred.fail(call, error), { discard: true })
+  })
+
+const onMessage = (
+  { onState }: LinkOptions,
+  node: string,
+  link: Link,
+  message: ReturnType<typeof decodeClusterMessage>
+): Effect.Effect<unknown, Closed> => {
+  switch (message._tag) {
+    case "State":
+      return onState(message, node)
+    case "Return":
+      return settle(link, message.id, (call) => Deferred.succeed(call, message.ok))
+    case "Failure": {
+      const { code, id, message: reason } = message
+      if (id === 0) return Effect.fail(new Closed({ reason }))
+      return settle(link, id, (call) => Deferred.fail(call, new CallError({ node, code, reason })))
+    }
+    case "Call":
+      return Effect.void // A server is asked on the connection that its caller opened.
+    case "Malformed":
+      return Effect.fail(new Closed({ reason: `malformed: ${message.reason}`, malformed: true }))
+  }
+}
+
+const settle = (
+  link: Link,
+  id: number,
+  how: (call: Deferred.Deferred<unknown, CallError>) => Effect.Effect<unknown>
+): Effect.Effect<unknown> => {
+  const waiting = link.calls.get(id)
+  link.calls.delete(id)
+  return waiting === undefined ? Effect.void : how(waiting) // It came too late.
+}
+
+const callOver = (
+  link: Link,
+  node: string,
+  method: string,
+  args: unknown,
+  timeout_ms: number
+): Effect.Effect<unknown, CallError> => {
+  if (!link.status.connected) {
+    return Effect.fail(new CallError({ node, code: "unavailable", reason: `not connected: ${link.status.reason}` }))
+  }
+  const id = ++link.lastCall
+  const answer = Deferred.makeUnsafe<unknown, CallError>()
+  link.calls.set(id, answer)
+  Queue.offerUnsafe(link.outbox, encodeClusterMessage({ _tag: "Call", id, method, args }))
+  return Deferred.await(answer).pipe(
+    Effect.timeoutOrElse({
+      duration: timeout_ms,
+      orElse: () => new CallError({ node, code: "timeout", reason: `no answer to ${method} in ${timeout_ms} ms` })
+    }),
+    Effect.ensuring(Effect.sync(() => link.calls.delete(id)))
+  )
+}

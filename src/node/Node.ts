@@ -11,26 +11,27 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
 import * as Members from "../members/Members.ts"
-import type { Network, NetworkError } from "../network/Network.ts"
+import type { Network } from "../network/Network.ts"
 import type { Journals } from "../storage/Journal.ts"
 import { NodeStore } from "../storage/NodeStore.ts"
 import { type Hello, makeHello, type Protocol } from "../wire/Hello.ts"
-import { makeCalls } from "./Calls.ts"
+import { type Calls, makeCalls } from "./Calls.ts"
 import { advertisedAddress, type Config } from "./Config.ts"
 import { Dispatcher } from "./Dispatcher.ts"
 import { type Gossip, makeGossip, type State } from "./Gossip.ts"
 import { type Links, makeLinks } from "./Links.ts"
 import { Metrics } from "./Metrics.ts"
-import { makePeers } from "./Peers.ts"
-import { makeDispatcherInbox } from "./Queues.ts"
+import { makePeers, type PeerLinks } from "./Peers.ts"
+import { type DispatcherInbox, makeDispatcherInbox } from "./Queues.ts"
 import { makeReplicas } from "./Replicas.ts"
 import * as AdminServer from "./servers/Admin.ts"
 import * as ClientServer from "./servers/Client.ts"
 import * as ClusterServer from "./servers/Cluster.ts"
-import { startServer } from "./servers/Connection.ts"
+import { type ServerOptions, startServer } from "./servers/Connection.ts"
 import * as PeerServer from "./servers/Peer.ts"
 import { Settings } from "./Settings.ts"
 import { runGossipTicker, runTicker } from "./Ticker.ts"
@@ -44,7 +45,19 @@ export class Node extends Context.Service<Node, { readonly self: Members.Member 
     Layer.effect(Node, startNode(config))
 }
 
-export type NodeFailure = NetworkError
+/** An address of the configuration cannot be had: in use, or not of this machine. */
+export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
+  /** Of the configuration, such as `client_host`. */
+  key: Schema.String,
+  address: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.key}: cannot listen on ${this.address}: ${this.reason}; expected a free address of this machine`
+  }
+}
+
+export type NodeFailure = ListenError
 
 const startNode = Effect.fnUntraced(function*(
   config: Config
@@ -53,24 +66,56 @@ const startNode = Effect.fnUntraced(function*(
   NodeFailure,
   Network | Journals | NodeStore | Settings | Metrics | Scope.Scope
 > {
+  const settings = yield* Settings
+  const parts = yield* makeParts(config)
+  const { dispatcher, gossip, inbox, self } = parts
+  yield* Effect.forkScoped(dispatcher.run)
+  // Known before the first client can ask: what this node has kept is no news to it.
+  yield* Queue.offer(inbox, { _tag: "Topology", ...gossip.state() })
+  yield* startServers(config, parts)
+  yield* Effect.forkScoped(gossip.run)
+  yield* Effect.forkScoped(runTicker(inbox, settings))
+  yield* Effect.forkScoped(runGossipTicker(gossip, settings))
+  yield* Effect.addFinalizer(() => {
+    parts.stopping = true
+    return drain(dispatcher)
+  })
+  yield* Effect.logInfo(
+    `node ${self.name} of cluster ${config.cluster_name} is ready: client ${self.client}, admin ${self.admin}, ` +
+      `cluster ${self.cluster}, peer ${self.peer}`
+  )
+  return Node.of({ self })
+})
+
+/** What a node consists of, beside its servers. */
+interface Parts {
+  readonly self: Members.Member
+  readonly inbox: DispatcherInbox
+  readonly gossip: Gossip["Service"]
+  readonly peers: PeerLinks
+  readonly links: Links
+  readonly calls: Calls
+  readonly dispatcher: Dispatcher
+  stopping: boolean
+}
+
+const makeParts = Effect.fnUntraced(function*(
+  config: Config
+): Effect.fn.Return<Parts, never, Network | Journals | NodeStore | Settings | Metrics | Scope.Scope> {
   const store = yield* NodeStore
   const settings = yield* Settings
   const metrics = yield* Metrics
   const inbox = yield* makeDispatcherInbox
   const node = config.node_name
   const self = announce(config, store.identity.id)
-  const hello = (protocol: Protocol, frame_bytes_max: number): Hello =>
-    makeHello(protocol, { cluster: config.cluster_name, node, limits: { frame_bytes_max, ...clientLimits } })
-  let stopping = false
-
   const replicas = yield* makeReplicas({ node, dispatcher: inbox, settings, metrics })
   const peers = yield* makePeers({
-    hello: hello("v2r2-peer", PeerServer.frame_bytes_max),
+    hello: helloOf(config, "v2r2-peer", PeerServer.frame_bytes_max),
     metrics,
     onLost: (lost) => Effect.asVoid(Queue.offer(inbox, { _tag: "NodeLost", node: lost }))
   })
   const links: Links = yield* makeLinks({
-    hello: hello("v2r2-cluster", ClusterServer.frame_bytes_max),
+    hello: helloOf(config, "v2r2-cluster", ClusterServer.frame_bytes_max),
     state: () => gossip.frame(),
     onState: (message, from) =>
       Effect.flatMap(gossip.merge(message), (refusal) =>
@@ -89,53 +134,48 @@ const startNode = Effect.fnUntraced(function*(
   const gossip: Gossip["Service"] = yield* makeGossip({ self, kept: store.kept, onChange: spread, broadcast: links.broadcast })
   const calls = makeCalls({ node, gossip, links, replicas, dispatcher: inbox })
   const dispatcher = new Dispatcher({ node, inbox, peers, metrics })
+  return { self, inbox, gossip, peers, links, calls, dispatcher, stopping: false }
+})
 
-  yield* Effect.forkScoped(dispatcher.run)
-  const clusterHello = hello("v2r2-cluster", ClusterServer.frame_bytes_max)
-  yield* startServer({
-    what: "peer",
-    address: config.peer_host,
-    hello: hello("v2r2-peer", PeerServer.frame_bytes_max),
-    frame_bytes_max: PeerServer.frame_bytes_max,
-    serve: PeerServer.servePeer({ dispatcher: inbox, metrics })
-  })
-  yield* startServer({
-    what: "cluster",
-    address: config.cluster_host,
-    hello: clusterHello,
-    frame_bytes_max: ClusterServer.frame_bytes_max,
-    verify: ClusterServer.verifyNode(node, self.cluster),
-    serve: ClusterServer.serveCluster({ gossip, calls, metrics })
-  })
+const startServers = Effect.fnUntraced(function*(
+  config: Config,
+  parts: Parts
+): Effect.fn.Return<void, ListenError, Network | Settings | Metrics | Scope.Scope> {
+  const { calls, gossip, inbox, links, self } = parts
+  const settings = yield* Settings
+  const metrics = yield* Metrics
   const network = yield* Effect.context<Network>()
+  const stopping = (): boolean => parts.stopping
+  const start = (what: "admin" | "client" | "cluster" | "peer", options: Pick<ServerOptions, "frame_bytes_max" | "serve" | "verify">) => {
+    const key = `${what}_host` as const
+    const hello = helloOf(config, `v2r2-${what}`, options.frame_bytes_max)
+    return startServer({ what, address: config[key], hello, stopping, ...options }).pipe(
+      Effect.mapError(({ address, reason }) => new ListenError({ key, address, reason }))
+    )
+  }
+  yield* start("peer", {
+    frame_bytes_max: PeerServer.frame_bytes_max,
+    serve: PeerServer.servePeer({ dispatcher: inbox, metrics, onHeard: parts.peers.nudge })
+  })
+  yield* start("cluster", {
+    frame_bytes_max: ClusterServer.frame_bytes_max,
+    verify: ClusterServer.verifyNode(self.name, self.cluster),
+    serve: ClusterServer.serveCluster({ gossip, calls, metrics, onHeard: parts.links.nudge })
+  })
+  const clusterHello = helloOf(config, "v2r2-cluster", ClusterServer.frame_bytes_max)
   const serveAdmin = AdminServer.serveAdmin({ config, clusterHello, gossip, links, calls, settings, metrics })
-  yield* startServer({
-    what: "admin",
-    address: config.admin_host,
-    hello: hello("v2r2-admin", AdminServer.frame_bytes_max),
+  yield* start("admin", {
     frame_bytes_max: AdminServer.frame_bytes_max,
     serve: (framed) => Effect.provideContext(serveAdmin(framed), network)
   })
-  yield* startServer({
-    what: "client",
-    address: config.client_host,
-    hello: hello("v2r2-client", ClientServer.frame_bytes_max),
+  yield* start("client", {
     frame_bytes_max: ClientServer.frame_bytes_max,
-    serve: ClientServer.serveClient({ dispatcher: inbox, metrics, stopping: () => stopping })
+    serve: ClientServer.serveClient({ dispatcher: inbox, metrics, stopping })
   })
-  yield* Effect.forkScoped(gossip.run)
-  yield* Effect.forkScoped(runTicker(inbox, settings))
-  yield* Effect.forkScoped(runGossipTicker(gossip, settings))
-  yield* Effect.addFinalizer(() => {
-    stopping = true
-    return drain(dispatcher)
-  })
-  yield* Effect.logInfo(
-    `node ${node} of cluster ${config.cluster_name} is ready: client ${self.client}, admin ${self.admin}, ` +
-      `cluster ${self.cluster}, peer ${self.peer}`
-  )
-  return Node.of({ self })
 })
+
+const helloOf = ({ cluster_name, node_name }: Config, protocol: Protocol, frame_bytes_max: number): Hello =>
+  makeHello(protocol, { cluster: cluster_name, node: node_name, limits: { frame_bytes_max, ...clientLimits } })
 
 /** Told to clients in the hello, so that a refusal surprises nobody. */
 const clientLimits = {

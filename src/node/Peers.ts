@@ -8,6 +8,7 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
+import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
@@ -23,6 +24,8 @@ export interface PeerLinks {
   readonly isConnected: (node: string) => boolean
   /** Queues a whole frame, or drops it. */
   readonly send: (node: string, frame: Uint8Array) => void
+  /** That node has just been heard: if it is not connected, dial it now. */
+  readonly nudge: (node: string) => void
   /** Dials these nodes from now on, and no others. */
   readonly reconcile: (others: ReadonlyArray<Member>) => Effect.Effect<void>
 }
@@ -30,6 +33,7 @@ export interface PeerLinks {
 interface Link {
   readonly address: string
   readonly outbox: Queue.Queue<Uint8Array>
+  readonly wake: Latch.Latch
   connected: boolean
   queuedBytes: number
 }
@@ -78,9 +82,11 @@ export const makePeers = Effect.fnUntraced(function*(
       }
       for (const [node, address] of wanted) {
         if (links.has(node)) continue
-        const link: Link = { address, outbox: yield* makePeerOutbox, connected: false, queuedBytes: 0 }
+        const outbox = yield* makePeerOutbox
+        const link: Link = { address, outbox, wake: Latch.makeUnsafe(), connected: false, queuedBytes: 0 }
         links.set(node, link)
-        yield* FiberMap.run(fibers, node, Effect.provideContext(keepConnected("peer", node, talk(node, link)), network))
+        const talking = keepConnected("peer", node, link.wake, talk(node, link))
+        yield* FiberMap.run(fibers, node, Effect.provideContext(talking, network))
       }
     })
 
@@ -95,6 +101,7 @@ export const makePeers = Effect.fnUntraced(function*(
       }
       link.queuedBytes += frame.length
     },
+    nudge: (node) => void links.get(node)?.wake.openUnsafe(),
     reconcile
   }
 })

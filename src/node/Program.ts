@@ -75,7 +75,7 @@ const start = (
   }).pipe(Effect.catchTags({
     ConfigError: fail,
     NodeStoreError: fail,
-    NetworkError: ({ address, reason }) => fail(addressFailure(file, address, reason))
+    ListenError: ({ message }) => fail({ message: `${file}: ${message}` })
   }))
 
 /** Said already; all that is left is the exit code. */
@@ -83,10 +83,6 @@ class StartFailed extends Error {}
 
 const fail = ({ message }: Pick<StartFailure, "message">) =>
   Effect.andThen(Console.error(`v2r2: ${message}`), Effect.die(new StartFailed(message)))
-
-const addressFailure = (file: string, address: string, reason: string) => ({
-  message: `${file}: cannot listen on ${address}: ${reason}; expected an address of this machine that is free`
-})
 
 /** A signal is how a node is stopped: that is success. Not to start is a mistake of whoever configured it. */
 export const teardown: Runtime.Teardown = (exit, onExit) => {

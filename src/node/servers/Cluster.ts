@@ -19,6 +19,8 @@ export interface ClusterServerOptions {
   readonly gossip: Gossip["Service"]
   readonly calls: Calls
   readonly metrics: Counters
+  /** A node that dials us is there to be dialled. */
+  readonly onHeard: (node: string) => void
 }
 
 export const frame_bytes_max = Limits.cluster_frame_bytes_max
@@ -29,10 +31,11 @@ export const verifyNode = (self: string, address: string) => (hello: Hello): Rej
     ? reject("name", `the node name "${self}" is already taken by the node with cluster address ${address}`)
     : null
 
-export const serveCluster = ({ calls, gossip, metrics }: ClusterServerOptions) => (framed: Framed) =>
+export const serveCluster = ({ calls, gossip, metrics, onHeard }: ClusterServerOptions) => (framed: Framed) =>
   Effect.gen(function*() {
     const outbox = yield* Queue.bounded<Uint8Array>(Limits.link_outbox_max)
     const node = framed.hello.node ?? ""
+    onHeard(node)
     let told: Uint8Array | null = null
 
     const onState = (message: Extract<ClusterMessage, { readonly _tag: "State" }>): Effect.Effect<void, Closed> =>

@@ -19,21 +19,25 @@ export interface ServerOptions {
   readonly hello: Hello
   readonly frame_bytes_max: number
   readonly verify?: (hello: Hello) => Reject | null
+  /** True once the node stops: nobody is let in any more. */
+  readonly stopping: () => boolean
   /** The conversation; the connection ends with it. */
   readonly serve: (framed: Framed) => Effect.Effect<void, Closed>
 }
 
 /** Listens; gives the bound address. Lasts until the Scope ends. */
 export const startServer = Effect.fnUntraced(function*(
-  { address, frame_bytes_max, hello, serve, verify, what }: ServerOptions
+  { address, frame_bytes_max, hello, serve, stopping, verify, what }: ServerOptions
 ): Effect.fn.Return<string, NetworkError, Network | Scope.Scope> {
   const network = yield* Network
   let open = 0
 
-  const check = (got: Hello): Reject | null =>
-    open > Limits.connections_per_server_max
+  const check = (got: Hello): Reject | null => {
+    if (stopping()) return reject("busy", "this node is being stopped")
+    return open > Limits.connections_per_server_max
       ? reject("busy", `this server has ${Limits.connections_per_server_max} connections already`)
       : verify?.(got) ?? null
+  }
 
   return yield* network.listen(address, (duplex) =>
     Effect.suspend(() => {

@@ -17,12 +17,16 @@ import { malformed } from "./Connection.ts"
 export interface PeerServerOptions {
   readonly dispatcher: DispatcherInbox
   readonly metrics: Counters
+  /** A node that dials us is there to be dialled. */
+  readonly onHeard: (node: string) => void
 }
 
 export const frame_bytes_max = Limits.peer_frame_bytes_max
 
-export const servePeer = ({ dispatcher, metrics }: PeerServerOptions) => (framed: Framed): Effect.Effect<void, Closed> => {
+export const servePeer = ({ dispatcher, metrics, onHeard }: PeerServerOptions) =>
+(framed: Framed): Effect.Effect<void, Closed> => {
   const node = framed.hello.node ?? ""
+  onHeard(node)
   const turn = Effect.flatMap(framed.receive, (payloads) => {
     const envelopes: Array<Envelope> = []
     for (const payload of payloads) {
