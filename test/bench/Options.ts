@@ -1,0 +1,72 @@
+/**
+ * The command line of the benchmark.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util"
+
+export interface Options {
+  readonly seconds: number
+  readonly repetitions: number
+  readonly outstanding: ReadonlyArray<number>
+  readonly json: boolean
+  /** A folder for processor profiles, or null. */
+  readonly profile: string | null
+}
+
+export const help = `npm run bench -- [options]
+
+Writes and linearizable reads of 256 bytes over 1,000 keys, against a fresh cluster of three processes.
+
+  --seconds N        how long each measurement takes (default 3); a third of it is warm-up before
+  --repetitions N    how often all is done, each time with a fresh cluster (default 3)
+  --outstanding L    calls under way, separated by commas (default 1,16,64,256)
+  --json             every sample and the medians as JSON, instead of tables
+  --profile FOLDER   write processor profiles of all four processes there (.cpuprofile)
+  --help             this text`
+
+/** What was wrong with the command line. */
+export class UsageError extends Error {}
+
+const outstanding_max = 1_024
+
+const wholeNumber = (name: string, text: string, max: number): number => {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value
+  throw new UsageError(`--${name}: expected a whole number from 1 to ${max}, got "${text}"`)
+}
+
+/** Throws a {@link UsageError}. Null: only the help is wanted. */
+export const parse = (args: ReadonlyArray<string>): Options | null => {
+  const values = parsed(args)
+  if (values.help) return null
+  const seconds = Number(values.seconds)
+  if (!(seconds > 0 && seconds <= 3_600)) {
+    throw new UsageError(`--seconds: expected a number above 0, up to 3600, got "${values.seconds}"`)
+  }
+  return {
+    seconds,
+    repetitions: wholeNumber("repetitions", values.repetitions, 1_000),
+    outstanding: values.outstanding.split(",").map((text) => wholeNumber("outstanding", text, outstanding_max)),
+    json: values.json,
+    profile: values.profile ?? null
+  }
+}
+
+const parsed = (args: ReadonlyArray<string>) => {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        seconds: { type: "string", default: "3" },
+        repetitions: { type: "string", default: "3" },
+        outstanding: { type: "string", default: "1,16,64,256" },
+        json: { type: "boolean", default: false },
+        profile: { type: "string" },
+        help: { type: "boolean", default: false }
+      }
+    }).values
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}

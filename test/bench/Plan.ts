@@ -1,0 +1,45 @@
+/**
+ * What the benchmark tells its load generator, and what that reports: two processes, one JSON line a message.
+ *
+ * @module
+ */
+
+/** One cell of the table. */
+export interface Work {
+  readonly operation: "write" | "read"
+  /** Calls under way at any time: each is followed by another as soon as it is answered. */
+  readonly outstanding: number
+}
+
+export interface Plan {
+  readonly endpoints: ReadonlyArray<string>
+  readonly tenant: string
+  /** Process ids, whose processor time is taken at the beginning and the end of each measurement. */
+  readonly nodes: ReadonlyArray<number>
+  readonly works: ReadonlyArray<Work>
+  readonly warm_ms: number
+  readonly measure_ms: number
+}
+
+/** One measurement. Processor times are seconds of one core. */
+export interface Sample extends Work {
+  readonly elapsed_s: number
+  readonly operations: number
+  readonly p50_ms: number
+  readonly p99_ms: number
+  readonly generator_cpu_s: number
+  /** By node, in the order of the plan; null where the system does not say. */
+  readonly node_cpu_s: ReadonlyArray<number> | null
+  /** Of all processes on this machine. */
+  readonly machine_cpu_s: number
+}
+
+export type Report =
+  | { readonly _tag: "Begin"; readonly work: Work }
+  | { readonly _tag: "Sample"; readonly sample: Sample }
+
+export const keys = 1_000
+export const value_bytes = 256
+/** Where the n-th key is. */
+export const directory = "/bench"
+export const pathOf = (n: number): string => `${directory}/key-${String(n % keys).padStart(4, "0")}`

@@ -1,0 +1,124 @@
+/**
+ * The load generator: a process of its own that does what its plan says through the public client library, one session
+ * over one connection, and reports each measurement as a line. Started by `run.ts`.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { Tenant, type TenantService } from "../../src/client/index.ts"
+import { directory, keys, pathOf, type Plan, type Report, type Sample, value_bytes, type Work } from "./Plan.ts"
+import { machineCpu, processCpu } from "./Usage.ts"
+
+const plan: Plan = JSON.parse(process.argv[2] ?? "")
+const report = (line: Report): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
+const value = new Uint8Array(value_bytes).fill(7)
+
+/** Latencies while they are recorded: a plain array would cost the collector more than the client does. */
+class Recorder {
+  recording = false
+  count = 0
+  private latencies_ms = new Float64Array(1 << 16)
+
+  add(latency_ms: number): void {
+    if (!this.recording) return
+    if (this.count === this.latencies_ms.length) {
+      const grown = new Float64Array(2 * this.count)
+      grown.set(this.latencies_ms)
+      this.latencies_ms = grown
+    }
+    this.latencies_ms[this.count++] = latency_ms
+  }
+
+  sorted(): Float64Array {
+    return this.latencies_ms.slice(0, this.count).sort()
+  }
+}
+
+const at = (sorted: Float64Array, share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN
+
+/** Spreads over the keys in no order: the factor has no divisor in common with their number. */
+let turns = 0
+const nextPath = (): string => pathOf(turns++ * 617)
+
+const once = (tenant: TenantService, operation: Work["operation"]) =>
+  operation === "write" ? tenant.put(nextPath(), value) : tenant.get(nextPath())
+
+/** One call after the other, until `goesOn` says no. */
+const worker = (tenant: TenantService, operation: Work["operation"], recorder: Recorder, goesOn: () => boolean) =>
+  Effect.suspend(() => {
+    let begin_ms = 0
+    return Effect.whileLoop({
+      while: goesOn,
+      body: () => {
+        begin_ms = performance.now()
+        return once(tenant, operation)
+      },
+      step: () => recorder.add(performance.now() - begin_ms)
+    })
+  })
+
+const usage = () => ({
+  at_ms: performance.now(),
+  generator_us: process.cpuUsage(),
+  nodes_s: plan.nodes.map(processCpu),
+  machine_s: machineCpu()
+})
+
+const sampleOf = (
+  work: Work,
+  before: ReturnType<typeof usage>,
+  after: ReturnType<typeof usage>,
+  recorder: Recorder
+): Sample => {
+  const sorted = recorder.sorted()
+  const node_cpu_s = after.nodes_s.map((seconds, i) => (seconds ?? Number.NaN) - (before.nodes_s[i] ?? Number.NaN))
+  const { system, user } = after.generator_us
+  return {
+    ...work,
+    elapsed_s: (after.at_ms - before.at_ms) / 1000,
+    operations: sorted.length,
+    p50_ms: at(sorted, 0.5),
+    p99_ms: at(sorted, 0.99),
+    generator_cpu_s: (user + system - before.generator_us.user - before.generator_us.system) / 1e6,
+    node_cpu_s: node_cpu_s.some(Number.isNaN) ? null : node_cpu_s,
+    machine_cpu_s: after.machine_s - before.machine_s
+  }
+}
+
+const measure = Effect.fnUntraced(function*(tenant: TenantService, work: Work) {
+  report({ _tag: "Begin", work })
+  const recorder = new Recorder()
+  let running = true
+  const workers = yield* Effect.forEach(
+    Array.from({ length: work.outstanding }),
+    () => Effect.forkChild(worker(tenant, work.operation, recorder, () => running))
+  )
+  yield* Effect.sleep(plan.warm_ms)
+  const before = usage()
+  recorder.recording = true
+  yield* Effect.sleep(plan.measure_ms)
+  recorder.recording = false
+  const after = usage()
+  running = false
+  yield* Fiber.joinAll(workers)
+  report({ _tag: "Sample", sample: sampleOf(work, before, after, recorder) })
+})
+
+const program = Effect.gen(function*() {
+  const tenant = yield* Tenant
+  yield* tenant.create(directory, undefined, { type: "directory" })
+  yield* Effect.forEach(Array.from({ length: keys }, (_, n) => pathOf(n)), (path) => tenant.create(path, value), {
+    concurrency: 64,
+    discard: true
+  })
+  // What the compilers need to see, in the nodes and here, before anything is measured.
+  for (const operation of ["write", "read"] as const) {
+    const until_ms = performance.now() + 2 * plan.warm_ms
+    const warming = worker(tenant, operation, new Recorder(), () => performance.now() < until_ms)
+    yield* Effect.all(Array.from({ length: 64 }, () => warming), { concurrency: "unbounded", discard: true })
+  }
+  for (const work of plan.works) yield* measure(tenant, work)
+})
+
+await Effect.runPromise(Effect.provide(program, Tenant.layerTcp({ endpoints: plan.endpoints, tenant: plan.tenant })))

@@ -1,0 +1,140 @@
+/**
+ * `npm run bench`: what a cluster of three real processes does, as a client sees it. Each repetition starts a fresh
+ * cluster and a load generator (`load.ts`), so that neither depends on what came before.
+ *
+ * @module
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { ExitCode, textOf, Trouble } from "../../src/devrel/Trouble.ts"
+import { child, root, startCluster } from "./Cluster.ts"
+import { help, type Options, parse, UsageError } from "./Options.ts"
+import type { Plan, Report, Sample, Work } from "./Plan.ts"
+import { peakMemory } from "./Usage.ts"
+import { remarks, type Row, rowOf, rowsTable, type Spread, spread } from "./Tables.ts"
+
+const nodes = 3
+const operations = ["write", "read"] as const
+
+interface Repetition {
+  readonly samples: ReadonlyArray<Sample>
+  /** By node, in MiB; null where the system does not say. */
+  readonly peak_memory_mib: ReadonlyArray<number> | null
+}
+
+/** One line that is written over and over; only for somebody who watches. */
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+}
+
+const say = (text: string): void => {
+  progress("")
+  process.stderr.write(`${text}\n`)
+}
+
+const worksOf = ({ outstanding }: Options): ReadonlyArray<Work> =>
+  operations.flatMap((operation) => outstanding.map((outstanding) => ({ operation, outstanding })))
+
+const profiling = ({ profile }: Options): ReadonlyArray<string> =>
+  profile === null ? [] : ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", Path.resolve(profile)]
+
+const repeat = (options: Options, repetition: number): Effect.Effect<Repetition, Trouble> =>
+  Effect.scoped(Effect.gen(function*() {
+    const where = `repetition ${repetition} of ${options.repetitions}`
+    progress(`${where}: starting a cluster`)
+    const flags = profiling(options)
+    const cluster = yield* startCluster({ flags, nodes, line: (node, text) => say(`${node}: ${text}`) })
+    const plan: Plan = {
+      endpoints: cluster.endpoints,
+      tenant: cluster.tenant,
+      nodes: cluster.pids,
+      works: worksOf(options),
+      warm_ms: options.seconds * 1000 / 3,
+      measure_ms: options.seconds * 1000
+    }
+    progress(`${where}: warming up`)
+    const samples = yield* generate(plan, flags, ({ operation, outstanding }, done) =>
+      progress(`${where}: ${operation}s, ${outstanding} outstanding (${done + 1} of ${plan.works.length})`))
+    const peaks = cluster.pids.map(peakMemory)
+    return { samples, peak_memory_mib: peaks.every((peak) => peak !== null) ? peaks : null }
+  }))
+
+/** Runs the generator to its end. What it writes beside its reports is shown. */
+const generate = (
+  plan: Plan,
+  flags: ReadonlyArray<string>,
+  onBegin: (work: Work, done: number) => void
+): Effect.Effect<ReadonlyArray<Sample>, Trouble> =>
+  Effect.scoped(Effect.gen(function*() {
+    const samples: Array<Sample> = []
+    const complete = Deferred.makeUnsafe<void>()
+    const generator = yield* child([...flags, Path.join(root, "test/bench/load.ts"), JSON.stringify(plan)], (text) => {
+      if (!text.startsWith("{")) return say(text)
+      const report: Report = JSON.parse(text)
+      if (report._tag === "Begin") onBegin(report.work, samples.length)
+      else samples.push(report.sample)
+      if (samples.length === plan.works.length) Deferred.doneUnsafe(complete, Exit.void)
+    })
+    const end = yield* Effect.raceFirst(
+      Effect.map(Deferred.await(complete), () => null),
+      generator.ended
+    )
+    if (end !== null) return yield* new Trouble({ exit: "failed", message: `the load generator ended early: ${end}` })
+    yield* generator.ended
+    return samples
+  }))
+
+const memoryLine = (peaks: ReadonlyArray<Spread>): string =>
+  `Peak memory of the nodes, MiB: ${peaks.map(({ max, median, min }) =>
+    `${Math.round(median)} (${Math.round(min)}–${Math.round(max)})`).join(", ")}.`
+
+const show = (options: Options, rows: ReadonlyArray<Row>, repetitions: ReadonlyArray<Repetition>): void => {
+  const counted = repetitions.flatMap(({ peak_memory_mib }) => peak_memory_mib === null ? [] : [peak_memory_mib])
+  const peaks = Array.from({ length: nodes }, (_, i) => counted.map((memory) => memory[i]!)).filter((all) => all.length > 0)
+    .map(spread)
+  const cpus = Os.cpus()
+  const machine = { cores: cpus.length, processor: cpus[0]?.model ?? "unknown", node: process.version }
+  progress("")
+  if (options.json) {
+    return console.log(JSON.stringify({ ...options, machine, rows, peak_memory_mib: peaks, repetitions }, null, 2))
+  }
+  console.log(`medians of ${options.repetitions}, ${options.seconds} s each; ${machine.cores} cores, Node.js ${machine.node}\n`)
+  console.log(rowsTable(rows))
+  console.log(["", ...peaks.length > 0 ? [memoryLine(peaks)] : [], ...remarks(rows)].join("\n"))
+}
+
+const bench = Effect.fnUntraced(function*(options: Options) {
+  const repetitions = yield* Effect.forEach(
+    Array.from({ length: options.repetitions }, (_, i) => i + 1),
+    (repetition) => repeat(options, repetition)
+  )
+  const rows = worksOf(options).map((_, i) => rowOf(repetitions.map(({ samples }) => samples[i]!), Os.cpus().length))
+  show(options, rows, repetitions)
+})
+
+const main = (): void => {
+  let options: Options | null
+  try {
+    options = parse(process.argv.slice(2))
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    console.error(`bench: ${error.message}\n\n${help}`)
+    process.exitCode = ExitCode.usage
+    return
+  }
+  if (options === null) return console.log(help)
+  NodeRuntime.runMain(bench(options).pipe(
+    Effect.catchTag("Trouble", (trouble) =>
+      Effect.sync(() => {
+        progress("")
+        console.error(`bench: ${textOf(trouble)}`)
+        process.exitCode = ExitCode[trouble.exit]
+      }))
+  ))
+}
+
+main()
