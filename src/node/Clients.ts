@@ -118,15 +118,21 @@ const onOpen = (
 
 const refused = (message: string): Outcome => ({ _tag: "Refused", message })
 
-/** No replica of the tenant runs here: any node of its group knows better. */
+/** No replica of the tenant runs here, or not yet, or not any more: another node of its group knows better. */
 const elsewhere = (routes: Routes, id: string): Outcome => {
-  const replicas = Tenants.find(routes.tenants(), id)?.replicas ?? []
-  if (replicas.some(({ node }) => node === routes.self)) {
-    return { _tag: "Retry", ms: retry_starting_ms, reason: "the replica on this node is starting" }
+  const others = (Tenants.find(routes.tenants(), id)?.replicas ?? []).filter(({ node }) => node !== routes.self)
+  const there = others.find(({ node }) => routes.isConnected(node)) ?? others[0]
+  return (there === undefined ? null : redirect(routes, there.node)) ??
+    { _tag: "Retry", ms: retry_starting_ms, reason: "no replica of this tenant runs on a node that is known here" }
+}
+
+/** The replica on this node has stopped: whoever waits for it is told to look elsewhere. */
+export const onReplicaStopped = (routes: Routes, connection: ClientConnection, tenant: string): void => {
+  for (const [channel, { tenant: bound }] of connection.channels) {
+    if (bound !== tenant) continue
+    connection.channels.delete(channel)
+    tell(routes, connection, { _tag: "Failed", channel, outcome: elsewhere(routes, tenant) })
   }
-  const { node } = replicas.find((replica) => routes.isConnected(replica.node)) ?? replicas[0] ?? { node: "" }
-  return redirect(routes, node) ??
-    { _tag: "Retry", ms: retry_starting_ms, reason: `node ${node} of this tenant is not known here yet` }
 }
 
 const redirect = (routes: Routes, node: string): Outcome | null => {

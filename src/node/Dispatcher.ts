@@ -16,7 +16,7 @@ import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
 import { encodeEnvelope, encodeMessage, type Envelope } from "../wire/PeerProtocol.ts"
 import { type ClientConnection, enqueue } from "./ClientConnection.ts"
-import { onClientMessage, onOverload, onReply, type Routes } from "./Clients.ts"
+import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
 import type { DispatcherInbox, DispatcherInput, LocalReplica, ReplicaInput } from "./Queues.ts"
@@ -116,6 +116,7 @@ export class Dispatcher {
         return
       case "ReplicaStopped":
         this.replicas.delete(input.tenant)
+        for (const connection of this.connections.values()) onReplicaStopped(this.routes, connection, input.tenant)
         return
       case "Inspect": {
         const replica = this.replicas.get(input.tenant)
