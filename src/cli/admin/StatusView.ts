@@ -1,0 +1,56 @@
+/**
+ * The state of the cluster as an operator sees it first: the verdict, then what is wrong and its remedy, then the tenants.
+ *
+ * @module
+ */
+import type { ClusterStatus, NodeStatus, TenantStatus } from "../../wire/AdminProtocol.ts"
+import { aligned, columnWidths, plural, printable, since, tabbed } from "../Format.ts"
+import type { Paint } from "../Output.ts"
+
+/** `now_ms`: milliseconds since 1970, to say how long a node has been away. */
+export const statusText = (status: ClusterStatus, now_ms: number, paint: Paint): string => {
+  const colour = { OK: paint.green, DEGRADED: paint.yellow, DOWN: paint.red }[status.verdict]
+  const up = status.nodes.filter(({ state }) => state !== "disconnected").length
+  const head = `CLUSTER ${paint.bold(printable(status.cluster))}  ${colour(status.verdict)}  ` +
+    `${plural(status.nodes.length, "node")}, ${up} up   failover: within ${status.failover_ms_worst} ms`
+  const rows = status.tenants.map(tenantCells)
+  const widths = columnWidths([tenantColumns, ...rows])
+  return [
+    head,
+    ...status.nodes.filter(({ state }) => state === "disconnected").map((node) => paint.red(nodeLine(node, now_ms))),
+    ...status.problems.map(({ message, remedy }) => `${paint.yellow(`! ${printable(message)}`)}${remedy === null ? "" : `   → ${printable(remedy)}`}`),
+    ...(rows.length === 0
+      ? [paint.dim("no tenants; to make one: vr create tenant --name <name>")]
+      : [paint.bold(aligned(tenantColumns, widths)), ...rows.map((row) => aligned(row, widths))])
+  ].join("\n")
+}
+
+/** For another program: one line each, its kind first. */
+export const statusPlain = (status: ClusterStatus): string =>
+  [
+    ["cluster", status.cluster, status.verdict, String(status.failover_ms_worst)],
+    ...status.nodes.map(({ address, name, reason, state }) => ["node", name, state, address, reason ?? ""]),
+    ...status.problems.map(({ message, remedy }) => ["problem", message, remedy ?? ""]),
+    ...status.tenants.map((tenant) => ["tenant", tenant.id, ...tenantCells(tenant)])
+  ].map(tabbed).join("\n")
+
+const tenantColumns = ["TENANT", "PRIMARY", "EPOCH/VIEW", "COMMIT", "LAG", "REPLICAS", "TOLERATES"]
+
+const tenantCells = (tenant: TenantStatus): ReadonlyArray<string> => [
+  tenant.name ?? tenant.id,
+  tenant.primary ?? "none",
+  `${tenant.epoch}/${tenant.view}`,
+  String(tenant.commit),
+  lagText(tenant.lag),
+  `${tenant.replicas_up}/${tenant.replicas_total}`,
+  String(tenant.tolerates)
+].map(printable)
+
+/** Only who is behind, the furthest first: `r3::dev3:12`; 0 if nobody is. */
+const lagText = (lag: TenantStatus["lag"]): string => {
+  const behind = Object.entries(lag).filter(([, ops]) => ops > 0).sort(([, a], [, b]) => b - a)
+  return behind.length === 0 ? "0" : behind.map(([replica, ops]) => `${replica}:${ops}`).join(",")
+}
+
+const nodeLine = ({ address, name, reason, since_ms }: NodeStatus, now_ms: number): string =>
+  `! ${printable(name)} unreachable ${since(Math.max(0, now_ms - since_ms))} (${printable(address)}${reason === null ? "" : `: ${printable(reason)}`})`
