@@ -71,7 +71,8 @@ const tooLong = (what: string, actual: number | null) =>
     exit: "quota",
     code: "limit_exceeded",
     attempt: "",
-    message: `${what} has ${actual === null ? "more" : `${actual} bytes, more`} than the ${Limits.value_bytes_max} bytes that a value may have`,
+    message: `${what} has ${actual === null ? "more" : `${actual} bytes, more`} than the ` +
+      `${Limits.value_bytes_max} bytes that a value may have`,
     hint: "split the data over several elements",
     detail: { what: "value_bytes_max", limit: Limits.value_bytes_max, actual }
   })

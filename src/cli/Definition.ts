@@ -101,18 +101,24 @@ export const define = <
 /** A name that only groups commands; `example` is a whole command of it. */
 export const group = <const Name extends string>(name: Name, summary: string, example: string) => {
   const path = example.slice(0, example.indexOf(name) + name.length)
-  return Command.make(name, {}, () =>
-    Effect.flatMap(currentOptions, ({ json }) =>
-      new CommandFailed({ failure: usage(`"${path}" needs a command after it, such as: ${example}`, `see: help ${path}`), json }))
+  const failure = usage(`"${path}" needs a command after it, such as: ${example}`, `see: help ${path}`)
+  return Command.make(
+    name,
+    {},
+    () => Effect.flatMap(currentOptions, ({ json }) => new CommandFailed({ failure, json }))
   ).pipe(Command.withDescription(summary))
 }
 
 const needEndpoints = Effect.gen(function*() {
   if ((yield* Endpoints).length > 0) return
-  return yield* usage("no address was given: where is the cluster?", "put one or more host:port before the command, such as 127.0.0.1:2002")
+  return yield* usage(
+    "no address was given: where is the cluster?",
+    "put one or more host:port before the command, such as 127.0.0.1:2002"
+  )
 })
 
-const withinTimeout = (timeout_ms: number | null) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Failure, R> =>
+const withinTimeout = (timeout_ms: number | null) =>
+<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Failure, R> =>
   timeout_ms === null ? self : Effect.timeoutOrElse(self, {
     duration: timeout_ms + grace_ms,
     orElse: () =>

@@ -108,25 +108,28 @@ const storeParts = (error: StoreError): Parts => {
     ({ exit, code, message, hint, detail: { path: error.path, ...detail } })
   switch (error._tag) {
     case "NotFound":
-      return parts("not_found", "not_found", `there is nothing at ${error.path}`, `see what there is: list ${parentOf(error.path)}`)
+      return parts("not_found", "not_found", `there is nothing at ${error.path}`,
+        `see what there is: list ${parentOf(error.path)}`)
     case "ParentNotFound":
       return parts("not_found", "parent_not_found", `the directory ${error.parent} does not exist`,
         "create the missing directories with --parents", { parent: error.parent })
     case "AlreadyExists":
-      return parts("conflict", "already_exists", `something is at ${error.path} already`, `to replace its data: put ${error.path} <data>`)
+      return parts("conflict", "already_exists", `something is at ${error.path} already`,
+        `to replace its data: put ${error.path} <data>`)
     case "CasFailed":
       return parts("conflict", "cas_failed", `its version is ${error.actual}, not ${error.expected}`,
         "someone else changed it: read it again, then decide", { expected: error.expected, actual: error.actual })
     case "WrongType":
-      return parts("conflict", "wrong_type", `this needs a ${error.expected}, and ${error.path} is a ${error.actual}`, null,
-        { expected: error.expected, actual: error.actual })
+      return parts("conflict", "wrong_type", `this needs a ${error.expected}, and ${error.path} is a ${error.actual}`,
+        null, { expected: error.expected, actual: error.actual })
     case "NotEmpty":
-      return parts("conflict", "not_empty", `the directory has ${error.children} children`, "to delete all of it: --recursive",
-        { children: error.children })
+      return parts("conflict", "not_empty", `the directory has ${error.children} children`,
+        "to delete all of it: --recursive", { children: error.children })
     case "Invalid":
       return parts("usage", "invalid", error.reason, null)
     case "LimitExceeded":
-      return parts("quota", "limit_exceeded", `${error.actual} is more than ${error.what} allows, which is ${error.limit}`, null,
+      return parts("quota", "limit_exceeded",
+        `${error.actual} is more than ${error.what} allows, which is ${error.limit}`, null,
         { what: error.what, limit: error.limit, actual: error.actual })
   }
 }

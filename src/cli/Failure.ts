@@ -4,6 +4,7 @@
  * @module
  */
 import * as Data from "effect/Data"
+import { printableLines } from "./Format.ts"
 
 /** Exit codes of both programs. Scripts rely on them. */
 export const ExitCode = {
@@ -47,7 +48,7 @@ export const usage = (message: string, hint: string | null = null, attempt = "")
 /** The failure as the one or two lines that stderr gets. */
 export const failureText = (failure: Failure, red: (text: string) => string): string => {
   const what = failure.attempt === "" ? failure.message : `${failure.attempt}: ${failure.message}`
-  return `${red("error:")} ${what}${failure.hint === null ? "" : `\n  ${failure.hint}`}`
+  return `${red("error:")} ${printableLines(what)}${failure.hint === null ? "" : `\n  ${printableLines(failure.hint)}`}`
 }
 
 /** The failure as the line that stderr gets with `--json`. */

@@ -1,5 +1,5 @@
 /**
- * Values as text: pure, and safe to show. Nothing that comes from outside reaches a terminal with its control characters.
+ * Values as text: pure, and safe to show. Nothing from outside reaches a terminal with its control characters.
  *
  * @module
  */
@@ -11,10 +11,14 @@ const unprintable = /[\p{Cc}\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu
 
 /** Text for one cell or one line: every character that could disturb it is escaped (`\n`, `\u001b`). */
 export const printable = (text: string): string =>
-  text.replace(unprintable, (c) => c === "\n" ? "\\n" : c === "\t" ? "\\t" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  text.replace(unprintable, (c) => {
+    if (c === "\n") return "\\n"
+    return c === "\t" ? "\\t" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`
+  })
 
 /** Text of several lines: line ends and tabs stay. */
-export const printableLines = (text: string): string => text.split("\n").map((line) => line.split("\t").map(printable).join("\t")).join("\n")
+export const printableLines = (text: string): string =>
+  text.split("\n").map((line) => line.split("\t").map(printable).join("\t")).join("\n")
 
 /** The text that the bytes are in UTF-8, exactly; or `undefined`. */
 export const utf8 = (bytes: Uint8Array): string | undefined => {
@@ -57,7 +61,10 @@ export const hexdump = (bytes: Uint8Array): string => {
 const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)))
 
 /** The width that each column needs: no less than `least`. */
-export const columnWidths = (rows: ReadonlyArray<ReadonlyArray<string>>, least: ReadonlyArray<number> = []): ReadonlyArray<number> => {
+export const columnWidths = (
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  least: ReadonlyArray<number> = []
+): ReadonlyArray<number> => {
   const widths = [...least]
   for (const row of rows) {
     row.forEach((cell, i) => {
@@ -94,7 +101,9 @@ export const plural = (count: number, noun: string): string => `${count} ${noun}
 export const closest = (word: string, candidates: ReadonlyArray<string>): ReadonlyArray<string> => {
   const distances = candidates.map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
   const least = Math.min(2, ...distances.map(({ distance }) => distance))
-  return distances.filter(({ distance }) => distance === least && distance < word.length).map(({ candidate }) => candidate)
+  return distances
+    .filter(({ distance }) => distance === least && distance < word.length)
+    .map(({ candidate }) => candidate)
 }
 
 const editDistance = (a: string, b: string): number => {

@@ -11,7 +11,7 @@ import { Documentation } from "./Definition.ts"
 import { aligned, columnWidths } from "./Format.ts"
 import type { Paint } from "./Output.ts"
 
-/** The help of one command, or of the whole program. `prefix` stands before a command: name and addresses, or nothing in a shell. */
+/** The help of a command, or of the whole program. `prefix` stands before a command; in a shell it is empty. */
 export const helpText = (doc: HelpDoc, prefix: string, paint: Paint): string => {
   const path = doc.commandPath ?? []
   const documentation = Context.get(doc.annotations, Documentation)
@@ -42,10 +42,12 @@ export const usageLine = (doc: HelpDoc, prefix: string): string => {
   const command = (doc.commandPath ?? []).slice(1)
   const args = (doc.args ?? []).map((arg) => arg.required ? argumentName(arg) : `[${argumentName(arg)}]`)
   const subcommand = doc.subcommands === undefined ? [] : ["<command>"]
-  return [...(prefix === "" ? [] : [prefix]), ...command, ...subcommand, ...(doc.flags.length > 0 ? ["[flags]"] : []), ...args].join(" ")
+  const flags = doc.flags.length > 0 ? ["[flags]"] : []
+  return [...(prefix === "" ? [] : [prefix]), ...command, ...subcommand, ...flags, ...args].join(" ")
 }
 
-const section = (title: string, lines: ReadonlyArray<string>, paint: Paint): string => [paint.bold(title), ...lines].join("\n")
+const section = (title: string, lines: ReadonlyArray<string>, paint: Paint): string =>
+  [paint.bold(title), ...lines].join("\n")
 
 const examples = (list: NonNullable<HelpDoc["examples"]>, prefix: string, paint: Paint): ReadonlyArray<string> =>
   list.flatMap(({ command, description }) => [
@@ -64,13 +66,16 @@ const commandList = (groups: NonNullable<HelpDoc["subcommands"]>): ReadonlyArray
 
 const flagSections = (doc: HelpDoc, isProgram: boolean, paint: Paint): ReadonlyArray<string> => {
   const list = (flags: HelpDoc["flags"]) =>
-    twoColumns(flags.map((flag) => [
-      [...flag.aliases, `--${flag.name}`].join(", ") + (flag.type === "boolean" || flag.type.startsWith("[=") ? "" : ` ${flag.type}`),
-      Option.getOrElse(flag.description, () => "")
-    ]))
+    twoColumns(flags.map((flag) => {
+      const isSwitch = flag.type === "boolean" || flag.type.startsWith("[=")
+      const names = [...flag.aliases, `--${flag.name}`].join(", ")
+      return [isSwitch ? names : `${names} ${flag.type}`, Option.getOrElse(flag.description, () => "")]
+    }))
   return [
     ...(doc.flags.length === 0 ? [] : [section("FLAGS", list(doc.flags), paint)]),
-    ...(!isProgram || doc.globalFlags === undefined ? [] : [section("FLAGS OF EVERY COMMAND", list(doc.globalFlags), paint)])
+    ...(!isProgram || doc.globalFlags === undefined
+      ? []
+      : [section("FLAGS OF EVERY COMMAND", list(doc.globalFlags), paint)])
   ]
 }
 

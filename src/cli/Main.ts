@@ -25,17 +25,20 @@ export interface Program<Name extends string, Input, ContextInput, R, Provided, 
   readonly services: (endpoints: ReadonlyArray<string>) => Layer.Layer<Provided, never, Needed>
 }
 
-/** What the node or the client library logs is no output: it goes to stderr, errors always, the rest with `--verbose`. */
+/** What is logged is no output: it goes to stderr, errors always, the rest with `--verbose`. */
 const logging = Layer.mergeAll(
   Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
   Layer.succeed(References.MinimumLogLevel, "Error")
 )
 
+/** What the commands need, and neither the program nor its services provide. */
+type Missing<R, Provided> = Exclude<Exclude<R, Runner> | Command.Environment, Provided | Output>
+
 /** Runs the program and gives its exit code. Everything that it has to say has been said. */
 export const main = <const Name extends string, Input, ContextInput, R, Provided, Needed>(
   program: Program<Name, Input, ContextInput, R, Provided, Needed>,
   args: ReadonlyArray<string>
-): Effect.Effect<number, never, Exclude<Exclude<R, Runner> | Command.Environment, Provided | Output> | Exclude<Needed, Output> | Command.Environment> => {
+): Effect.Effect<number, never, Missing<R, Provided> | Exclude<Needed, Output> | Command.Environment> => {
   const { endpoints, problem, rest } = takeEndpoints(args, valuedFlags)
   const run = problem === null
     ? Effect.flatMap(makeRunner(program.tree, program.synopsis), (runner) => runner.run(rest))

@@ -54,7 +54,10 @@ export const root = <const Name extends string>(
     if (execute.length > 0) return yield* Effect.flatMap(runLines(execute), endWith)
     const stdio = yield* Stdio.Stdio
     if ((yield* stdio.stdinIsTerminal) && (yield* stdio.stdoutIsTerminal)) return yield* Effect.flatMap(shell, endWith)
-    return yield* fail("no command was given, and this is no terminal for a shell", "give a command, -e '<command>', or - to read commands from standard input")
+    return yield* fail(
+      "no command was given, and this is no terminal for a shell",
+      "give a command, -e '<command>', or - to read commands from standard input"
+    )
   })).pipe(
     Command.withDescription(about.summary),
     Command.withExamples(about.examples),
@@ -63,7 +66,9 @@ export const root = <const Name extends string>(
 
 /** `-`: the commands come on standard input. */
 const stdin = Command.make("-", {}, Effect.fnUntraced(function*() {
-  if ((yield* Mode) !== "start") return yield* fail("commands are being read already", "- is for the command line of your system shell")
+  if ((yield* Mode) !== "start") {
+    return yield* fail("commands are being read already", "- is for the command line of your system shell")
+  }
   yield* needEndpoints
   return yield* Effect.flatMap(runStdin, endWith)
 })).pipe(Command.withDescription("Run the commands that come on standard input, one a line, until one fails"))
@@ -75,8 +80,9 @@ const exit = Command.make("exit", {}, () => new Stop({ exit: "ok", leave: true }
 
 const topics: Readonly<Record<string, string>> = {
   quoting: [
-    "In the shell, in -e and in scripts, blanks separate words. 'single quotes' take everything as it is. In \"double quotes\" a",
-    "backslash protects \" and \\. Outside quotes a backslash protects whatever comes next. A line that begins with # is a comment.",
+    "In the shell, in -e and in scripts, blanks separate words. 'single quotes' take everything as it is.",
+    "In \"double quotes\" a backslash protects \" and \\. Outside quotes it protects whatever comes next.",
+    "A line that begins with # is a comment.",
     "",
     dataHelp
   ].join("\n"),
@@ -96,7 +102,10 @@ const topics: Readonly<Record<string, string>> = {
 }
 
 const help = Command.make("help", {
-  command: Argument.String("command").pipe(Argument.withDescription("A command, or quoting, or exit_codes"), Argument.variadic())
+  command: Argument.String("command").pipe(
+    Argument.withDescription("A command, or quoting, or exit_codes"),
+    Argument.variadic()
+  )
 }, Effect.fnUntraced(function*({ command }) {
   const runner = yield* Runner
   const output = yield* Output
@@ -109,7 +118,8 @@ const help = Command.make("help", {
     if (next === undefined) {
       const names = [...children.map(({ name }) => name), ...Object.keys(topics)]
       const near = closest(word, names)
-      return yield* fail(`there is no help for "${command.join(" ")}"`, near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there is help for: ${names.join(", ")}`)
+      const hint = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there is help for: ${names.join(", ")}`
+      return yield* fail(`there is no help for "${command.join(" ")}"`, hint)
     }
     node = next
   }

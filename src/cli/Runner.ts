@@ -78,7 +78,7 @@ const builtIns = CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version
 
 /** Says what went wrong, and ends the line with its exit code. */
 export const reportFailure = Effect.fnUntraced(function*(failure: Failure, json: boolean, output: Output["Service"]) {
-  yield* output.say(json ? failureJson(failure) : printableLines(failureText(failure, (text) => text)).replace("error:", output.paintError.red("error:")))
+  yield* output.say(json ? failureJson(failure) : failureText(failure, output.paintError.red))
   return { exit: ExitCode[failure.exit], leave: false }
 })
 
@@ -94,19 +94,24 @@ const report = Effect.fnUntraced(function*(error: CommandError | CliError.CliErr
       return { exit: ExitCode.failed, leave: true }
     default:
       // The presenter has said it.
-      return { exit: error._tag === "ShowHelp" && error.errors.length === 0 ? ExitCode.ok : ExitCode.usage, leave: false }
+      return { exit: ExitCode.usage, leave: false }
   }
 })
 
 const reportDefect = Effect.fnUntraced(function*(cause: Cause.Cause<never>, output: Output["Service"]) {
   const defect = Cause.squash(cause)
-  yield* output.say(`error: this is a bug in this program: ${printableLines(defect instanceof Error ? defect.message : String(defect))}`)
+  const message = defect instanceof Error ? defect.message : String(defect)
+  yield* output.say(`error: this is a bug in this program: ${printableLines(message)}`)
   if ((yield* Defaults).verbose) yield* output.say(Cause.pretty(cause))
   return { exit: ExitCode.failed, leave: false }
 })
 
 /** Effect's own output: help and version on stdout; a command line that makes no sense in two lines on stderr. */
-const presenter = (output: Output["Service"], prefix: string, { addressed, json }: { readonly addressed: boolean; readonly json: boolean }): CliOutput.Presenter => ({
+const presenter = (
+  output: Output["Service"],
+  prefix: string,
+  { addressed, json }: { readonly addressed: boolean; readonly json: boolean }
+): CliOutput.Presenter => ({
   present: (event) => {
     switch (event._tag) {
       case "Help":
@@ -133,19 +138,32 @@ const invalid = (
     case "UnknownSubcommand":
       return usage(
         `there is no command "${[command, error.subcommand].join(" ").trim()}"`,
-        didYouMean(error.suggestions) ?? (addressed ? "see: help" : "an address is written host:port; for the commands see: help")
+        didYouMean(error.suggestions) ?? (addressed ? "see: help" : "an address is host:port; for the commands see: help")
       )
     case "UnrecognizedOption":
-      return usage(`there is no flag ${error.option}`, didYouMean(error.suggestions) ?? `${help}; text that begins with a dash comes after --`, command)
+      return usage(
+        `there is no flag ${error.option}`,
+        didYouMean(error.suggestions) ?? `${help}; text that begins with a dash comes after --`,
+        command
+      )
     case "MissingArgument":
       return usage(`<${error.argument}> is missing`, help, command)
     case "UnexpectedArgument":
-      return usage(`too many arguments: ${error.arguments.map((text) => JSON.stringify(text)).join(" ")}`, `${help}; text with blanks goes in quotes`, command)
+      return usage(
+        `too many arguments: ${error.arguments.map((text) => JSON.stringify(text)).join(" ")}`,
+        `${help}; text with blanks goes in quotes`,
+        command
+      )
     case "InvalidValue":
-      return usage(error.value === "" ? `--${error.option} needs a value` : `${error.kind === "flag" ? "--" : ""}${error.option}: ${error.expected}, got "${error.value}"`, help, command)
+      return usage(invalidValue(error), help, command)
     default:
       return usage(error.message, help, command)
   }
+}
+
+const invalidValue = ({ expected, kind, option, value }: CliError.InvalidValue): string => {
+  const name = kind === "flag" ? `--${option}` : `<${option}>`
+  return value === "" ? `${name} needs a value` : `${name}: ${expected}, got "${value}"`
 }
 
 const didYouMean = (suggestions: ReadonlyArray<string>): string | null =>

@@ -61,6 +61,8 @@ export const runStdin = inScript(Effect.gen(function*() {
     ))
   )
   const outcome = yield* Ref.get(last)
-  if (outcome.exit !== 0 && !(yield* currentOptions).quiet) yield* output.say(`stopped at line ${number} of the standard input`)
+  if (outcome.exit !== 0 && !(yield* currentOptions).quiet) {
+    yield* output.say(`stopped at line ${number} of the standard input`)
+  }
   return outcome
 })).pipe(Effect.provideService(StdinTaken, { reason: "the commands come from there" }))

@@ -45,7 +45,10 @@ export type View<J, E = never, R = never> =
 const hexdump_bytes_max = 256
 
 /** Shows it on stdout. A confirmation is not shown if `quiet`. */
-export const show = <J, E, R>(view: View<J, E, R>, options: Options): Effect.Effect<void, E | OutputClosed, R | Output> =>
+export const show = <J, E, R>(
+  view: View<J, E, R>,
+  options: Options
+): Effect.Effect<void, E | OutputClosed, R | Output> =>
   Effect.gen(function*() {
     const output = yield* Output
     if (options.json) return yield* showJson(view, output)
@@ -60,7 +63,9 @@ export const show = <J, E, R>(view: View<J, E, R>, options: Options): Effect.Eff
       case "Text":
         return yield* output.write(`${output.terminal ? view.pretty(output.paint) : view.plain}\n`)
       case "Table":
-        return yield* output.terminal ? showTable(view, options, output) : showBatches(view.rows, output, (row) => tabbed(row.cells))
+        return yield* output.terminal
+          ? showTable(view, options, output)
+          : showBatches(view.rows, output, (row) => tabbed(row.cells))
       case "Lines":
         return yield* showBatches(view.lines, output, (line) => output.terminal ? line.pretty : tabbed(line.plain))
     }
@@ -74,8 +79,8 @@ const showJson = <J, E, R>(view: View<J, E, R>, output: Output["Service"]): Effe
 
 const fieldLines = (fields: ReadonlyArray<readonly [string, string]>, { paint, terminal }: Output["Service"]): string => {
   if (!terminal) return fields.map((field) => `${tabbed(field)}\n`).join("")
-  const widths = columnWidths(fields.map(([name]) => [name]))
-  return fields.map(([name, value]) => `${paint.dim(aligned([name], widths).padEnd(widths[0]!))}  ${printable(value)}\n`).join("")
+  const width = Math.max(...fields.map(([name]) => name.length))
+  return fields.map(([name, value]) => `${paint.dim(printable(name).padEnd(width))}  ${printable(value)}\n`).join("")
 }
 
 /** Text goes to a terminal with a line end; what is no text would do harm there, and is dumped. */
@@ -102,7 +107,8 @@ const showTable = Effect.fnUntraced(function*<J, E, R>(
     const cells = Array.map(batch, (row) => row.cells.map(printable))
     const head = widths === undefined ? [columns] : []
     widths = columnWidths([...head, ...cells], widths)
-    const lines = [...head.map((row) => output.paint.bold(aligned(row, widths!))), ...cells.map((row) => aligned(row, widths!))]
+    const lines = [...head, ...cells].map((row) => aligned(row, widths!))
+    if (head.length > 0) lines[0] = output.paint.bold(lines[0]!)
     return output.write(lines.map((line) => `${line}\n`).join(""))
   })
   if (widths === undefined && !options.quiet) yield* output.say(empty)

@@ -110,7 +110,8 @@ export const makeAdmin = Effect.fnUntraced(function*(options: AdminOptions) {
     call: (command, args) => {
       const attempt = ask(command, args)
       if (changes.has(command)) {
-        return Effect.catchTag(attempt, "Lost", ({ endpoint, reason }) => new AdminIndeterminate({ endpoint, command, reason }))
+        return Effect.catchTag(attempt, "Lost", ({ endpoint, reason }) =>
+          new AdminIndeterminate({ endpoint, command, reason }))
       }
       // A connection that broke while nobody looked is no reason to trouble the user: reading again does no harm.
       return attempt.pipe(

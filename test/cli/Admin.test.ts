@@ -16,6 +16,7 @@ import {
 } from "../../src/wire/AdminProtocol.ts"
 import { type Answers, adminServer } from "./FakeAdminServer.ts"
 import { admin } from "./Programs.ts"
+import { tabKey } from "./Terminal.ts"
 
 const scenario = <A, E>(name: string, test: () => Effect.Effect<A, E, Network | Scope.Scope>) =>
   it.effect(name, () => Effect.scoped(test()).pipe(Effect.provide(Network.layerMemory)))
@@ -56,7 +57,10 @@ const values: { readonly [C in CommandName]: Ok<C> } = {
       { message: "n3 has been away for long", remedy: null }
     ],
     tenants: [
-      { id, name: "root", primary: "r1::n1", epoch: 1, view: 4, commit: 18_210, lag: { "r2::n2": 0 }, replicas_up: 2, replicas_total: 3, tolerates: 0 },
+      {
+        id, name: "root", primary: "r1::n1", epoch: 1, view: 4, commit: 18_210, lag: { "r2::n2": 0 },
+        replicas_up: 2, replicas_total: 3, tolerates: 0
+      },
       {
         id, name: null, primary: null, epoch: 3, view: 19, commit: 912_004, lag: { "r1::n1": 2, "r2::n2": 7 },
         replicas_up: 2, replicas_total: 3, tolerates: 0
@@ -99,7 +103,8 @@ describe("commands", () => {
       const { stdout } = yield* admin([...line.split(" "), "--json"])
       const printed = stdout.trimEnd().split("\n").map((text): unknown => JSON.parse(text))
       const value: unknown = Array.isArray(values[command]) ? printed : printed[0]
-      assert.deepStrictEqual(Schema.decodeUnknownSync(commands[command].ok as Schema.Codec<unknown>, { onExcessProperty: "error" })(value), values[command])
+      const schema = commands[command].ok as Schema.Codec<unknown>
+      assert.deepStrictEqual(Schema.decodeUnknownSync(schema, { onExcessProperty: "error" })(value), values[command])
     })).pipe(Effect.provide(Network.layerMemory)))
 })
 
@@ -215,7 +220,8 @@ describe("errors and exit codes", () => {
       assert.include(ran.stderr, "may or may not have done this")
     }))
 
-  it.effect.each<readonly [Ok<"status">["verdict"], number]>([["OK", 0], ["DEGRADED", 1], ["DOWN", 6]])("status of %s is %i", ([verdict, exit]) =>
+  const verdicts: ReadonlyArray<readonly [Ok<"status">["verdict"], number]> = [["OK", 0], ["DEGRADED", 1], ["DOWN", 6]]
+  it.effect.each(verdicts)("status of %s is %i", ([verdict, exit]) =>
     Effect.scoped(Effect.gen(function*() {
       yield* adminServer("n1:2001", { status: () => Effect.succeed({ ...values.status, verdict }) })
       assert.deepInclude(yield* admin(["status", "--json"]), { exit, stderr: "" })
@@ -240,7 +246,7 @@ describe("the shell", () => {
     Effect.gen(function*() {
       yield* adminServer("n1:2001", allAnswers)
       const seen: Array<ReadonlyArray<string>> = []
-      const tab = (line: string) => ({ _tag: "Tab" as const, line, seen: ({ hits }: { readonly hits: ReadonlyArray<string> }) => void seen.push(hits) })
+      const tab = (line: string) => tabKey(line, ({ hits }) => seen.push(hits))
       yield* admin([], {
         terminal: true,
         typing: [tab("config set h"), tab("vr primary "), tab("vr replica orders::r2"), tab("cluster j"), tab("vr create t")]

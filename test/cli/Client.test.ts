@@ -161,7 +161,12 @@ describe("list, tree, stat, tenants", () => {
       const cluster = yield* filled
       assert.strictEqual(
         (yield* cli(cluster, ["list"], { terminal: true })).stdout,
-        ["NAME  TYPE       VERSION  SIZE  CHILDREN", "b     blob       1052     5     0", "d     directory  1051     0     1050", ""].join("\n")
+        [
+          "NAME  TYPE       VERSION  SIZE  CHILDREN",
+          "b     blob       1052     5     0",
+          "d     directory  1051     0     1050",
+          ""
+        ].join("\n")
       )
       yield* cluster.tenants.dev.create("/e", undefined, { type: "directory" })
       assert.deepInclude(yield* cli(cluster, ["list", "/e"], { terminal: true }), { stdout: "", stderr: "/e has no children\n" })
@@ -268,7 +273,8 @@ describe("errors and exit codes", () => {
   it.effect("an unavailable cluster: 6, with every address that was tried", () =>
     Effect.gen(function*() {
       const cluster = fakeCluster()
-      cluster.fail(new Unavailable({ attempts: [{ endpoint: "h:1", reason: "refused" }, { endpoint: "h:2", reason: "timed out" }], hint: "Look." }))
+      const attempts = [{ endpoint: "h:1", reason: "refused" }, { endpoint: "h:2", reason: "timed out" }]
+      cluster.fail(new Unavailable({ attempts, hint: "Look." }))
       const { exit, stderr } = yield* cli(cluster, ["get", "/a"])
       assert.strictEqual(exit, 6)
       assert.include(stderr, "h:1: refused; h:2: timed out")
@@ -278,7 +284,7 @@ describe("errors and exit codes", () => {
     Effect.gen(function*() {
       const cluster = fakeCluster()
       assert.include((yield* cliBare(cluster, ["tenants"])).stderr, "host:port")
-      assert.include((yield* cliBare(cluster, ["localhost", "tenants"])).stderr, "an address is written host:port")
+      assert.include((yield* cliBare(cluster, ["localhost", "tenants"])).stderr, "an address is host:port")
       assert.include((yield* cliBare(cluster, ["h:70000", "tenants"])).stderr, "the port is a number from 1 to 65535")
       assert.include((yield* cliBare(cluster, ["h:1", "get", "/a"])).stderr, "--tenant")
       assert.include((yield* cliBare(cluster, ["h:1"])).stderr, "no command")

@@ -57,8 +57,9 @@ describe("help", () => {
 
   it.effect("has examples that are understood: none is a usage error", () =>
     Effect.gen(function*() {
+      const situation = { stdin: "x", files: { "cert.pem": "x", "logo.png": "x" } }
       for (const [tree, run] of [
-        [clientTree, (words: ReadonlyArray<string>) => cli(fakeCluster(), words, { stdin: "x", files: { "cert.pem": "x", "logo.png": "x" } })],
+        [clientTree, (words: ReadonlyArray<string>) => cli(fakeCluster(), words, situation)],
         [adminTree, (words: ReadonlyArray<string>) => admin(words)]
       ] as const) {
         for (const [path, command] of all(tree, [])) {

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Completion } from "../../src/cli/shell/Completion.ts"
 import { fakeCluster, ids } from "./FakeCluster.ts"
 import { cli, cliBare } from "./Programs.ts"
-import type { Situation, Typing } from "./Terminal.ts"
+import { type Situation, tabKey, type Typing } from "./Terminal.ts"
 
 const typed = (...typing: ReadonlyArray<Typing>): Situation => ({ terminal: true, typing })
 
@@ -161,7 +161,7 @@ describe("the tab key", () => {
         yield* cluster.tenants.dev.create(path, undefined, { parents: true })
       }
       const seen: Array<Completion> = []
-      yield* cliBare(cluster, args, typed(...lines.map((line) => ({ _tag: "Tab" as const, line, seen: (completion: Completion) => void seen.push(completion) }))))
+      yield* cliBare(cluster, args, typed(...lines.map((line) => tabKey(line, (completion) => seen.push(completion)))))
       return seen
     })
   const hits = (line: string, args?: ReadonlyArray<string>) => Effect.map(offered([line], args), ([completion]) => completion!.hits)

@@ -30,7 +30,10 @@ export interface Ran {
 }
 
 /** Somebody at the keyboard. */
-export type Typing = string | Input | { readonly _tag: "Tab"; readonly line: string; readonly seen: (completion: Completion) => void }
+export type Typing = string | Input | { readonly _tag: "Tab"; readonly line: string; readonly seen: (completion: Completion) => unknown }
+
+/** The tab key at the end of `line`; `seen` gets what is offered. */
+export const tabKey = (line: string, seen: (completion: Completion) => unknown): Typing => ({ _tag: "Tab", line, seen })
 
 export interface Situation {
   readonly terminal?: boolean

@@ -9,7 +9,8 @@ import { quote, quoteWithin, scan, split } from "../../src/cli/Words.ts"
 
 const anyText = FastCheck.oneof(
   FastCheck.string(),
-  FastCheck.array(FastCheck.constantFrom(" ", "'", "\"", "\\", "#", "a", "\n", "ü"), { maxLength: 8 }).map((characters) => characters.join(""))
+  FastCheck.array(FastCheck.constantFrom(" ", "'", "\"", "\\", "#", "a", "\n", "ü"), { maxLength: 8 })
+    .map((characters) => characters.join(""))
 )
 
 const words = (line: string) => {

@@ -34,7 +34,9 @@ const shown = (value: ConfigValue): string => value === null ? "" : String(value
 
 const configGet = define({
   name: "get",
-  config: { key: Argument.String("key").pipe(Argument.withDescription("The key; all keys if it is left out"), Argument.optional) },
+  config: {
+    key: Argument.String("key").pipe(Argument.withDescription("The key; all keys if it is left out"), Argument.optional)
+  },
   summary: "Show the node's configuration",
   examples: [
     { command: "config get", description: "All keys" },
@@ -44,7 +46,8 @@ const configGet = define({
   attempt: ({ key }) => ["config get", ...Option.toArray(key)].join(" "),
   run: Effect.fnUntraced(function*({ key }) {
     const config = yield* (yield* admin)("config.get", { key: Option.getOrNull(key) })
-    return { _tag: "Fields", json: config, fields: Object.entries(config).map(([name, value]) => [name, shown(value)] as const) }
+    const fields = Object.entries(config).map(([name, value]) => [name, shown(value)] as const)
+    return { _tag: "Fields", json: config, fields }
   })
 })
 
@@ -60,15 +63,18 @@ const configSet = define({
   attempt: ({ key, value }) => `config set ${key} ${value}`,
   run: Effect.fnUntraced(function*(args) {
     const set = yield* (yield* admin)("config.set", args)
-    return { _tag: "Done", json: set, plain: `${set.key}\t${shown(set.value)}`, pretty: `${set.key} is now ${shown(set.value)}` }
+    const value = shown(set.value)
+    return { _tag: "Done", json: set, plain: `${set.key}\t${value}`, pretty: `${set.key} is now ${value}` }
   })
 })
 
 const clusterJoin = define({
   name: "join",
-  config: { address: Argument.String("host:port").pipe(Argument.withDescription("Cluster address of any node of the other side")) },
+  config: {
+    address: Argument.String("host:port").pipe(Argument.withDescription("Cluster address of any node of the other side"))
+  },
   summary: "Make this node and another one members of one cluster",
-  details: "The other node's cluster address is the one that its config.json calls cluster_host. Joining twice does no harm.",
+  details: "The other node's cluster address is what its config.json calls cluster_host. Joining twice does no harm.",
   examples: [{ command: "cluster join 127.0.0.1:3000", description: "From either side" }],
   json: commands["cluster.join"].ok,
   attempt: ({ address }) => `cluster join ${address}`,
@@ -131,13 +137,17 @@ const createTenant = define({
   name: "tenant",
   config: {
     replicas: Argument.String("replicas").pipe(
-      Argument.withDescription("<replica>::<node>, with commas between them; left out, the node chooses up to three nodes"),
+      Argument.withDescription("<replica>::<node>, with commas between; left out, the node chooses up to three"),
       Argument.optional
     ),
-    name: Flag.String("name").pipe(Flag.withMetavar("<name>"), Flag.withDescription("A name for the tenant, besides its id"), Flag.optional)
+    name: Flag.String("name").pipe(
+      Flag.withMetavar("<name>"),
+      Flag.withDescription("A name for the tenant, besides its id"),
+      Flag.optional
+    )
   },
   summary: "Create a tenant: a group of replicas that keep one data store",
-  details: "A group of n replicas goes on serving while fewer than half of them are down: 3 replicas tolerate 1, 5 tolerate 2.",
+  details: "A group goes on serving while fewer than half of its replicas are down: 3 tolerate 1, 5 tolerate 2.",
   examples: [
     { command: "vr create tenant --name orders", description: "On up to three nodes that the node chooses" },
     { command: "vr create tenant --name orders r1::dev1,r2::dev2,r3::dev3", description: "On these nodes" }
@@ -146,7 +156,9 @@ const createTenant = define({
   attempt: ({ name }) => ["vr create tenant", ...Option.toArray(name)].join(" "),
   run: Effect.fnUntraced(function*({ name, replicas }) {
     if (Option.isSome(name)) yield* valid(nameProblem(name.value))
-    const places: ReadonlyArray<ReplicaPlace> | null = Option.isSome(replicas) ? yield* parsed(parseReplicas(replicas.value)) : null
+    const places: ReadonlyArray<ReplicaPlace> | null = Option.isSome(replicas)
+      ? yield* parsed(parseReplicas(replicas.value))
+      : null
     const created = yield* (yield* admin)("vr.create", { name: Option.getOrNull(name), replicas: places })
     const group = created.replicas.map(replicaId).join(",")
     return {
@@ -173,7 +185,12 @@ const tenants = define({
       rows: Stream.fromIterable(list.map((info) => ({
         json: info,
         cells: [
-          info.name ?? "-", info.id, String(info.epoch), info.primary ?? "none", info.replicas.map(replicaId).join(","), info.durability
+          info.name ?? "-",
+          info.id,
+          String(info.epoch),
+          info.primary ?? "none",
+          info.replicas.map(replicaId).join(","),
+          info.durability
         ]
       }))),
       empty: "no tenants; to make one: vr create tenant --name <name>"
@@ -185,7 +202,7 @@ const replica = define({
   name: "replica",
   config: { replica: Argument.String("replica").pipe(Argument.withDescription("<tenant>::<replica>::<node>")) },
   summary: "Show the state of one replica",
-  examples: [{ command: "vr replica orders::r1::dev1", description: "View, op and commit numbers, and what it waits for" }],
+  examples: [{ command: "vr replica orders::r1::dev1", description: "State, view, op and commit numbers" }],
   json: ReplicaStatus,
   attempt: ({ replica }) => `vr replica ${replica}`,
   run: Effect.fnUntraced(function*(input) {
@@ -241,12 +258,13 @@ const status = define({
   run: Effect.fnUntraced(function*() {
     const answer = yield* (yield* admin)("status", {})
     const now_ms = yield* Clock.currentTimeMillis
+    const exit = answer.verdict === "DEGRADED" ? "failed" as const : "unavailable" as const
     return {
       _tag: "Text",
       json: answer,
       plain: statusPlain(answer),
       pretty: (paint) => statusText(answer, now_ms, paint),
-      ...(answer.verdict === "OK" ? {} : { exit: answer.verdict === "DEGRADED" ? "failed" as const : "unavailable" as const })
+      ...(answer.verdict === "OK" ? {} : { exit })
     }
   })
 })
@@ -254,7 +272,8 @@ const status = define({
 /** All of `v2r2-admin`. */
 export const adminTree = root("v2r2-admin", {
   summary: "Looks after a V2R2 cluster through one of its nodes.",
-  details: "Several addresses may be given, h1:p1,h2:p2: the first that answers is used. Without a command, a shell opens.",
+  details: "Several addresses may be given, h1:p1,h2:p2: the first that answers is used. " +
+    "Without a command, a shell opens.",
   examples: [
     { command: "status", description: "How is the cluster?" },
     { command: "cluster join 127.0.0.1:3000", description: "Add a node" },

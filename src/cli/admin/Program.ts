@@ -13,15 +13,16 @@ import { Personality } from "../shell/Shell.ts"
 import { adminTree } from "./Commands.ts"
 
 /** What the tab key asks the node for. No answer is no reason to disturb a user who is typing. */
-const names = (call: Admin["Service"]["call"], source: string): Effect.Effect<ReadonlyArray<string>> => {
-  const tenants = Effect.map(call("vr.tenants", {}), (list) => list.map(({ id, name, replicas }) => ({ tenant: name ?? id, replicas })))
-  const found = source === "tenant" ? Effect.map(tenants, (list) => list.map(({ tenant }) => tenant))
-    : source === "replica"
-    ? Effect.map(tenants, (list) => list.flatMap(({ replicas, tenant }) => replicas.map((replica) => `${tenant}::${replicaId(replica)}`)))
-    : source === "key" ? Effect.map(call("config.get", {}), Object.keys)
-    : Effect.succeed([])
-  return Effect.orElseSucceed(found, () => [])
-}
+const names = (call: Admin["Service"]["call"], source: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.gen(function*() {
+    if (source === "key") return Object.keys(yield* call("config.get", {}))
+    if (source !== "tenant" && source !== "replica") return []
+    const tenants = yield* call("vr.tenants", {})
+    return tenants.flatMap(({ id, name, replicas }) => {
+      const tenant = name ?? id
+      return source === "tenant" ? [tenant] : replicas.map((replica) => `${tenant}::${replicaId(replica)}`)
+    })
+  }).pipe(Effect.orElseSucceed(() => []))
 
 const personality = Layer.effect(
   Personality,

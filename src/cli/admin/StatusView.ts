@@ -1,5 +1,5 @@
 /**
- * The state of the cluster as an operator sees it first: the verdict, then what is wrong and its remedy, then the tenants.
+ * The state of the cluster as an operator sees it first: the verdict, what is wrong and its remedy, the tenants.
  *
  * @module
  */
@@ -18,7 +18,8 @@ export const statusText = (status: ClusterStatus, now_ms: number, paint: Paint):
   return [
     head,
     ...status.nodes.filter(({ state }) => state === "disconnected").map((node) => paint.red(nodeLine(node, now_ms))),
-    ...status.problems.map(({ message, remedy }) => `${paint.yellow(`! ${printable(message)}`)}${remedy === null ? "" : `   → ${printable(remedy)}`}`),
+    ...status.problems.map(({ message, remedy }) =>
+      `${paint.yellow(`! ${printable(message)}`)}${remedy === null ? "" : `   → ${printable(remedy)}`}`),
     ...(rows.length === 0
       ? [paint.dim("no tenants; to make one: vr create tenant --name <name>")]
       : [paint.bold(aligned(tenantColumns, widths)), ...rows.map((row) => aligned(row, widths))])
@@ -52,5 +53,7 @@ const lagText = (lag: TenantStatus["lag"]): string => {
   return behind.length === 0 ? "0" : behind.map(([replica, ops]) => `${replica}:${ops}`).join(",")
 }
 
-const nodeLine = ({ address, name, reason, since_ms }: NodeStatus, now_ms: number): string =>
-  `! ${printable(name)} unreachable ${since(Math.max(0, now_ms - since_ms))} (${printable(address)}${reason === null ? "" : `: ${printable(reason)}`})`
+const nodeLine = ({ address, name, reason, since_ms }: NodeStatus, now_ms: number): string => {
+  const why = reason === null ? address : `${address}: ${reason}`
+  return `! ${printable(name)} unreachable ${since(Math.max(0, now_ms - since_ms))} (${printable(why)})`
+}

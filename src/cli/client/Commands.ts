@@ -29,7 +29,10 @@ import { Session } from "./Session.ts"
 const tenant = Effect.flatMap(Session, (session) => session.tenant)
 
 const path = Argument.String("path").pipe(Argument.withDescription("Absolute: /, or /name/name"))
-const directory = Argument.String("path").pipe(Argument.withDescription("A directory; / if it is left out"), Argument.withDefault("/"))
+const directory = Argument.String("path").pipe(
+  Argument.withDescription("A directory; / if it is left out"),
+  Argument.withDefault("/")
+)
 const data = Argument.String("data").pipe(Argument.withDescription("The text itself, @file, or - for standard input"))
 const version = Whole("version", 0).pipe(
   Flag.withMetavar("<version>"),
@@ -63,7 +66,11 @@ const create = define({
     type: typeArgument,
     path,
     data: Argument.optional(data),
-    parents: Switch("parents").pipe(Flag.withAlias("p"), Flag.withDescription("Create missing directories on the way"), Flag.withDefault(false)),
+    parents: Switch("parents").pipe(
+      Flag.withAlias("p"),
+      Flag.withDescription("Create missing directories on the way"),
+      Flag.withDefault(false)
+    ),
     typeFlag: Flag.Literals("type", types).pipe(Flag.withDescription("The same as the first argument"), Flag.optional)
   },
   summary: "Create an element, or fail if there is one",
@@ -150,7 +157,11 @@ const remove = define({
   config: {
     path,
     version,
-    recursive: Switch("recursive").pipe(Flag.withAlias("r"), Flag.withDescription("A directory with all that is in it"), Flag.withDefault(false))
+    recursive: Switch("recursive").pipe(
+      Flag.withAlias("r"),
+      Flag.withDescription("A directory with all that is in it"),
+      Flag.withDefault(false)
+    )
   },
   summary: "Delete an element",
   examples: [
@@ -171,7 +182,11 @@ const list = define({
   config: {
     path: directory,
     limit: Whole("limit", 1).pipe(Flag.withDescription("At most so many; all if it is left out"), Flag.optional),
-    after: Flag.String("after").pipe(Flag.withMetavar("<name>"), Flag.withDescription("Begin behind this name"), Flag.optional)
+    after: Flag.String("after").pipe(
+      Flag.withMetavar("<name>"),
+      Flag.withDescription("Begin behind this name"),
+      Flag.optional
+    )
   },
   summary: "List the children of a directory, in order of their names",
   details: "All of them, page by page, unless --limit says how many; then stderr tells how to go on. " +
@@ -187,7 +202,8 @@ const list = define({
   run: Effect.fnUntraced(function*({ after, limit, path }, { quiet }) {
     const service = yield* tenant
     const output = yield* Output
-    const more = (last: string) => quiet ? Effect.void : output.say(`there is more: list ${quote(path)} --after ${quote(last)}`)
+    const more = (last: string) =>
+      quiet ? Effect.void : output.say(`there is more: list ${quote(path)} --after ${quote(last)}`)
     const found = entries(service, path, { limit: Option.getOrNull(limit), after: Option.getOrNull(after), more })
     return {
       _tag: "Table",
@@ -205,7 +221,10 @@ const tree = define({
   name: "tree",
   config: {
     path: directory,
-    depth: Whole("depth", 1).pipe(Flag.withDescription("At most so many levels"), Flag.withDefault(Limits.path_depth_max))
+    depth: Whole("depth", 1).pipe(
+      Flag.withDescription("At most so many levels"),
+      Flag.withDefault(Limits.path_depth_max)
+    )
   },
   summary: "Show a directory with all that is below it",
   examples: [
@@ -252,7 +271,10 @@ const enter = define({
   attempt: ({ tenant }) => `enter ${tenant}`,
   run: Effect.fnUntraced(function*({ tenant }) {
     if ((yield* Mode) === "start") {
-      return yield* usage("no command follows that could use the tenant", `for one command, give --tenant ${quote(tenant)} with it`)
+      return yield* usage(
+        "no command follows that could use the tenant",
+        `for one command, give --tenant ${quote(tenant)} with it`
+      )
     }
     const { id, name } = yield* (yield* Session).enter(tenant)
     return { _tag: "Done", json: { id, name }, plain: id, pretty: `in tenant ${name ?? id}` }
@@ -262,7 +284,8 @@ const enter = define({
 /** All of `v2r2-cli`. */
 export const clientTree = root("v2r2-cli", {
   summary: "Reads and writes the data of V2R2's tenants.",
-  details: "Several addresses may be given, h1:p1,h2:p2: any node will do, and the primary is found. Without a command, a shell opens.",
+  details: "Several addresses may be given, h1:p1,h2:p2: any node will do, and the primary is found. " +
+    "Without a command, a shell opens.",
   examples: [
     { command: "create /greeting hello", description: "Create an element" },
     { command: "get /greeting", description: "Read it" },

@@ -1,5 +1,5 @@
 /**
- * Directories as streams: page by page, and as a tree. However large they are, no more than a page of each level is held.
+ * Directories as streams: page by page, and as a tree. However large they are, a page of each level is held, no more.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { TreeJson } from "./Schemas.ts"
 
 type Failure = Effect.Error<ReturnType<TenantService["list"]>>
 
-/** Up to `limit` children of a directory (`null`: all), behind the name `after`. `more` hears the last name if there are more. */
+/** Up to `limit` children of a directory (`null`: all) behind the name `after`; `more` is told the last if there are more. */
 export const entries = (
   tenant: TenantService,
   path: string,
@@ -41,7 +41,12 @@ export const childPath = (path: string, name: string): string => path === "/" ? 
 type TreeLine = Line<typeof TreeJson.Type>
 
 /** The element at `path` and what is below it, `depth` levels deep. What is deleted in the meantime is left out. */
-export const tree = (tenant: TenantService, path: string, root: Stat, depth: number): Stream.Stream<TreeLine, Failure> => {
+export const tree = (
+  tenant: TenantService,
+  path: string,
+  root: Stat,
+  depth: number
+): Stream.Stream<TreeLine, Failure> => {
   const { children, size, type, version } = root
   const first = treeLine(path, { name: path, type, version, size, children }, "")
   return type === "blob" ? Stream.make(first) : Stream.concat(Stream.make(first), below(tenant, path, "", depth))

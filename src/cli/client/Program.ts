@@ -29,25 +29,26 @@ const paths = Effect.fnUntraced(function*(session: Session["Service"], text: str
     Effect.map(({ type }) => [candidate(stem, type)]),
     Effect.catchTag("NotFound", () => Effect.succeed([]))
   )
-  return [...exact, ...following.entries.filter(({ name }) => name.startsWith(stem)).map(({ name, type }) => candidate(name, type))]
+  const fitting = following.entries.filter(({ name }) => name.startsWith(stem))
+  return [...exact, ...fitting.map(({ name, type }) => candidate(name, type))]
 }, Effect.scoped)
 
-/** What the tab key asks the cluster for. No answer is no reason to disturb a user who is typing. */
-const candidates = (session: Session["Service"]) => (source: string, text: string): Effect.Effect<ReadonlyArray<Candidate>> => {
-  const found: Effect.Effect<ReadonlyArray<Candidate>, unknown> = source === "path"
-    ? paths(session, text)
-    : source === "tenant"
-    ? Effect.map(Effect.flatMap(session.client, ({ tenants }) => tenants), (list) => wordCandidates(list.map(({ id, name }) => name ?? id)))
-    : Effect.succeed(source === "type" ? wordCandidates(["blob", "directory"]) : [])
-  return Effect.orElseSucceed(found, () => [])
-}
+/** What the tab key offers. A cluster that does not answer is no reason to disturb a user who is typing. */
+const candidates = (session: Session["Service"], source: string, text: string): Effect.Effect<ReadonlyArray<Candidate>> =>
+  Effect.gen(function*() {
+    if (source === "path") return yield* paths(session, text)
+    if (source === "type") return wordCandidates(["blob", "directory"])
+    if (source !== "tenant") return []
+    const { tenants } = yield* session.client
+    return wordCandidates((yield* tenants).map(({ id, name }) => name ?? id))
+  }).pipe(Effect.orElseSucceed(() => []))
 
 const personality = Layer.effect(
   Personality,
   Effect.map(Session, (session) => ({
     prompt: Effect.map(session.chosen, (tenant) => tenant === null ? "v2r2-cli> " : `${tenant}:/> `),
     flags: clientFlagNames,
-    candidates: candidates(session)
+    candidates: (source, text) => candidates(session, source, text)
   }))
 )
 

@@ -17,7 +17,7 @@ import { currentOptions, Defaults, tenantOfLine } from "../Options.ts"
 
 export class Session extends Context.Service<Session, {
   readonly client: Effect.Effect<V2R2["Service"]>
-  /** The tenant that commands are for: of `--tenant` in the line, else the one entered, else of `--tenant` at the start. */
+  /** The tenant that commands are for: of `--tenant` in the line, else entered, else of `--tenant` at the start. */
   readonly chosen: Effect.Effect<string | null>
   readonly tenant: Effect.Effect<TenantService, Failure | Unavailable | NoSuchTenant, Scope.Scope>
   /** Makes it the tenant of the following commands, if it exists. */
@@ -53,7 +53,10 @@ export const layerSession = <R>(
       tenant: Effect.gen(function*() {
         const name = yield* chosen
         if (name !== null) return yield* open(name)
-        return yield* usage("no tenant was chosen", "give --tenant <tenant>, or in the shell: enter <tenant>; to see them all: tenants")
+        return yield* usage(
+          "no tenant was chosen",
+          "give --tenant <tenant>, or in the shell: enter <tenant>; to see them all: tenants"
+        )
       }),
       enter: (name) => Effect.tap(open(name), () => Ref.set(entered, name))
     })

@@ -1,5 +1,5 @@
 /**
- * What the tab key offers, worked out from the same commands that run: pure, but for the names that only the cluster knows.
+ * What the tab key offers, worked out from the same commands that run. Pure: names that only the cluster knows come in.
  *
  * @module
  */
@@ -63,13 +63,19 @@ export const analyse = (line: string, tree: Node, globals: ReadonlyArray<string>
 
 const valued_globals = new Set(["--tenant", "--timeout"])
 
-const wantedAfter = (before: ReadonlyArray<string>, text: string, tree: Node, globals: ReadonlyArray<string>): Wanted => {
+const wantedAfter = (
+  before: ReadonlyArray<string>,
+  text: string,
+  tree: Node,
+  globals: ReadonlyArray<string>
+): Wanted => {
   let node = tree
   let positional = 0
   for (let i = 0; i < before.length; i++) {
     const word = before[i]!
     if (word.startsWith("-")) {
-      const flag = node.flags.find(({ aliases, name }) => word === `--${name}` || aliases.some((alias) => word === `-${alias}`))
+      const flag = node.flags.find(({ aliases, name }) =>
+        word === `--${name}` || aliases.some((alias) => word === `-${alias}`))
       const valued = valued_globals.has(word) || (flag !== undefined && flag.type._tag !== "Boolean")
       if (valued && i === before.length - 1) return valueOf(word, flag)
       if (valued) i++
@@ -82,7 +88,9 @@ const wantedAfter = (before: ReadonlyArray<string>, text: string, tree: Node, gl
   }
   if (text.startsWith("-")) return { _tag: "Words", words: [...node.flags.map(({ name }) => `--${name}`), ...globals] }
   if (node.name === "help") return helpTopics([], tree)
-  if (positional === 0 && node.children.length > 0) return { _tag: "Words", words: node.children.map(({ name }) => name) }
+  if (positional === 0 && node.children.length > 0) {
+    return { _tag: "Words", words: node.children.map(({ name }) => name) }
+  }
   return argumentOf(node, positional, text)
 }
 

@@ -1,5 +1,5 @@
 /**
- * The lines that were typed into a shell, kept from run to run in the user's state directory: bounded, and the user's own.
+ * The lines that were typed into a shell, kept from run to run in the user's state directory: bounded, and private.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { Limits } from "../../base/Limits.ts"
 export interface History {
   /** The oldest first. */
   readonly lines: ReadonlyArray<string>
-  /** A line that begins with a blank is not kept, nor one that repeats the last. Never fails: history is no reason to stop. */
+  /** A line that begins with a blank is not kept, nor one that repeats the last. Never fails. */
   readonly add: (line: string) => Effect.Effect<void>
 }
 
@@ -44,7 +44,7 @@ export const openHistory = Effect.fnUntraced(function*(name: string) {
   }
   let last = lines.at(-1)
   const add = (line: string): Effect.Effect<void> => {
-    if (line.trim() === "" || line.startsWith(" ") || line === last || line.length > Limits.history_line_max) return Effect.void
+    if (/^( |\s*$)/.test(line) || line === last || line.length > Limits.history_line_max) return Effect.void
     last = line
     return Effect.ignore(files.writeFileString(path, `${line}\n`, { flag: "a", mode: 0o600 }))
   }

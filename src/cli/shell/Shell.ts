@@ -70,7 +70,7 @@ export const shell = Effect.gen(function*() {
   const output = yield* Output
   const options = yield* currentOptions
   const endpoints = yield* Endpoints
-  if (!options.quiet) yield* output.say(`${runner.name}: ${endpoints.join(", ")}; type help, or the tab key; Ctrl-D leaves`)
+  if (!options.quiet) yield* output.say(`${runner.name}: ${endpoints.join(", ")}; help shows the commands, Ctrl-D leaves`)
   const history = yield* openHistory(runner.name)
   const editors = yield* LineEditor
   const editor = yield* editors.open({ history: history.lines, complete: yield* completer })
