@@ -40,9 +40,9 @@ const configure = (folder: string, name: string, config: object): void => {
 }
 
 afterEach(async () => {
-  for (const { child } of started) child.kill("SIGTERM")
-  await Promise.all(started.map(({ ended }) => ended))
-  started.length = 0
+  const ours = started.splice(0)
+  for (const { child } of ours) child.kill("SIGTERM")
+  await Promise.all(ours.map(({ ended }) => ended))
 })
 
 describe("a cluster from one command", () => {
