@@ -1,0 +1,20 @@
+/**
+ * A cluster of processes for one test: closed when the test ends; what its nodes said is printed if it failed.
+ *
+ * @module
+ */
+import { onTestFailed, onTestFinished } from "vitest"
+import { Cluster, type ClusterOptions } from "./Cluster.ts"
+
+const attend = async (starting: Promise<Cluster>): Promise<Cluster> => {
+  const cluster = await starting
+  onTestFailed(() => console.error(cluster.logs()))
+  onTestFinished(() => cluster.close())
+  return cluster
+}
+
+/** Joined, with the tenant "t" on all nodes. */
+export const testCluster = (options: ClusterOptions): Promise<Cluster> => attend(Cluster.start(options))
+
+/** Nodes that do not know each other. */
+export const nodesApart = (options: ClusterOptions): Promise<Cluster> => attend(Cluster.apart(options))
