@@ -1,0 +1,94 @@
+/**
+ * What the group has committed so far, ever-growing, and a sequential model that runs it: written apart from the
+ * client table and the log of the core, as simply as possible.
+ *
+ * @module
+ */
+import type { Entry, OpNumber, SessionId } from "../../src/vr/Message.ts"
+import { same } from "./checkers/Check.ts"
+import { Register } from "./Register.ts"
+
+interface ModelSession {
+  readonly nonce: string
+  answered: number
+}
+
+export class History {
+  /** Op n is at index n - 1. */
+  readonly entries: Array<Entry> = []
+  /** Digest of the data after op n, at index n. */
+  readonly digests: Array<number> = [0]
+  /** Least recently used first. */
+  private sessions: Array<readonly [SessionId, ModelSession]> = []
+  private readonly model = new Register()
+  private readonly results = new Map<string, Uint8Array>()
+  private readonly registered = new Map<OpNumber, SessionId>()
+  private readonly sessionsMax: number
+
+  constructor(sessionsMax: number) {
+    this.sessionsMax = sessionsMax
+  }
+
+  get op(): OpNumber {
+    return this.entries.length
+  }
+
+  /** A replica has committed `entry`: it is either known, or the next. */
+  commit(entry: Entry): void {
+    const known = this.entries[entry.op - 1]
+    if (known !== undefined) return same(entry, known, "history", "committed prefixes agree")
+    same(entry.op, this.op + 1, "history", "operations are committed in order")
+    this.entries.push(entry)
+    if (entry.kind === "register") this.register(entry)
+    else this.run(entry)
+    this.digests.push(this.model.digest)
+  }
+
+  private register(entry: Entry): void {
+    const nonce = Buffer.from(entry.operation).toString("hex")
+    const known = this.sessions.find(([, session]) => session.nonce === nonce)
+    this.registered.set(entry.op, known?.[0] ?? entry.op)
+    if (known !== undefined) return this.touch(known[0])
+    this.sessions.push([entry.op, { nonce, answered: 0 }])
+    if (this.sessions.length > this.sessionsMax) this.sessions.shift()
+  }
+
+  private run({ answered, op, operation, request, session, time }: Entry): void {
+    const live = this.session(session)
+    if (live === undefined) return
+    this.touch(session)
+    const key = `${session}:${request}`
+    if (request > live.answered && !this.results.has(key)) {
+      this.results.set(key, this.model.apply(operation, { op, session, time }))
+    }
+    live.answered = Math.max(live.answered, Math.min(answered, request - 1))
+  }
+
+  private touch(id: SessionId): void {
+    const used = this.sessions.find(([session]) => session === id)!
+    this.sessions = [...this.sessions.filter((one) => one !== used), used]
+  }
+
+  private session(id: SessionId): ModelSession | undefined {
+    return this.sessions.find(([session]) => session === id)?.[1]
+  }
+
+  /** May the session still be used? */
+  isLive(id: SessionId): boolean {
+    return this.session(id) !== undefined
+  }
+
+  get sessionIds(): ReadonlyArray<SessionId> {
+    return this.sessions.map(([id]) => id)
+  }
+
+  /** What the request must be answered with; undefined: it did not run. */
+  resultOf(session: SessionId, request: number): Uint8Array | undefined {
+    return this.results.get(`${session}:${request}`)
+  }
+
+  /** Is there a committed registration that made (or named) this session? */
+  wasRegistered(session: SessionId): boolean {
+    return this.registered.get(session) === session
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * A replica as its caller sees it (the contract in src/vr/Replica.ts): an inbox, one turn at a time, writes before
+ * sends, crashes between any two of these, pauses, a clock of its own.
+ *
+ * @module
+ */
+import { seeded, type Random } from "../../src/base/Random.ts"
+import { ClientTable } from "../../src/vr/ClientTable.ts"
+import type { Configuration } from "../../src/vr/Configuration.ts"
+import type { OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
+import type { Input, Now, Outcome, Replica, ReplicaOptions, Send, StateTag, Timers } from "../../src/vr/Replica.ts"
+import { newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
+import type { EventQueue } from "./EventQueue.ts"
+import { Journal } from "./Journal.ts"
+import { Register } from "./Register.ts"
+
+export interface ProcessOptions {
+  readonly timers: Timers
+  readonly tick_ms: number
+  /** A write takes up to this long; 0: it is done at once. */
+  readonly disk_ms: number
+  /** A turn begins up to this long after the input came, so that inputs gather; 0: at once. */
+  readonly turn_ms: number
+  readonly sessionsMax: number
+  /** When full, the newest is dropped. */
+  readonly inboxMax: number
+}
+
+/** What a replica was before a step. */
+export interface Before {
+  readonly tag: StateTag
+  readonly view: View
+  readonly logView: View
+  readonly commit: OpNumber
+  readonly op: OpNumber
+}
+
+export interface Surroundings {
+  readonly events: EventQueue
+  readonly random: Random
+  readonly configuration: Configuration
+  readonly onStep: (process: Process, before: Before, out: Outcome, inputs: ReadonlyArray<Input>) => void
+  /** Called when messages leave, with what was durable then. */
+  readonly onSends: (process: Process, sends: ReadonlyArray<Send>) => void
+  readonly onReplies: (process: Process, out: Outcome) => void
+  readonly onCrash: (process: Process) => void
+}
+
+const epoch_2026 = 1_767_225_600_000
+
+export class Process {
+  readonly id: ReplicaId
+  readonly journal = new Journal()
+  /** undefined while the process is down. */
+  private running: Replica | undefined
+  private data = new Register()
+  paused = false
+  /** Parts of the monotonic clock, and the offset of the wall clock. */
+  private clock = { rate: 1, offset: 0 }
+  wallOffset_ms = 0
+  /** Incarnations: what is due for an earlier one is void. */
+  private life = 0
+  private inbox: Array<Input> = []
+  private writing: Outcome | null = null
+  /** A write that was done while the process stood still. */
+  private unheeded: Outcome | null = null
+  private turnDue = false
+  /** Crash at this point of the next turn that comes to it. */
+  crashAt: "early sent" | "written" | null = null
+  private readonly options: ProcessOptions
+  private readonly around: Surroundings
+
+  constructor(id: ReplicaId, options: ProcessOptions, around: Surroundings) {
+    this.id = id
+    this.options = options
+    this.around = around
+    this.running = this.make((made) => newReplica(made))
+    this.tickLater()
+  }
+
+  private make(create: (options: ReplicaOptions) => Replica): Replica {
+    this.data = new Register()
+    const replica = create({
+      id: this.id,
+      configuration: this.around.configuration,
+      application: this.data,
+      random: seeded(Math.floor(this.around.random.next() * 2 ** 32)),
+      timers: this.options.timers,
+      now: this.now
+    })
+    return { ...replica, clients: new ClientTable(this.options.sessionsMax) }
+  }
+
+  get now(): Now {
+    const mono = this.around.events.now * this.clock.rate + this.clock.offset
+    return { mono, wall: epoch_2026 + this.around.events.now + this.wallOffset_ms }
+  }
+
+  /** From now on the monotonic clock runs at `rate`; it never goes back. */
+  drift(rate: number): void {
+    this.clock = { rate, offset: this.now.mono - this.around.events.now * rate }
+  }
+
+  get isUp(): boolean {
+    return this.running !== undefined
+  }
+
+  get replica(): Replica {
+    if (this.running === undefined) throw new Error(`${this.id} is down`)
+    return this.running
+  }
+
+  get register(): Register {
+    return this.data
+  }
+
+  get state(): StateTag | "Down" {
+    return this.running?.state._tag ?? "Down"
+  }
+
+  /** Holds data that the group may count on: neither down nor without its memory. */
+  get remembers(): boolean {
+    return this.running !== undefined && this.running.state._tag !== "Recovery"
+  }
+
+  get view(): View {
+    return this.replica.view
+  }
+
+  get commit(): OpNumber {
+    return this.replica.commit
+  }
+
+  get op(): OpNumber {
+    return this.replica.log.op
+  }
+
+  // --- faults
+
+  crash(): void {
+    if (this.running === undefined) return
+    this.life++
+    this.running = undefined
+    this.inbox = []
+    this.writing = null
+    this.unheeded = null
+    this.crashAt = null
+    this.turnDue = false
+    this.paused = false
+    this.journal.lose()
+    this.around.onCrash(this)
+  }
+
+  /** Comes back without its memory, with the head that it wrote. `forgetful`: without even that (flaw F1). */
+  restart({ forgetful = false } = {}): void {
+    if (this.running !== undefined) return
+    if (forgetful) this.journal.head = { epoch: 0, view: 0, log_view: 0 }
+    const promised = this.journal.head.view
+    this.running = this.make((made) => recoveringReplica(made, promised))
+    this.tickLater()
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    if (!this.paused) return
+    this.paused = false
+    const out = this.unheeded
+    this.unheeded = null
+    if (out !== null) this.finish(out)
+    else this.turnSoon()
+  }
+
+  // --- inputs
+
+  input(input: Input): void {
+    if (this.running === undefined || this.inbox.length >= this.options.inboxMax) return
+    this.inbox.push(input)
+    this.turnSoon()
+  }
+
+  private tickLater(): void {
+    const life = this.life
+    this.around.events.after(this.options.tick_ms, () => {
+      if (life !== this.life) return
+      // As in a node: a process that stands still makes no ticks, and one that is slow does not collect them.
+      if (!this.paused && this.inbox[this.inbox.length - 1]?._tag !== "Tick") this.input({ _tag: "Tick" })
+      this.tickLater()
+    })
+  }
+
+  private turnSoon(): void {
+    if (this.turnDue || this.inbox.length === 0) return
+    if (this.options.turn_ms === 0) return this.turn()
+    const life = this.life
+    this.turnDue = true
+    this.around.events.after(this.options.turn_ms * this.around.random.next(), () => {
+      if (life !== this.life) return
+      this.turnDue = false
+      this.turn()
+    })
+  }
+
+  private turn(): void {
+    if (this.running === undefined || this.paused || this.writing !== null || this.inbox.length === 0) return
+    const inputs = this.inbox
+    this.inbox = []
+    const { commit, log, logView, state, view } = this.running
+    const before: Before = { tag: state._tag, view, logView, commit, op: log.op }
+    const out = step(this.running, inputs, this.now)
+    this.around.onStep(this, before, out, inputs)
+    const life = this.life
+    this.around.onSends(this, out.early)
+    if (this.crashAt === "early sent") return this.crash()
+    if (out.head === null && out.truncate_to === null && out.entries.length === 0) return this.letGo(out)
+    if (this.options.disk_ms === 0) return this.written(out)
+    this.writing = out
+    this.around.events.after(this.options.disk_ms * this.around.random.next(), () => {
+      if (life === this.life) this.written(out)
+    })
+  }
+
+  private written(out: Outcome): void {
+    this.journal.write(out)
+    if (this.crashAt === "written") this.crash()
+    else if (this.paused) this.unheeded = out
+    else this.finish(out)
+  }
+
+  private finish(out: Outcome): void {
+    this.writing = null
+    // Behind what was written, before what came meanwhile: those inputs may cut the log again.
+    const last = out.entries[out.entries.length - 1]
+    if (last !== undefined) this.inbox.unshift({ _tag: "Durable", op: last.op })
+    this.letGo(out)
+  }
+
+  private letGo(out: Outcome): void {
+    this.around.onSends(this, out.sends)
+    this.around.onReplies(this, out)
+    this.turnSoon()
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The data of simulated replicas: registers that only grow. An append's result says how long the register has become,
+ * so an operation that ran twice, in another order, or not at all is seen by its client.
+ *
+ * @module
+ */
+import { invariant } from "../../src/base/Invariant.ts"
+import type { Application, ApplyContext } from "../../src/vr/Application.ts"
+
+export interface AppendResult {
+  /** Op number at which it ran. */
+  readonly op: number
+  /** Length of the register after it. */
+  readonly length: number
+}
+
+export interface ReadResult {
+  /** Op number of the last append that the whole store has seen. */
+  readonly version: number
+  readonly length: number
+  /** The tag that was appended last. */
+  readonly last: string
+  /** Of the whole store: equal histories give equal digests. */
+  readonly digest: number
+}
+
+const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1")
+const text = (value: Uint8Array): string => Buffer.from(value).toString("latin1")
+
+/** `tag` must be unique among all appends of a simulation: a register asserts that it sees each once. */
+export const append = (key: string, tag: string): Uint8Array => bytes(`append ${key} ${tag}`)
+export const get = (key: string): Uint8Array => bytes(`get ${key}`)
+/** A write that no replica lets into its log. */
+export const malformed: Uint8Array = bytes("malformed")
+
+export const appendResult = (result: Uint8Array): AppendResult => JSON.parse(text(result)) as AppendResult
+export const readResult = (result: Uint8Array): ReadResult => JSON.parse(text(result)) as ReadResult
+
+export class Register implements Application {
+  version = 0
+  digest = 0
+  private readonly registers = new Map<string, { length: number; last: string }>()
+  private readonly seen = new Set<string>()
+
+  readonly refuseWrite = (operation: Uint8Array): Uint8Array | undefined =>
+    text(operation).startsWith("append ") ? undefined : bytes("refused")
+
+  readonly apply = (operation: Uint8Array, { op }: ApplyContext): Uint8Array => {
+    const [, key, tag] = text(operation).split(" ")
+    invariant(key !== undefined && tag !== undefined, "only appends enter the log")
+    invariant(!this.seen.has(tag), "an operation runs once", { tag, op })
+    invariant(op > this.version, "operations run in the order of the log", { op, version: this.version })
+    this.seen.add(tag)
+    this.version = op
+    this.digest = digestOf(this.digest, op, tag)
+    const register = this.registers.get(key) ?? { length: 0, last: "" }
+    register.length++
+    register.last = tag
+    this.registers.set(key, register)
+    return bytes(JSON.stringify({ op, length: register.length } satisfies AppendResult))
+  }
+
+  readonly query = (operation: Uint8Array): Uint8Array => {
+    const register = this.registers.get(text(operation).split(" ")[1] ?? "")
+    const { digest, version } = this
+    const { last, length } = register ?? { last: "", length: 0 }
+    return bytes(JSON.stringify({ version, length, last, digest } satisfies ReadResult))
+  }
+}
+
+const digestOf = (before: number, op: number, tag: string): number => {
+  let digest = Math.imul(before ^ op, 0x01000193)
+  for (let i = 0; i < tag.length; i++) digest = Math.imul(digest ^ tag.charCodeAt(i), 0x01000193)
+  return digest
+}

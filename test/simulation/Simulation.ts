@@ -1,0 +1,242 @@
+/**
+ * A group of replicas over the pure core, with everything around it simulated: network, disks, clocks, clients, faults.
+ * One seed decides everything. All invariants are checked after every step and whenever something leaves a replica.
+ *
+ * @module
+ */
+import { seeded, type Random } from "../../src/base/Random.ts"
+import { type Configuration, makeConfiguration, primaryOf } from "../../src/vr/Configuration.ts"
+import type { Message, ReplicaId } from "../../src/vr/Message.ts"
+import type { Reply, Timers } from "../../src/vr/Replica.ts"
+import { allCheckers } from "./checkers/all.ts"
+import type { Checker, World } from "./checkers/Checker.ts"
+import { Client, type Pending } from "./Client.ts"
+import { EventQueue } from "./EventQueue.ts"
+import { History } from "./History.ts"
+import { type Envelope, fairWeather, type Hold, Network, type Weather } from "./Network.ts"
+import { Process, type ProcessOptions, type Surroundings } from "./Process.ts"
+import { Trace } from "./Trace.ts"
+
+export interface SimulationOptions {
+  readonly replicas: number
+  readonly seed: number
+  readonly timers?: Timers
+  readonly weather?: Weather
+  readonly tick_ms?: number
+  readonly disk_ms?: number
+  readonly turn_ms?: number
+  readonly retry_ms?: number
+  readonly sessionsMax?: number
+  readonly inboxMax?: number
+}
+
+export class Simulation implements World {
+  readonly configuration: Configuration
+  readonly processes: ReadonlyArray<Process>
+  readonly history: History
+  readonly events = new EventQueue()
+  readonly network: Network
+  readonly random: Random
+  readonly trace = new Trace()
+  readonly clients: Array<Client> = []
+  /** Steps of replicas so far. */
+  steps = 0
+  private readonly checkers: ReadonlyArray<Checker> = allCheckers()
+  private readonly seen = { version: 0 }
+  private readonly retry_ms: number
+
+  private constructor(options: SimulationOptions) {
+    this.random = seeded(options.seed)
+    this.retry_ms = options.retry_ms ?? 300
+    const ids = Array.from({ length: options.replicas }, (_, i) => `R${i}`)
+    this.configuration = makeConfiguration(0, ids)
+    const sessionsMax = options.sessionsMax ?? 1_000
+    this.history = new History(sessionsMax)
+    this.network = new Network(this.events, this.random, (envelope) => this.arrive(envelope), options.weather ?? fairWeather())
+    const processOptions: ProcessOptions = {
+      timers: options.timers ?? { heartbeat_ms: 100, view_change_ms: 500 },
+      tick_ms: options.tick_ms ?? 20,
+      disk_ms: options.disk_ms ?? 0,
+      turn_ms: options.turn_ms ?? 0,
+      sessionsMax,
+      inboxMax: options.inboxMax ?? 1_000
+    }
+    this.processes = ids.map((id) => new Process(id, processOptions, this.surroundings()))
+  }
+
+  static start(options: SimulationOptions): Simulation {
+    return new Simulation(options)
+  }
+
+  private surroundings(): Surroundings {
+    const { configuration, events, random } = this
+    return {
+      events,
+      random,
+      configuration,
+      onStep: (process, before, out, inputs) => {
+        this.steps++
+        this.trace.step(this.events.now, process, before, inputs, out)
+        for (const checker of this.checkers) checker.onStep?.(this, process, before, out)
+      },
+      onSends: (process, sends) => {
+        if (sends.length === 0) return
+        for (const checker of this.checkers) checker.onSends?.(this, process, sends)
+        for (const { message, to } of sends) this.network.send(process.id, to, { _tag: "Peer", message })
+      },
+      onReplies: (process, { replies }) => {
+        for (const reply of replies) this.network.send(process.id, `C${reply.to.connection}`, { _tag: "Reply", reply })
+      },
+      onCrash: (process) => {
+        this.trace.note(this.events.now, process.id, "crashes")
+        for (const checker of this.checkers) checker.onCrash?.(this, process)
+      }
+    }
+  }
+
+  private arrive({ from, payload, to }: Envelope): void {
+    if (payload._tag === "Reply") return this.clients[Number(to.slice(1))]?.receive(payload.reply, from)
+    const process = this.replica(to)
+    if (payload._tag === "Peer") process.input({ _tag: "Message", from, epoch: 0, message: payload.message })
+    else process.input({ _tag: "Requests", requests: [payload.request] })
+  }
+
+  // --- looking
+
+  replica(id: ReplicaId): Process {
+    const process = this.processes.find((one) => one.id === id)
+    if (process === undefined) throw new Error(`there is no ${id}`)
+    return process
+  }
+
+  /** The primary of the highest view that has one which serves; undefined if there is none. */
+  get primary(): ReplicaId | undefined {
+    let found: Process | undefined
+    for (const process of this.processes) {
+      if (!process.isUp || process.paused) continue
+      const { state } = process.replica
+      if (state._tag !== "Primary" || state.abdicated) continue
+      if (found === undefined || process.view > found.view) found = process
+    }
+    return found?.id
+  }
+
+  primaryOf(view: number): ReplicaId {
+    return primaryOf(this.configuration, view)
+  }
+
+  /** All are up and normal in one view, and have committed the same. */
+  get hasConverged(): boolean {
+    const [first] = this.processes
+    if (first === undefined || !first.isUp) return false
+    return this.processes.every((process) =>
+      (process.state === "Primary" || process.state === "Backup") && process.view === first.view &&
+      process.commit === this.history.op && process.op === first.op
+    )
+  }
+
+  // --- faults
+
+  /** Both directions between two replicas. A cut connection is noticed by both ends, unless it is cut silently. */
+  link(a: string, b: string): { readonly cut: () => void; readonly heal: () => void; readonly breaks: () => void } {
+    return {
+      cut: () => {
+        this.network.cut(a, b)
+        this.network.cut(b, a)
+      },
+      heal: () => {
+        this.network.heal(a, b)
+        this.network.heal(b, a)
+      },
+      breaks: () => {
+        this.replica(a).input({ _tag: "PeerLost", replica: b })
+        this.replica(b).input({ _tag: "PeerLost", replica: a })
+      }
+    }
+  }
+
+  /** One direction. */
+  path(from: string, to: string): { readonly cut: () => void; readonly heal: () => void } {
+    return { cut: () => this.network.cut(from, to), heal: () => this.network.heal(from, to) }
+  }
+
+  /** Cuts a replica off from all other replicas. */
+  isolate(id: ReplicaId): void {
+    for (const { id: other } of this.processes) if (other !== id) this.link(id, other).cut()
+  }
+
+  heal(): void {
+    this.network.healAll()
+  }
+
+  /** Keeps back what matches, from now on. */
+  hold(matches: (message: Message, from: string, to: string) => boolean): Hold {
+    return this.network.hold(({ from, payload, to }) => payload._tag === "Peer" && matches(payload.message, from, to))
+  }
+
+  holdReplies(matches: (reply: Reply, from: string, to: string) => boolean): Hold {
+    return this.network.hold(({ from, payload, to }) => payload._tag === "Reply" && matches(payload.reply, from, to))
+  }
+
+  // --- going on
+
+  /** Simulated time passes. */
+  run(duration_ms: number): void {
+    const end = this.events.now + duration_ms
+    while (this.events.nextAt <= end) this.events.runNext()
+    this.events.now = end
+  }
+
+  /** Until the condition holds; fails if it does not within the limit of simulated time. */
+  runUntil(condition: () => boolean, limit_ms = 30_000): void {
+    const end = this.events.now + limit_ms
+    while (!condition()) {
+      if (this.events.nextAt > end) throw new Error(`not reached within ${limit_ms} ms: ${String(condition)}\n${this.summary()}`)
+      this.events.runNext()
+    }
+  }
+
+  summary(): string {
+    return this.processes.map((process) => {
+      if (!process.isUp) return `${process.id}: down`
+      const { commit, log, logView, state, view } = process.replica
+      return `${process.id}: ${state._tag} view ${view} logView ${logView} op ${log.op} commit ${commit}${process.paused ? " paused" : ""}`
+    }).join("\n")
+  }
+
+  // --- clients
+
+  client(): Client {
+    const { events, history, network, seen } = this
+    const client = new Client(this.clients.length, { retry_ms: this.retry_ms }, {
+      events,
+      history,
+      replicas: this.configuration.replicas,
+      send: (from, to, request) => network.send(from, to, { _tag: "Request", request }),
+      seen
+    })
+    this.clients.push(client)
+    return client
+  }
+
+  private get anyClient(): Client {
+    return this.clients[0] ?? this.client()
+  }
+
+  /** Appends through a client and waits for the answer. */
+  append(key = "k", client = this.anyClient, limit_ms = 30_000): Pending {
+    let asked: Pending | undefined
+    client.append(key, (pending) => {
+      asked = pending
+    })
+    this.runUntil(() => asked?.reply !== undefined, limit_ms)
+    return asked!
+  }
+
+  /** Reads through a client and waits for the answer. */
+  read(key = "k", client = this.anyClient, limit_ms = 30_000): Pending {
+    const asked = client.read(key)
+    this.runUntil(() => asked.reply !== undefined, limit_ms)
+    return asked
+  }
+}

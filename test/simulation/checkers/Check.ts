@@ -1,0 +1,30 @@
+/**
+ * Assertions that cost nothing while they hold: they run at every step.
+ *
+ * @module
+ */
+
+/** A rule was broken. */
+export class Violation extends Error {
+  override readonly name = "Violation"
+}
+
+const violated = (who: string, fact: string, seen: string): never => {
+  throw new Violation(`${who}: ${fact} (${seen})`)
+}
+
+export const holds = (condition: boolean, who: string, fact: string, detail: number | string = ""): void => {
+  if (!condition) violated(who, fact, String(detail))
+}
+
+export const atMost = (left: number, right: number, who: string, fact: string): void => {
+  if (left > right) violated(who, fact, `${left} > ${right}`)
+}
+
+export const atLeast = (left: number, right: number, who: string, fact: string): void => {
+  if (left < right) violated(who, fact, `${left} < ${right}`)
+}
+
+export const same = (left: unknown, right: unknown, who: string, fact: string): void => {
+  if (left !== right) violated(who, fact, `${JSON.stringify(left)} ≠ ${JSON.stringify(right)}`)
+}

@@ -1,0 +1,26 @@
+/**
+ * What a checker sees of a simulation. A checker keeps what it needs of the past, and throws when its rule is broken.
+ * The numbers in their comments are those of the protocol brief's list of invariants.
+ *
+ * @module
+ */
+import type { Configuration } from "../../../src/vr/Configuration.ts"
+import type { Outcome, Send } from "../../../src/vr/Replica.ts"
+import type { History } from "../History.ts"
+import type { Before, Process } from "../Process.ts"
+
+export interface World {
+  readonly configuration: Configuration
+  readonly processes: ReadonlyArray<Process>
+  readonly history: History
+}
+
+export interface Checker {
+  /** After each step, before anything of it leaves. */
+  readonly onStep?: (world: World, process: Process, before: Before, out: Outcome) => void
+  /** When messages leave. */
+  readonly onSends?: (world: World, process: Process, sends: ReadonlyArray<Send>) => void
+  /** When replies leave. */
+  readonly onReplies?: (world: World, process: Process, out: Outcome) => void
+  readonly onCrash?: (world: World, process: Process) => void
+}

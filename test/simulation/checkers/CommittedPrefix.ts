@@ -1,0 +1,41 @@
+/**
+ * 3, 11 and 12. Committed prefixes agree, against an ever-growing history; timestamps along it do not fall; and equal
+ * prefixes have made equal data and equal sessions.
+ *
+ * @module
+ */
+import type { Replica } from "../../../src/vr/Replica.ts"
+import { atLeast, same } from "./Check.ts"
+import type { Checker } from "./Checker.ts"
+
+/** All of the client table but what belongs to a primary alone. Seldom: it is the costliest check. */
+const sessionsOf = (replica: Replica): string =>
+  JSON.stringify(replica.clients, (key, value: unknown) => {
+    if (key === "pending" || key === "pendingRegistrations") return undefined
+    if (value instanceof Uint8Array) return Buffer.from(value).toString("latin1")
+    return value instanceof Map ? [...(value as Map<unknown, unknown>)] : value
+  })
+
+const everyNthOp = 32
+
+export const committedPrefix = (): Checker => {
+  const sessions = new Map<number, string>()
+  return {
+    onStep: ({ history }, { id, register, replica }, before) => {
+      const { commit, log } = replica
+      if (commit === before.commit) return
+      for (let op = before.commit + 1; op <= commit; op++) {
+        const entry = log.get(op)
+        if (op > history.op && op > 1) {
+          atLeast(entry.time, history.entries[op - 2]!.time, id, "time never falls along the log")
+        }
+        history.commit(entry)
+      }
+      same(register.digest, history.digests[commit], id, "equal commits make equal data")
+      if (commit % everyNthOp !== 0) return
+      const mine = sessionsOf(replica)
+      same(mine, sessions.get(commit) ?? mine, id, "equal commits make equal sessions")
+      sessions.set(commit, mine)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * 1 and 2. commit ≤ op; commit, view and logView never fall, except that a crash in memory mode takes commit and
+ * logView away; logView ≤ view, and they are equal in normal operation. What is durable is what is in memory.
+ *
+ * @module
+ */
+import { atLeast, atMost, holds, same } from "./Check.ts"
+import type { Checker } from "./Checker.ts"
+
+export const monotone = (): Checker => ({
+  onStep: (_world, { id, journal, replica }, before, out) => {
+    const { commit, log, logView, state, view } = replica
+    atMost(commit, log.op, id, "commit ≤ op")
+    atLeast(commit, before.commit, id, "commit never falls")
+    atLeast(view, before.view, id, "view never falls")
+    atLeast(view, journal.head.view, id, "view is not below what was promised")
+    atLeast(logView, before.logView, id, "logView never falls")
+    atMost(logView, view, id, "logView ≤ view")
+    if (state._tag === "Primary" || state._tag === "Backup") same(logView, view, id, "normal means logView = view")
+    if (view !== before.view || logView !== before.logView) holds(out.head !== null, id, "a new head is written")
+    const kept = out.truncate_to ?? journal.entries.length
+    same(kept + out.entries.length, log.op, id, "what is written is the log")
+    const last = out.entries[out.entries.length - 1] ?? journal.entries[kept - 1]
+    if (last !== undefined) same(log.get(log.op), last, id, "what is written is the log")
+  }
+})

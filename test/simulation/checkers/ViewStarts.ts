@@ -1,0 +1,42 @@
+/**
+ * 6 and 7. A view is started at most once, by its own primary, from votes of a quorum; and a vote covers every
+ * operation that its sender ever acknowledged in the view that the vote is based on.
+ *
+ * @module
+ */
+import { primaryOf } from "../../../src/vr/Configuration.ts"
+import type { OpNumber, ReplicaId, View } from "../../../src/vr/Message.ts"
+import { atLeast, holds, same } from "./Check.ts"
+import type { Checker } from "./Checker.ts"
+
+export const viewStarts = (): Checker => {
+  const started = new Set<View>([0])
+  const voters = new Map<View, Set<ReplicaId>>()
+  /** By sender and view. */
+  const acknowledged = new Map<string, OpNumber>()
+  return {
+    onStep: ({ configuration }, { id, replica }, before) => {
+      const { state, view } = replica
+      if (state._tag === "Backup") holds(id !== primaryOf(configuration, view), id, "a primary does not follow itself")
+      if (state._tag !== "Primary" || (before.tag === "Primary" && before.view === view)) return
+      same(id, primaryOf(configuration, view), id, "a view is started by its primary")
+      holds(!started.has(view), id, "a view is started once", view)
+      started.add(view)
+      const votes = new Set(voters.get(view)).add(id)
+      atLeast(votes.size, configuration.quorum, id, "a view is started from a quorum of votes")
+    },
+    onSends: (_world, { id }, sends) => {
+      for (const { message } of sends) {
+        if (message._tag === "PrepareOk" || message._tag === "CommitOk") {
+          const key = `${id} ${message.view}`
+          acknowledged.set(key, Math.max(acknowledged.get(key) ?? 0, message.op))
+        } else if (message._tag === "DoViewChange") {
+          voters.set(message.view, (voters.get(message.view) ?? new Set()).add(id))
+          const head = message.first + message.entries.length - 1
+          const promised = acknowledged.get(`${id} ${message.logView}`) ?? 0
+          atLeast(head, promised, id, "a vote covers what its sender acknowledged")
+        }
+      }
+    }
+  }
+}
