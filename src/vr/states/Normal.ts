@@ -51,9 +51,11 @@ export const appendEntry = (replica: Replica, entry: Entry, out: Outcome): void 
 export const cutLog = (replica: Replica, op: OpNumber, out: Outcome): void => {
   invariant(op >= replica.commit, "committed entries are never cut", { op, commit: replica.commit })
   if (op >= replica.log.op) return
+  // What was appended in this very turn was not written yet, so there is nothing to cut.
+  const written = (out.entries[0]?.op ?? replica.log.op + 1) - 1
   replica.log.truncate(op)
   replica.durable = Math.min(replica.durable, op)
-  if (out.truncate_to === null || out.truncate_to > op) out.truncate_to = op
+  if (op < written) out.truncate_to = op
   out.entries = out.entries.filter((entry) => entry.op <= op)
 }
 
