@@ -102,6 +102,8 @@ export const Limits = {
   /** A node that owes an answer and sends nothing is asked after this, and given up after that. */
   client_ping_after_ms: 1_000,
   client_silent_ms: 2_000,
+  /** How often one looks for signs of life. */
+  client_look_ms: 250,
   /** Between rounds in which no node could help: doubling from the first to the last. */
   client_backoff_min_ms: 20,
   client_backoff_max_ms: 500,
@@ -136,4 +138,7 @@ invariant(
 )
 invariant(Limits.client_waiting_bytes_max > Limits.client_unanswered_bytes_max, "more may wait than be under way")
 invariant(Limits.client_unanswered_bytes_max < Limits.pipeline_bytes_max, "one session alone does not fill a pipeline")
-invariant(Limits.client_ping_after_ms < Limits.client_silent_ms, "a silent node is asked before it is given up")
+invariant(
+  Limits.client_ping_after_ms < Limits.client_silent_ms && Limits.client_ping_after_ms % Limits.client_look_ms === 0,
+  "a silent node is asked before it is given up, at one of the looks"
+)

@@ -1,8 +1,9 @@
 /**
  * A session on one channel of one connection: from OPEN or ATTACH until something happens that sends it elsewhere.
  *
- * After an ATTACH, requests wait for the PONG to a PING behind it: a node that does not serve the session says so first,
- * and no request is put in doubt by being sent to it.
+ * A node may not be the primary, and only say so when it is asked. So after an ATTACH, requests wait for the PONG to a
+ * PING behind it, as a node that knows better says so first; and then one request goes ahead, and the others follow
+ * once it was answered. A node that cannot help costs one request sent in vain, not a window full.
  *
  * @module
  */
@@ -15,6 +16,7 @@ import { Limits } from "../base/Limits.ts"
 import type { ClientMessage } from "../wire/ClientProtocol.ts"
 import type { ChannelMessage, ChannelUser, Connection } from "./Connection.ts"
 import type { Session, Trouble as SessionTrouble } from "./Session.ts"
+import { silence } from "./Silence.ts"
 
 /** Why the session has to leave this connection. */
 export type Trouble =
@@ -38,7 +40,7 @@ export interface Owner {
 const pauses_max = 3
 
 export class Attachment implements ChannelUser {
-  readonly trouble: Deferred.Deferred<Trouble> = Deferred.makeUnsafe()
+  private readonly trouble: Deferred.Deferred<Trouble> = Deferred.makeUnsafe()
   private readonly channel: number
   private readonly connection: Connection
   private readonly owner: Owner
@@ -48,7 +50,13 @@ export class Attachment implements ChannelUser {
   private pauses = 0
   /** Since the last pause, has the node answered any request? */
   private served = false
+  /** Has it ever, on this channel? Before that, one request is sent at a time. */
+  private proven = false
+  private probing = false
   private readonly pausing = Latch.makeUnsafe(false)
+  private readonly owing = Latch.makeUnsafe(false)
+  /** How many came, ever. */
+  private answers = 0
   private readonly settled = Latch.makeUnsafe(false)
 
   constructor(channel: number, connection: Connection, owner: Owner) {
@@ -79,7 +87,11 @@ export class Attachment implements ChannelUser {
   }
 
   take(bytes_max: number): ReadonlyArray<ClientMessage> {
-    return this.phase === "serving" && this.pause === null ? this.owner.session.take(this.channel, bytes_max) : []
+    if (this.phase !== "serving" || this.pause !== null || this.probing) return []
+    const messages = this.owner.session.take(this.channel, this.proven ? bytes_max : 1)
+    this.probing = !this.proven && messages.length > 0
+    this.owing.openUnsafe()
+    return messages
   }
 
   expecting(): boolean {
@@ -95,6 +107,7 @@ export class Attachment implements ChannelUser {
     switch (message._tag) {
       case "Opened":
         if (this.phase !== "opening") return
+        this.proven = true
         this.owner.onOpened(message.session, message.tenant)
         return this.serve()
       case "Failed":
@@ -112,12 +125,31 @@ export class Attachment implements ChannelUser {
   }
 
   /** Resumes after each pause that a node asked for. */
-  readonly pacing: Effect.Effect<never> = Effect.suspend(() =>
+  private readonly pacing: Effect.Effect<never> = Effect.suspend(() =>
     this.pausing.await.pipe(
       Effect.andThen(Effect.suspend(() => jittered(this.pause?.ms ?? 0))),
       Effect.andThen(Effect.sync(() => this.resume()))
     )
   ).pipe(Effect.forever)
+
+  /** A node that lives, but does not get on with our requests: others may know a better one. */
+  private readonly stalling: Effect.Effect<never> = Effect.suspend(() =>
+    silence({
+      owes: () => this.phase === "serving" && this.pause === null && this.owner.session.unanswered > 0,
+      owing: this.owing,
+      signs: () => this.answers,
+      look_ms: Limits.client_look_ms,
+      silent_ms: Limits.client_silent_ms
+    })
+  ).pipe(
+    Effect.andThen(Effect.sync(() =>
+      this.raise({ _tag: "Lost", reason: `connected, but it has not answered for ${Limits.client_silent_ms} ms` }))),
+    Effect.andThen(Effect.never)
+  )
+
+  /** Lasts for as long as the session can stay here. */
+  readonly run: Effect.Effect<Trouble> = Effect.suspend(() =>
+    Effect.raceAllFirst([Deferred.await(this.trouble), this.pacing, this.stalling]))
 
   /** Waits for the answers to the requests of a session that is lost: each says whether that request was executed. */
   readonly drained: Effect.Effect<void> = Effect.suspend(() =>
@@ -150,7 +182,12 @@ export class Attachment implements ChannelUser {
     number: number,
     outcome: Extract<ChannelMessage, { readonly _tag: "Written" }>["outcome"]
   ): void {
+    // What is refused after the channel has failed is refused for that.
+    if (this.phase === "over" && (outcome._tag === "Refused" || outcome._tag === "Stale")) return
+    this.probing = false
+    this.answers += 1
     if (outcome._tag === "Ok" && !this.served) {
+      this.proven = true
       this.served = true
       this.pauses = 0
       this.owner.onServed()

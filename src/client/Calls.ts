@@ -11,7 +11,7 @@ import {
   type WriteOperation
 } from "../store/Operation.ts"
 import { Indeterminate, type SessionLost, type Unavailable } from "./Errors.ts"
-import type { Follower } from "./Follower.ts"
+import { type Follower, hint_closed } from "./Follower.ts"
 import { Call, type Ending, type Verdict } from "./Session.ts"
 
 /** What the operations of a tenant are made of: one way to send each kind, and to read the answer in the same step. */
@@ -67,7 +67,7 @@ export const makeCalls = (
       case "Stale":
         return Exit.die(new Error(`client and server count requests differently: ${verdict.message}`))
       case "Undone":
-        return Exit.fail(follower.unavailable(verdict.cause === "closed" ? "The client was closed." : undefined))
+        return Exit.fail(follower.unavailable(verdict.cause === "closed" ? hint_closed : undefined))
       case "InDoubt":
         return doubt(inWords[verdict.cause])
     }

@@ -21,7 +21,7 @@ import type { TenantListing } from "../wire/ClientProtocol.ts"
 import { jittered } from "./Attachment.ts"
 import { type Deadlines, makeCalls } from "./Calls.ts"
 import { NoSuchTenant, Unavailable } from "./Errors.ts"
-import { Follower } from "./Follower.ts"
+import { Follower, hint_closed } from "./Follower.ts"
 import { makeTenant, type TenantService } from "./Operations.ts"
 import { type Dial, makePool } from "./Pool.ts"
 import { AddressBook, hintFor, Route } from "./Routes.ts"
@@ -72,8 +72,12 @@ const make = Effect.fnUntraced(function*(
   const run = yield* FiberSet.makeRuntime<never, void, never>()
   const followers = new Set<Follower>()
   const deadlines = yield* keepDeadlines(followers, deadline_ms)
+  let closed = false
+  yield* Effect.addFinalizer(() => Effect.sync(() => closed = true))
+  const whileOpen = Effect.suspend(() => closed ? new Unavailable({ attempts: [], hint: hint_closed }) : Effect.void)
 
   const tenant: V2R2["Service"]["tenant"] = Effect.fnUntraced(function*(nameOrId) {
+    yield* whileOpen
     const problem = tenantProblem(nameOrId)
     if (problem !== null) return yield* new NoSuchTenant({ tenant: nameOrId, reason: problem })
     const follower = new Follower(nameOrId, book, dial)
@@ -88,7 +92,7 @@ const make = Effect.fnUntraced(function*(
     return makeTenant(makeCalls({ id, name, follower, deadlines }))
   })
 
-  return { tenants: listTenants(book, dial, deadline_ms), tenant }
+  return { tenants: Effect.andThen(whileOpen, listTenants(book, dial, deadline_ms)), tenant }
 })
 
 /** One fiber for the deadlines of all calls: it sleeps until the earliest of them. */
@@ -125,7 +129,7 @@ const listTenants = (
     const ask: Effect.Effect<ReadonlyArray<TenantInfo>> = Effect.suspend(() => {
       const address = route.next(book.candidates(null))
       if (address === null) return Effect.andThen(jittered(route.backOff()), ask)
-      route.trying(address, "no answer yet")
+      route.dialling(address)
       return Effect.flatMap(dial(address), (connection) => connection.tenants).pipe(
         Effect.scoped,
         Effect.tapError(({ _tag }) => Effect.sync(() => {

@@ -18,6 +18,7 @@ import {
   type ClientMessage, decodeServerMessage, encodeClientMessage, type ServerMessage, type TenantListing
 } from "../wire/ClientProtocol.ts"
 import { makeHello } from "../wire/Hello.ts"
+import { silence } from "./Silence.ts"
 
 /** No connection to `address`: `reason` in a few words. */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
@@ -40,9 +41,6 @@ export interface ChannelUser {
 }
 
 type Listed = (result: Effect.Effect<ReadonlyArray<TenantListing>, Closed>) => void
-
-/** The watchman looks this often while an answer is owed. */
-const look_ms = 250
 
 export class Connection {
   readonly address: string
@@ -221,25 +219,18 @@ export class Connection {
     return frames
   }
 
-  private readonly watching: Effect.Effect<never, Closed> = Effect.suspend(() => {
-    if (this.expecting()) return this.listening(0)
-    this.owed.closeUnsafe()
-    return this.owed.await
-  }).pipe(Effect.forever)
-
-  /** Counts looks, not time: if this process was held up, its node's answers are not late, only unread. */
-  private listening(silent_ms: number): Effect.Effect<void, Closed> {
-    const seen = this.received
-    return Effect.andThen(Effect.sleep(look_ms), Effect.suspend(() => {
-      if (!this.expecting()) return Effect.void
-      const silence_ms = this.received === seen ? silent_ms + look_ms : 0
-      if (silence_ms >= Limits.client_silent_ms) {
-        return Effect.fail(new Closed({ reason: `silent for ${silence_ms} ms` }))
-      }
-      if (silence_ms === Limits.client_ping_after_ms) this.ping(() => {})
-      return this.listening(silence_ms)
-    }))
-  }
+  private readonly watching: Effect.Effect<never, Closed> = Effect.suspend(() =>
+    silence({
+      owes: () => this.expecting(),
+      owing: this.owed,
+      signs: () => this.received,
+      onSilence: (silent_ms) => {
+        if (silent_ms === Limits.client_ping_after_ms) this.ping(() => {})
+      },
+      look_ms: Limits.client_look_ms,
+      silent_ms: Limits.client_silent_ms
+    })
+  ).pipe(Effect.andThen(Effect.fail(new Closed({ reason: `silent for ${Limits.client_silent_ms} ms` }))))
 
   private end(reason: string): void {
     if (this.ended !== null) return

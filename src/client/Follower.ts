@@ -17,6 +17,8 @@ import type { Dial } from "./Pool.ts"
 import { type AddressBook, hintFor, Route } from "./Routes.ts"
 import { type Call, Session } from "./Session.ts"
 
+export const hint_closed = "The client was closed."
+
 const unanswered = "connected, but it does not answer"
 
 export class Follower implements Owner {
@@ -26,7 +28,7 @@ export class Follower implements Owner {
   number: number | null = null
   nonce: Uint8Array = new Uint8Array(0)
   /** The tenant's id, once the first session is open. */
-  readonly ready: Deferred.Deferred<string, NoSuchTenant> = Deferred.makeUnsafe()
+  readonly ready: Deferred.Deferred<string, NoSuchTenant | Unavailable> = Deferred.makeUnsafe()
   private readonly book: AddressBook
   private readonly dial: Dial
   private readonly route = new Route()
@@ -80,6 +82,7 @@ export class Follower implements Owner {
     Effect.ensuring(Effect.sync(() => {
       this.session.close()
       this.announceLoss("the client was closed")
+      Deferred.doneUnsafe(this.ready, Exit.fail(this.unavailable(hint_closed)))
     }))
   )
 
@@ -105,7 +108,7 @@ export class Follower implements Owner {
   /** Stays at this node for as long as that goes well. */
   private visit(address: string): Effect.Effect<Trouble> {
     this.address = address
-    this.route.trying(address, "still connecting")
+    this.route.dialling(address)
     return this.prepare.pipe(
       Effect.andThen(this.dial(address)),
       Effect.flatMap((connection) => connection.attach((channel) => new Attachment(channel, connection, this))),
@@ -114,8 +117,9 @@ export class Follower implements Owner {
         () => Effect.sync(() => this.leave(attachment))
       )),
       Effect.flatMap((attachment) =>
-        Effect.raceFirst(Deferred.await(attachment.trouble), attachment.pacing).pipe(
-          Effect.tap((trouble) => trouble._tag === "NoSession" ? attachment.drained : Effect.void)
+        attachment.run.pipe(
+          // What came in the same chunk is handled before we leave: it may settle calls, or take them out of doubt.
+          Effect.tap((trouble) => trouble._tag === "NoSession" ? attachment.drained : Effect.yieldNow)
         )),
       Effect.scoped,
       Effect.catchTag("Unreachable", ({ reason }) => {
@@ -137,7 +141,7 @@ export class Follower implements Owner {
   )
 
   private enter(attachment: Attachment): Attachment {
-    this.route.trying(this.address, unanswered)
+    this.route.waiting(this.address, unanswered)
     this.attachment = attachment
     attachment.begin()
     return attachment
@@ -198,10 +202,10 @@ export class Follower implements Owner {
 
   onServed(): void {
     this.route.succeeded(this.address)
-    this.route.trying(this.address, unanswered)
+    this.route.waiting(this.address, unanswered)
   }
 
   onDelayed(reason: string): void {
-    this.route.trying(this.address, reason)
+    this.route.waiting(this.address, reason)
   }
 }

@@ -33,9 +33,9 @@ export class AddressBook {
     this.nodeAt.delete(address)
   }
 
-  /** Somebody says that `node` is at `address`. */
+  /** Somebody says that `node` is at `address`; an empty one means that nobody knows. */
   told(node: string, address: string): void {
-    this.note(this.advertised, node, address)
+    if (address !== "") this.note(this.advertised, node, address)
   }
 
   listed(tenants: ReadonlyArray<TenantListing>): void {
@@ -61,7 +61,10 @@ export class AddressBook {
       found.add(node === undefined ? endpoint : this.resolve(node, endpoint))
     }
     const replicas = nameOrId === null ? [] : this.tenant(nameOrId)?.replicas ?? []
-    for (const { node, address } of replicas) found.add(this.resolve(node, address))
+    for (const { node, address } of replicas) {
+      const known = this.resolve(node, address)
+      if (known !== "") found.add(known)
+    }
     for (const [node, address] of this.advertised) found.add(this.resolve(node, address))
     return [...found]
   }
@@ -106,21 +109,25 @@ export class Route {
     return pause_ms
   }
 
-  /** For the error message, if time runs out now. */
-  trying(endpoint: string, reason: string): void {
+  /** For the error message, if time runs out now. How the last attempt at this address ended says more. */
+  dialling(endpoint: string): void {
+    this.current = this.failures.has(endpoint) ? null : { endpoint, reason: "still connecting" }
+  }
+
+  /** The same: there is a connection, but `reason`. */
+  waiting(endpoint: string, reason: string): void {
     this.current = { endpoint, reason }
   }
 
   failed(address: string, reason: string): void {
     this.current = null
-    this.failures.delete(address)
     this.failures.set(address, reason)
   }
 
   /** `from` sends us to `to`, which is tried next, unless this round has seen it. */
   redirected(from: string, to: string, node: string): void {
     this.failed(from, `says that the primary is ${node} (${to})`)
-    this.preferred = to
+    this.preferred = to === "" ? null : to
   }
 
   /** A node asked us to wait: it is we who are early, so the pauses begin small again. */
@@ -143,11 +150,11 @@ export class Route {
     this.preferred = address
   }
 
-  /** What was tried since the last success, and what is being tried. */
+  /** What was tried since the last success, and what is being tried, in the order of the first attempts. */
   get attempts(): ReadonlyArray<Attempt> {
-    const attempts = [...this.failures].map(([endpoint, reason]) => ({ endpoint, reason }))
-    const current = this.current
-    return current === null ? attempts : [...attempts.filter(({ endpoint }) => endpoint !== current.endpoint), current]
+    const reasons = new Map(this.failures)
+    if (this.current !== null) reasons.set(this.current.endpoint, this.current.reason)
+    return [...reasons].map(([endpoint, reason]) => ({ endpoint, reason }))
   }
 }
 

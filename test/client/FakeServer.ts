@@ -33,6 +33,8 @@ export class FakeTenant {
   readonly sessions = new Map<number, FakeSession>()
   /** `session/request` of every write that was executed, in order. */
   readonly executed: Array<string> = []
+  /** Their operations. */
+  readonly operations: Array<Uint8Array> = []
   private readonly nonces = new Map<string, FakeSession>()
   private op = 0
 
@@ -65,25 +67,29 @@ export class FakeTenant {
 
   private execute(session: number, request: number, operation: Uint8Array): Uint8Array {
     this.executed.push(`${session}/${request}`)
+    this.operations.push(operation)
     return this.store.apply(operation, { op: ++this.op, time: 0, session })
   }
 }
 
-/** What a test lets a node do with a message, before (`undefined`: as usual). */
+/** What a test lets a node do with a message instead of what is usual (`undefined`: as usual). */
 export type Reaction = "ignore" | "hang up" | ReadonlyArray<ServerMessage> | Uint8Array | undefined
 
 export class FakeNode {
   readonly name: string
-  readonly address: string
+  address: string
   /** Every message that came, over all connections. */
   readonly received: Array<ClientMessage> = []
   connections = 0
+  /** How many times bytes came, in whatever number of frames. */
+  batches = 0
   /** Connections that are open now. */
   readonly open = new Set<Latch.Latch>()
   /** Closed while the node does nothing at all. */
   readonly running = Latch.makeUnsafe(true)
   /** While this is an array, answers are put there instead of being sent. */
   held: Array<ServerMessage> | null = null
+  newest: Framed | null = null
   intercept: (message: ClientMessage) => Reaction = () => undefined
   scope: Scope.Closeable | null = null
 
@@ -132,7 +138,7 @@ export class FakeCluster {
       const scope = yield* Scope.make()
       node.scope = scope
       yield* Effect.addFinalizer(() => this.stop(node))
-      yield* Scope.provide(network.listen(node.address, (duplex) => this.serve(node, duplex)), scope)
+      node.address = yield* Scope.provide(network.listen(node.address, (duplex) => this.serve(node, duplex)), scope)
     })
   }
 
@@ -149,15 +155,11 @@ export class FakeCluster {
     })
   }
 
-  /** Everybody may go: what was held back is sent in answer to the next message. */
-  release(node: FakeNode): void {
-    const held = node.held ?? []
+  /** Sends what was held back, over the newest connection. */
+  release(node: FakeNode): Effect.Effect<void> {
+    const frames = (node.held ?? []).map(encodeServerMessage)
     node.held = null
-    const before = node.intercept
-    node.intercept = (message) => {
-      node.intercept = before
-      return [...held, ...this.react(node, new Map(), message)]
-    }
+    return node.newest === null || !isArrayNonEmpty(frames) ? Effect.void : Effect.ignore(node.newest.send(frames))
   }
 
   private serve(node: FakeNode, duplex: Duplex): Effect.Effect<void> {
@@ -176,9 +178,11 @@ export class FakeCluster {
   }
 
   private converse(node: FakeNode, framed: Framed, channels: Map<number, Channel>): Effect.Effect<void> {
+    node.newest = framed
     return Effect.gen({ self: this }, function*() {
       for (;;) {
         const payloads = yield* framed.receive
+        node.batches += 1
         yield* node.running.await
         const frames: Array<Uint8Array> = []
         for (const payload of payloads) {
