@@ -8,10 +8,13 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises"
 import type { PromiseTenant } from "../../src/client/index.ts"
 
 const directory = "/seq"
 const chain = "/chain"
+/** Of each writer, after each write: it leaves a small machine some room to start nodes. */
+const breath_ms = 3
 
 export const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(String(value))
 export const text = (data: Uint8Array): string => new TextDecoder().decode(data)
@@ -109,6 +112,7 @@ export class Workload {
     this.acknowledged++
     this.gap_ms = Math.max(this.gap_ms, now - this.lastAt)
     this.lastAt = now
+    await sleep(breath_ms)
   }
 
   private async readBack(): Promise<void> {
