@@ -6,6 +6,7 @@
  */
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
+import * as Module from "node:module"
 import { constants } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -15,7 +16,10 @@ const here = dirname(fileURLToPath(import.meta.url))
 
 const entryOf = (name) => {
   const source = join(here, `${name}.ts`)
-  return existsSync(source) ? source : join(here, "../dist/bin", `${name}.js`)
+  if (!existsSync(source)) return join(here, "../dist/bin", `${name}.js`)
+  // Keeps what was compiled, types stripped, for the next start, which takes half the time.
+  Module.enableCompileCache?.(join(here, "../node_modules/.cache/v2r2"))
+  return source
 }
 
 /** The Node that npm installed beside: in this checkout, or in the project that has V2R2 as a dependency. */
