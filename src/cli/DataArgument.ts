@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { Limits } from "../base/Limits.ts"
@@ -59,12 +60,18 @@ const readStdin = Effect.gen(function*() {
 const readFile = Effect.fnUntraced(function*(path: string) {
   if (path === "") return yield* usage("no file name follows the @", "for a text that begins with @, write \\@")
   const files = yield* FileSystem.FileSystem
-  const failed = Effect.mapError((error: { readonly reason: { readonly _tag: string } }) =>
-    usage(`cannot read the file ${path}: ${error.reason._tag}`, "for a text that begins with @, write \\@"))
+  const failed = Effect.mapError(({ reason }: PlatformError) =>
+    usage(`cannot read the file ${path}: ${inWords[reason._tag] ?? reason._tag}`, "for a text that begins with @, write \\@"))
   const { size } = yield* files.stat(path).pipe(failed)
   if (Number(size) > Limits.value_bytes_max) return yield* tooLong(path, Number(size))
   return yield* files.readFile(path).pipe(failed)
 })
+
+const inWords: Readonly<Record<string, string>> = {
+  NotFound: "there is none",
+  PermissionDenied: "that is not permitted",
+  BadResource: "it is no file that can be read"
+}
 
 const tooLong = (what: string, actual: number | null) =>
   new Failure({

@@ -29,8 +29,8 @@ const partsOf = (error: Exclude<Explainable, Failure>): Parts => {
       return {
         exit: "unavailable",
         code: "unavailable",
-        message: `no answer from the cluster (${attempts(error.attempts)}); nothing was done`,
-        hint: `It is safe to try again. ${error.hint}`,
+        message: `no answer from the cluster (${attempts(error.attempts)}); nothing was done, so it is safe to repeat`,
+        hint: error.hint,
         detail: { attempts: error.attempts }
       }
     case "Indeterminate":

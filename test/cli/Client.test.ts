@@ -254,7 +254,7 @@ describe("errors and exit codes", () => {
     ["put /d a --recursive", 2, "there is no flag --recursive"],
     ["put /d a --versoin 1", 2, "did you mean --version?"],
     ["gte /d", 2, "error: there is no command \"gte\"\n  did you mean get?\n"],
-    ["put /d @nowhere", 2, "cannot read the file nowhere: NotFound"],
+    ["put /d @nowhere", 2, "cannot read the file nowhere: there is none"],
     ["put /d @", 2, "no file name follows the @"],
     ["enter other", 2, "for one command, give --tenant other with it"],
     ["get /d --timeout soon", 2, "--timeout: expected a duration such as 500ms, 2s or 1m, got \"soon\""],

@@ -101,10 +101,10 @@ const clusterMembers = define({
     const members = yield* (yield* admin)("cluster.members", {})
     return {
       _tag: "Table",
-      columns: ["NODE", "ADMIN", "CLIENT", "CLUSTER", "PEER"],
+      columns: ["NODE", "ADMIN", "CLIENT", "CLUSTER", "PEER", "NOTE"],
       rows: Stream.fromIterable(members.map((member) => ({
         json: member,
-        cells: [`${member.name}${member.self ? " (self)" : ""}`, member.admin, member.client, member.cluster, member.peer]
+        cells: [member.name, member.admin, member.client, member.cluster, member.peer, member.self ? "self" : ""]
       }))),
       empty: "no members"
     }
@@ -126,7 +126,13 @@ const clusterStatus = define({
       columns: ["NODE", "STATE", "FOR", "ADDRESS", "REASON"],
       rows: Stream.fromIterable(nodes.map((node) => ({
         json: node,
-        cells: [node.name, node.state, since(Math.max(0, now_ms - node.since_ms)), node.address, node.reason ?? ""]
+        cells: [
+          node.name,
+          node.state,
+          node.state === "self" ? "" : since(Math.max(0, now_ms - node.since_ms)),
+          node.address,
+          node.reason ?? ""
+        ]
       }))),
       empty: "no nodes"
     }

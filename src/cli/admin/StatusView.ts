@@ -15,11 +15,14 @@ export const statusText = (status: ClusterStatus, now_ms: number, paint: Paint):
     `${plural(status.nodes.length, "node")}, ${up} up   failover: within ${status.failover_ms_worst} ms`
   const rows = status.tenants.map(tenantCells)
   const widths = columnWidths([tenantColumns, ...rows])
+  const away = status.nodes.filter(({ state }) => state === "disconnected")
+  // The problem of such a node is told once, with how long it has been away.
+  const told = away.map(({ name }) => status.problems.find(({ message }) => message.startsWith(`node ${name} `)))
   return [
     head,
-    ...status.nodes.filter(({ state }) => state === "disconnected").map((node) => paint.red(nodeLine(node, now_ms))),
-    ...status.problems.map(({ message, remedy }) =>
-      `${paint.yellow(`! ${printable(message)}`)}${remedy === null ? "" : `   → ${printable(remedy)}`}`),
+    ...away.map((node, i) => problemLine(paint.red, nodeText(node, now_ms), told[i]?.remedy ?? null)),
+    ...status.problems.filter((problem) => !told.includes(problem)).map(({ message, remedy }) =>
+      problemLine(paint.yellow, message, remedy)),
     ...(rows.length === 0
       ? [paint.dim("no tenants; to make one: vr create tenant --name <name>")]
       : [paint.bold(aligned(tenantColumns, widths)), ...rows.map((row) => aligned(row, widths))])
@@ -53,7 +56,10 @@ const lagText = (lag: TenantStatus["lag"]): string => {
   return behind.length === 0 ? "0" : behind.map(([replica, ops]) => `${replica}:${ops}`).join(",")
 }
 
-const nodeLine = ({ address, name, reason, since_ms }: NodeStatus, now_ms: number): string => {
+const problemLine = (colour: (text: string) => string, message: string, remedy: string | null): string =>
+  `${colour(`! ${printable(message)}`)}${remedy === null ? "" : `   → ${printable(remedy)}`}`
+
+const nodeText = ({ address, name, reason, since_ms }: NodeStatus, now_ms: number): string => {
   const why = reason === null ? address : `${address}: ${reason}`
-  return `! ${printable(name)} unreachable ${since(Math.max(0, now_ms - since_ms))} (${printable(why)})`
+  return `${name} unreachable ${since(Math.max(0, now_ms - since_ms))} (${why})`
 }

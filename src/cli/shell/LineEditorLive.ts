@@ -32,7 +32,11 @@ const open: LineEditor["Service"]["open"] = Effect.fnUntraced(function*({ comple
     (readline) => Effect.sync(() => readline.close())
   )
   readline.on("line", (line) => Queue.offerUnsafe(inputs, { _tag: "Line", line }))
-  readline.on("close", () => Queue.offerUnsafe(inputs, { _tag: "End" }))
+  readline.on("close", () => {
+    // Ctrl-D leaves the cursor behind the prompt.
+    if (reading) process.stdout.write("\n")
+    Queue.offerUnsafe(inputs, { _tag: "End" })
+  })
   readline.on("SIGINT", () => {
     if (!reading) return Queue.offerUnsafe(interrupts, undefined)
     const empty = readline.line === ""

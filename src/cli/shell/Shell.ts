@@ -51,7 +51,7 @@ const lineByLine = Effect.fnUntraced(function*(editor: Editor, history: History)
       if (input.empty) yield* output.say("to leave: exit, or Ctrl-D")
       continue
     }
-    yield* history.add(input.line)
+    yield* history.add(input.line.trimEnd())
     const outcome = yield* Effect.raceFirst(runLine(input.line), interrupted(editor))
     if (outcome.leave) return
   }
