@@ -18,7 +18,7 @@ const entryOf = (name) => {
   const source = join(here, `${name}.ts`)
   if (!existsSync(source)) return join(here, "../dist/bin", `${name}.js`)
   // Keeps what was compiled, types stripped, for the next start, which takes half the time.
-  Module.enableCompileCache?.(join(here, "../node_modules/.cache/v2r2"))
+  Module.enableCompileCache(join(here, "../node_modules/.cache/v2r2"))
   return source
 }
 
@@ -29,8 +29,9 @@ const nearestNode = (folder) => {
   return dirname(folder) === folder ? undefined : nearestNode(dirname(folder))
 }
 
-const runOn = (node, entry) => {
-  const child = spawn(node, [entry, ...process.argv.slice(2)], { stdio: "inherit" })
+/** The same launcher once more, on a Node that will do. */
+const runOn = (node) => {
+  const child = spawn(node, process.argv.slice(1), { stdio: "inherit" })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     // A terminal sends Ctrl-C to the child as well; twice would look like impatience.
     process.on(signal, () => signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal))
@@ -44,14 +45,14 @@ const runOn = (node, entry) => {
 
 /** Runs bin/<name>.ts, or its built form, with this process's arguments, streams and signals. */
 export const launch = async (name) => {
-  const entry = entryOf(name)
   if (Number(process.versions.node.split(".")[0]) >= node_major_min) {
+    const entry = entryOf(name)
     process.argv[1] = entry
     await import(pathToFileURL(entry).href)
     return
   }
   const node = nearestNode(here)
-  if (node !== undefined) return runOn(node, entry)
+  if (node !== undefined) return runOn(node)
   const found = `Node ${process.versions.node}`
   console.error(`v2r2 needs Node ${node_major_min} or newer, and this is ${found}: install it (https://nodejs.org)`)
   process.exitCode = 1
