@@ -138,7 +138,8 @@ const invalid = (
     case "UnknownSubcommand":
       return usage(
         `there is no command "${[command, error.subcommand].join(" ").trim()}"`,
-        didYouMean(error.suggestions) ?? (addressed ? `see: help ${command}`.trimEnd() : "an address is host:port; for the commands see: help")
+        didYouMean(error.suggestions) ??
+          (addressed ? `see: help ${command}`.trimEnd() : "an address is host:port; for the commands see: help")
       )
     case "UnrecognizedOption":
       return usage(
