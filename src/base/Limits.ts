@@ -45,6 +45,8 @@ export const Limits = {
   prepare_bytes_max: 1 * MiB,
   transfer_chunk_bytes_max: 2 * MiB,
   pending_reads_max: 16_384,
+  /** What the answers to reads may take in one turn of a replica; the other reads are told to ask again. */
+  read_results_bytes_max: 16 * MiB,
 
   // Frames, by protocol
   hello_bytes_max: 4 * KiB,
@@ -72,6 +74,10 @@ export const Limits = {
   connections_per_server_max: 4_096,
   /** A reader of replies that falls this far behind is disconnected. */
   connection_outbox_bytes_max: 256 * MiB,
+  /** Answers to reads wait for a connection up to this; above it the client is told to ask again. */
+  connection_outbox_bytes_reads: 32 * MiB,
+  /** The same for all connections of a node together. One that has nothing queued is served up to twice as much. */
+  outboxes_bytes_max: 512 * MiB,
   /** Above this the server stops reading requests from that connection. */
   connection_outbox_bytes_soft: 8 * MiB,
   /** How long one write may wait for a reader that does not read. */
@@ -86,6 +92,8 @@ export const Limits = {
   gossip_queue_max: 4_096,
   /** Frames of gossip and calls that wait for one node. */
   link_outbox_max: 1_024,
+  /** Calls of one node that are served at the same time; it is not read further meanwhile. */
+  link_calls_max: 64,
 
   // The client library
   /** Calls of one session that wait inside for room in its window, and the bytes of their operations. */
@@ -129,7 +137,11 @@ invariant(Limits.operation_bytes_max > Limits.value_bytes_max + Limits.path_byte
 invariant(Limits.client_frame_bytes_max > Limits.operation_bytes_max + KiB, "an operation fits a client frame")
 invariant(Limits.pipeline_bytes_max + 4 * MiB < Limits.peer_frame_bytes_max, "a whole pipeline fits a peer frame")
 invariant(Limits.transfer_chunk_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max, "a chunk fits a peer frame")
-invariant(Limits.connection_outbox_bytes_soft < Limits.connection_outbox_bytes_max, "back-pressure starts before disconnection")
+invariant(
+  Limits.connection_outbox_bytes_soft < Limits.connection_outbox_bytes_reads &&
+    Limits.connection_outbox_bytes_reads < Limits.connection_outbox_bytes_max,
+  "back-pressure starts first, then reads are put off, then comes disconnection"
+)
 invariant(
   Limits.members_max * 6 * Limits.address_bytes_max + Limits.members_known_max * 64 +
     Limits.tenants_known_max * (3 * Limits.name_bytes_max + Limits.replicas_max * 2.25 * Limits.name_bytes_max + 128) <

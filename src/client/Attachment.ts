@@ -69,6 +69,7 @@ export class Attachment implements ChannelUser {
   begin(): void {
     if (this.phase !== "new") return
     const { tenant, number, nonce } = this.owner
+    this.owner.session.resend()
     if (number === null) {
       this.phase = "opening"
       this.connection.send({ _tag: "Open", channel: this.channel, tenant, nonce })
@@ -153,12 +154,11 @@ export class Attachment implements ChannelUser {
 
   /** Waits for the answers to the requests of a session that is lost: each says whether that request was executed. */
   readonly drained: Effect.Effect<void> = Effect.suspend(() =>
-    this.owner.session.inDoubt ? this.settled.await : Effect.void
+    this.owner.session.owed ? this.settled.await : Effect.void
   ).pipe(Effect.timeoutOption(Limits.client_drain_ms), Effect.asVoid)
 
   private serve(): void {
     this.phase = "serving"
-    this.owner.session.resend()
     this.wake()
   }
 
@@ -196,7 +196,7 @@ export class Attachment implements ChannelUser {
     if (trouble?._tag === "Retry") this.delay(trouble)
     else if (trouble !== null) this.raise(trouble)
     if (this.owner.session.sendable) this.wake()
-    if (this.phase === "draining" && !this.owner.session.inDoubt) this.settled.openUnsafe()
+    if (this.phase === "draining" && !this.owner.session.owed) this.settled.openUnsafe()
   }
 
   private delay(retry: Extract<SessionTrouble, { readonly _tag: "Retry" }>): void {

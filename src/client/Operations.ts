@@ -1,6 +1,7 @@
 /**
- * What can be done with the data of one tenant: the operations that applications use, with their types. Every method is an Effect that ends with a result or with one of the
- * errors in its type, within the client's deadline. Many may run at once; they share one session and one connection.
+ * What can be done with the data of one tenant: the operations that applications use, with their types. Every method is
+ * an Effect that ends with a result or with one of the errors in its type, within the client's deadline. Many may run at
+ * once; they share one session and one connection.
  *
  * @module
  */

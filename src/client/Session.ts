@@ -108,9 +108,9 @@ export class Session {
     return this.numbered.write.size + this.numbered.read.size
   }
 
-  /** Has any write copies out? */
-  get inDoubt(): boolean {
-    for (const call of this.numbered.write.values()) if (call.copies > 0) return true
+  /** Was any write sent on the present connection that has no answer from there? */
+  get owed(): boolean {
+    for (const call of this.numbered.write.values()) if (!call.queued) return true
     return false
   }
 

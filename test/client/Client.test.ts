@@ -13,7 +13,7 @@ import { Limits } from "../../src/base/Limits.ts"
 import { V2R2 } from "../../src/client/index.ts"
 import type { ClientMessage } from "../../src/wire/ClientProtocol.ts"
 import { FakeCluster } from "./FakeServer.ts"
-import { bytes, client, scenario, story, timeFlows, until } from "./Scenario.ts"
+import { bytes, client, pass, scenario, story, timeFlows, until } from "./Scenario.ts"
 
 const writes = (messages: ReadonlyArray<ClientMessage>) =>
   messages.filter((message) => message._tag === "Write")
@@ -195,12 +195,13 @@ describe("tenants", () => {
   story("that no node knows do not exist", Effect.gen(function*() {
     const cluster = new FakeCluster(3)
     yield* cluster.startAll
-    const error = yield* Effect.flatMap(V2R2, (v2r2) => v2r2.tenant("nope")).pipe(
-      Effect.flip,
-      Effect.provide(V2R2.layer({ endpoints: ["host1:2", "host2:2"] }))
-    )
+    const v2r2 = yield* client(cluster, { endpoints: ["host1:2", "host2:2"] })
+    const error = yield* Effect.flip(v2r2.tenant("nope"))
     assert.strictEqual(`${error._tag}: ${error.message}`, "NoSuchTenant: no tenant \"nope\": nope is unknown here")
-    assert.isAbove(cluster.node("n2").count("Open"), 0)
+    const asked = () => cluster.nodes.map((node) => node.count("Open"))
+    assert.deepStrictEqual(asked(), [1, 1, 1])
+    yield* pass(2_000)
+    assert.deepStrictEqual(asked(), [1, 1, 1])
   }))
 
   story("with impossible names are not asked for", Effect.gen(function*() {

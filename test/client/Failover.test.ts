@@ -1,27 +1,15 @@
 /**
- * The client and everything that goes wrong: primaries that move, connections that die with answers on them, nodes that
- * say nothing or nonsense, sessions that are forgotten, and time that runs out.
+ * The client when the cluster changes under it: primaries that move, nodes that ask to wait, connections that die with
+ * answers on them.
  *
  * @module
  */
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { type ClientMessage, encodeServerMessage, type Outcome, type ServerMessage } from "../../src/wire/ClientProtocol.ts"
-import { FakeCluster, type FakeNode, type Reaction } from "./FakeServer.ts"
-import { bytes, client, pass, scenario, story, timeFlows, until } from "./Scenario.ts"
-
-const written = (message: ClientMessage, outcome: Outcome): Reaction =>
-  message._tag === "Write" ? [{ _tag: "Written", channel: message.channel, request: message.request, outcome }] : undefined
-
-/** Lets the node answer the next write in this way, and the others as usual. */
-const once = (node: FakeNode, react: (message: ClientMessage) => Reaction): void => {
-  node.intercept = (message) => {
-    if (message._tag !== "Write") return undefined
-    node.intercept = () => undefined
-    return react(message)
-  }
-}
+import { encodeServerMessage } from "../../src/wire/ClientProtocol.ts"
+import { FakeCluster, FakeNode } from "./FakeServer.ts"
+import { bytes, client, once, pass, scenario, story, timeFlows, until, written } from "./Scenario.ts"
 
 /** The write is executed, and its answer lost with the connection. */
 const executeAndHangUp = (cluster: FakeCluster, node: FakeNode): void =>
@@ -96,10 +84,27 @@ describe("the primary moves", () => {
     Effect.gen(function*() {
       cluster.primary = "n2"
       yield* tenant.create("/a")
+      const there = new FakeNode("n1", "behind.a.nat:2")
+      yield* cluster.start(there)
       once(cluster.node("n2"), (message) => {
         cluster.primary = "n1"
-        return written(message, { _tag: "Redirect", address: "behind.a.nat:2", node: "n1" })
+        return written(message, { _tag: "Redirect", address: there.address, node: "n1" })
       })
+      yield* tenant.put("/a", bytes("1"))
+      assert.strictEqual(there.connections, 0)
+      assert.deepStrictEqual(cluster.dev.executed, ["1/1", "1/2"])
+    }))
+})
+
+describe("a node moves", () => {
+  scenario("to another address: it is found where it says that it is, once it is gone from where it was", (cluster, tenant) =>
+    Effect.gen(function*() {
+      const node = cluster.node("n1")
+      yield* tenant.create("/a")
+      yield* cluster.stop(node)
+      node.address = "moved1:2"
+      yield* cluster.start(node)
+      yield* timeFlows
       yield* tenant.put("/a", bytes("1"))
       assert.deepStrictEqual(cluster.dev.executed, ["1/1", "1/2"])
     }))
@@ -222,6 +227,36 @@ describe("a connection is lost", () => {
       yield* Fiber.join(write)
     }))
 
+  story("by a node that stops before it opens a session", Effect.gen(function*() {
+    const cluster = new FakeCluster(2, ["dev", "prod"])
+    yield* cluster.startAll
+    const v2r2 = yield* client(cluster)
+    yield* v2r2.tenant("dev")
+    cluster.node("n1").running.closeUnsafe()
+    cluster.primary = "n2"
+    yield* timeFlows
+    const prod = yield* v2r2.tenant("prod")
+    yield* prod.create("/a")
+  }))
+
+  story("never by a node that takes its time to list tenants", Effect.gen(function*() {
+    const cluster = new FakeCluster(1)
+    yield* cluster.startAll
+    const node = cluster.node("n1")
+    const v2r2 = yield* client(cluster)
+    const ids: Array<number> = []
+    node.intercept = (message) => {
+      if (message._tag !== "Tenants") return undefined
+      ids.push(message.id)
+      return "ignore"
+    }
+    const tenants = yield* Effect.forkChild(v2r2.tenants)
+    yield* pass(4_000)
+    for (const id of ids) yield* node.newest!.send([encodeServerMessage({ _tag: "Tenants", id, tenants: [] })])
+    assert.deepStrictEqual(yield* Fiber.join(tenants), [])
+    assert.strictEqual(node.connections, 1)
+  }))
+
   scenario("while nobody calls: the next call finds another way", (cluster, tenant) =>
     Effect.gen(function*() {
       yield* cluster.stop(cluster.node("n1"))
@@ -242,176 +277,4 @@ describe("a connection is lost", () => {
     yield* tenant.create("/b")
     assert.strictEqual((yield* v2r2.tenants).length, 1)
   }))
-})
-
-describe("a session is lost", () => {
-  scenario("while nobody calls: a write goes on in a new one, and whoever watches hears of it", (cluster, tenant) =>
-    Effect.gen(function*() {
-      yield* tenant.create("/a")
-      const watcher = yield* Effect.forkChild(Effect.flip(tenant.sessionLost))
-      yield* Effect.yieldNow
-      cluster.dev.sessions.clear()
-      yield* tenant.put("/a", bytes("1"))
-      assert.strictEqual((yield* tenant.get("/a")).data.length, 1)
-      assert.deepStrictEqual(cluster.dev.executed, ["1/1", "3/1"])
-      const loss = yield* Fiber.join(watcher)
-      assert.strictEqual(loss.message, "session 1 of tenant dev is lost: the session was evicted")
-    }))
-
-  scenario("found when it is taken to another node: nothing was sent, so nothing is in doubt", (cluster, tenant) =>
-    Effect.gen(function*() {
-      yield* tenant.create("/a")
-      cluster.dev.sessions.clear()
-      cluster.primary = "n2"
-      yield* cluster.stop(cluster.node("n1"))
-      yield* tenant.put("/a", bytes("1"))
-      assert.deepStrictEqual(cluster.dev.executed, ["1/1", "3/1"])
-    }))
-
-  scenario("a write that had been sent before is in doubt; reads and later writes go on", (cluster, tenant) =>
-    Effect.gen(function*() {
-      const node = cluster.node("n1")
-      yield* tenant.create("/a")
-      node.intercept = () => "ignore"
-      const write = yield* Effect.forkChild(Effect.flip(tenant.put("/a", bytes("1"))))
-      const read = yield* Effect.forkChild(tenant.get("/a"))
-      yield* timeFlows
-      yield* until("both were sent", () => node.count("Write") + node.count("Read") === 3)
-      cluster.dev.sessions.clear()
-      node.intercept = () => undefined
-      yield* cluster.cut(node)
-      const later = yield* tenant.put("/a", bytes("2"))
-      assert.strictEqual((yield* Fiber.join(read)).data.length <= 1, true)
-      const error = yield* Fiber.join(write)
-      assert.strictEqual(error._tag, "Indeterminate")
-      assert.include(error.message, "the cluster has forgotten the session")
-      assert.strictEqual((yield* tenant.stat("/a")).version, later.version)
-    }), { nodes: 1 })
-
-  scenario("with a window full of writes under way: each answer says which of them were not executed", (cluster, tenant) =>
-    Effect.gen(function*() {
-      yield* tenant.create("/a")
-      cluster.dev.sessions.clear()
-      const paths = Array.from({ length: 300 }, (_, i) => `/${i}`)
-      yield* Effect.forEach(paths, (path) => tenant.create(path), { concurrency: "unbounded" })
-      assert.strictEqual(new Set(cluster.dev.executed).size, 301)
-      assert.strictEqual(cluster.dev.sessions.size, 1)
-    }))
-})
-
-describe("time runs out", () => {
-  scenario("a sent write is in doubt, a read is not", (cluster, tenant) =>
-    Effect.gen(function*() {
-      const node = cluster.node("n1")
-      node.held = []
-      const write = yield* Effect.forkChild(Effect.flip(tenant.create("/a")))
-      const read = yield* Effect.forkChild(Effect.flip(tenant.get("/a")))
-      yield* pass(4_990)
-      assert.strictEqual(write.pollUnsafe(), undefined)
-      yield* pass(20)
-      assert.include((yield* Fiber.join(write)).message, "(no answer within 5000 ms)")
-      const unavailable = yield* Fiber.join(read)
-      assert.strictEqual(unavailable._tag, "Unavailable")
-      assert.include(unavailable.message, "host1:2: connected, but it does not answer")
-      // The session is not harmed: what comes late is nobody's.
-      yield* cluster.release(node)
-      yield* tenant.create("/b")
-    }), { nodes: 1 })
-
-  scenario("a write that was never sent is not in doubt; every node and its reason is listed", (cluster, tenant) =>
-    Effect.gen(function*() {
-      for (const node of cluster.nodes) yield* cluster.stop(node)
-      const write = yield* Effect.forkChild(Effect.flip(tenant.create("/a")))
-      yield* pass(5_010)
-      const error = yield* Fiber.join(write)
-      assert.strictEqual(`${error._tag}: ${error.message}`,
-        "Unavailable: unavailable (host1:2: refused; host2:2: refused; host3:2: refused). " +
-          "Is a node running there? Check the addresses, or start the nodes.")
-    }))
-
-  scenario("but not if a node comes back before", (cluster, tenant) =>
-    Effect.gen(function*() {
-      for (const node of cluster.nodes) yield* cluster.stop(node)
-      const write = yield* Effect.forkChild(tenant.create("/a"))
-      yield* pass(4_000)
-      yield* cluster.start(cluster.node("n1"))
-      yield* pass(700)
-      yield* Fiber.join(write)
-    }))
-
-  story("for whoever wants to enter a tenant", Effect.gen(function*() {
-    const cluster = new FakeCluster(2)
-    yield* cluster.start(cluster.node("n2"))
-    cluster.node("n2").running.closeUnsafe()
-    const v2r2 = yield* client(cluster, { deadline: "3 seconds" })
-    const tenant = yield* Effect.forkChild(Effect.flip(v2r2.tenant("dev")))
-    const tenants = yield* Effect.forkChild(Effect.flip(v2r2.tenants))
-    yield* pass(3_010)
-    for (const fiber of [tenant, tenants]) {
-      const error = yield* Fiber.join(fiber)
-      assert.strictEqual(error._tag, "Unavailable")
-      assert.include(error.message, "host1:2: refused; host2:2: timed out")
-    }
-  }))
-
-  story("in the wrong cluster, or without an endpoint", Effect.gen(function*() {
-    const cluster = new FakeCluster(1)
-    yield* cluster.startAll
-    yield* timeFlows
-    const wrong = yield* Effect.flatMap(client(cluster, { cluster: "prod" }), (v2r2) => Effect.flip(v2r2.tenants))
-    assert.include(wrong.message, "host1:2: wrong cluster: got \"prod\", expected \"test\"")
-    const none = yield* Effect.flatMap(client(cluster, { endpoints: [] }), (v2r2) => Effect.flip(v2r2.tenants))
-    assert.include(none.message, "give the client address of at least one node")
-  }))
-})
-
-describe("a node talks nonsense", () => {
-  const frame = (...content: ReadonlyArray<number>) => Uint8Array.of(0, 0, 0, content.length, ...content)
-
-  for (const [what, garbage] of [
-    ["bytes that are no message", frame(0xc1, 2, 3)],
-    ["a frame that is too long", Uint8Array.of(0xff, 0xff, 0xff, 0xff)],
-    ["half a message", frame(0x95, 3, 1)]
-  ] as const) {
-    scenario(`${what}: the connection is given up, others are asked`, (cluster, tenant) =>
-      Effect.gen(function*() {
-        once(cluster.node("n1"), () => {
-          cluster.primary = "n2"
-          return garbage
-        })
-        yield* tenant.create("/a")
-        assert.deepStrictEqual(cluster.dev.executed, ["1/1"])
-      }))
-  }
-
-  scenario("messages of a type from the future, complaints and answers to nobody are passed over", (cluster, tenant) =>
-    Effect.gen(function*() {
-      const node = cluster.node("n1")
-      const odd: ReadonlyArray<ServerMessage> = [
-        { _tag: "Unknown", type: 42 },
-        { _tag: "Error", message: "what was that?" },
-        { _tag: "Pong", id: 999 },
-        { _tag: "Written", channel: 999, request: 1, outcome: { _tag: "Ok", result: bytes("") } },
-        { _tag: "Written", channel: 1, request: 999, outcome: { _tag: "Stale", message: "" } },
-        { _tag: "Opened", channel: 1, session: 77, tenant: "x" }
-      ]
-      once(node, () => {
-        const frames = odd.map(encodeServerMessage)
-        return Uint8Array.from(frames.flatMap((frame) => [...frame]))
-      })
-      const write = yield* Effect.forkChild(tenant.create("/a"))
-      yield* until("it was sent", () => node.count("Write") === 1)
-      yield* cluster.cut(node)
-      yield* timeFlows
-      yield* Fiber.join(write)
-      assert.deepStrictEqual(cluster.dev.executed, ["1/1"])
-    }), { nodes: 1 })
-
-  scenario("a result that cannot be read leaves a write in doubt", (cluster, tenant) =>
-    Effect.gen(function*() {
-      cluster.node("n1").intercept = (message) => written(message, { _tag: "Ok", result: bytes("?") })
-      const error = yield* Effect.flip(tenant.create("/a"))
-      assert.strictEqual(error._tag, "Indeterminate")
-      assert.include(error.message, "not a result")
-    }))
 })

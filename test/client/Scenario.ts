@@ -12,7 +12,8 @@ import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { type ClientOptions, type TenantService, V2R2 } from "../../src/client/index.ts"
 import { Network } from "../../src/network/Network.ts"
-import { FakeCluster } from "./FakeServer.ts"
+import type { ClientMessage, Outcome } from "../../src/wire/ClientProtocol.ts"
+import { FakeCluster, type FakeNode, type Reaction } from "./FakeServer.ts"
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -62,3 +63,16 @@ export const timeFlows: Effect.Effect<void, never, Scope.Scope> = TestClock.adju
 /** So much time passes, and everybody does what is due. */
 export const pass = (ms: number): Effect.Effect<void> =>
   Effect.forEach(Array.from({ length: ms / 10 }), () => TestClock.adjust(10), { discard: true })
+
+/** A node's answer to a write. */
+export const written = (message: ClientMessage, outcome: Outcome): Reaction =>
+  message._tag === "Write" ? [{ _tag: "Written", channel: message.channel, request: message.request, outcome }] : undefined
+
+/** Lets the node answer the next write in this way, and the others as usual. */
+export const once = (node: FakeNode, react: (message: ClientMessage) => Reaction): void => {
+  node.intercept = (message) => {
+    if (message._tag !== "Write") return undefined
+    node.intercept = () => undefined
+    return react(message)
+  }
+}
