@@ -1,3 +1,8 @@
+/**
+ * The peer protocol: what one node sends, another reads; whatever else comes is refused.
+ *
+ * @module
+ */
 import * as fc from "fast-check"
 import { assert, describe, it } from "@effect/vitest"
 import type { Entry, Message } from "../../src/vr/Message.ts"
