@@ -26,15 +26,26 @@ export interface ClientConnection {
   readonly room: Latch.Latch
   /** Owned by the dispatcher. */
   readonly channels: Map<number, Channel>
-  /** Queued and not yet written. */
+  /** Queued or about to be, and not yet written. */
   outboxBytes: number
+  /** The same of all connections of this node. */
+  readonly together: Outboxes
   /** Handed to a replica and not answered yet. */
   inFlight: number
   /** Why the connection has to end, once it has to. */
   fault: string | null
 }
 
-export const makeClientConnection = (id: number, remote: string): Effect.Effect<ClientConnection> =>
+/** What waits for all clients of a node. */
+export interface Outboxes {
+  bytes: number
+}
+
+export const makeClientConnection = (
+  id: number,
+  remote: string,
+  together: Outboxes
+): Effect.Effect<ClientConnection> =>
   Effect.map(makeConnectionOutbox, (outbox) => ({
     id,
     remote,
@@ -42,24 +53,39 @@ export const makeClientConnection = (id: number, remote: string): Effect.Effect<
     room: Latch.makeUnsafe(true),
     channels: new Map<number, Channel>(),
     outboxBytes: 0,
+    together,
     inFlight: 0,
     fault: null
   }))
 
-/** Queues frames. A client that does not read its replies is cut off before it costs more than its share of memory. */
+/**
+ * Counts a frame that is to be queued, before it costs anything more. False: a client that does not read its replies
+ * is cut off before it takes more than its share of memory.
+ */
+export const admit = (connection: ClientConnection, bytes: number): boolean => {
+  if (connection.fault !== null) return false
+  count(connection, bytes)
+  if (connection.outboxBytes <= Limits.connection_outbox_bytes_max) return true
+  condemn(connection, `the client does not read its replies: ${connection.outboxBytes} bytes wait`)
+  return false
+}
+
+/** May an answer of this size be queued? If not, the client may ask again: a read costs nothing until it is answered. */
+export const hasRoom = ({ outboxBytes, together }: ClientConnection, bytes: number): boolean =>
+  outboxBytes + bytes <= Limits.connection_outbox_bytes_reads &&
+  together.bytes + bytes <= Limits.outboxes_bytes_max * (outboxBytes === 0 ? 2 : 1)
+
+/** Queues frames that were admitted. */
 export const enqueue = (connection: ClientConnection, frames: ReadonlyArray<Uint8Array>): void => {
   if (connection.fault !== null) return
-  for (const frame of frames) connection.outboxBytes += frame.length
-  if (connection.outboxBytes > Limits.connection_outbox_bytes_max) {
-    return condemn(connection, `the client does not read its replies: ${connection.outboxBytes} bytes wait`)
-  }
   if (connection.outboxBytes > Limits.connection_outbox_bytes_soft) connection.room.closeUnsafe()
   Queue.offerAllUnsafe(connection.outbox, frames)
 }
 
 /** The writer fiber says what it has written. */
 export const dequeued = (connection: ClientConnection, bytes: number): void => {
-  connection.outboxBytes -= bytes
+  if (connection.fault !== null) return
+  count(connection, -bytes)
   if (connection.outboxBytes <= Limits.connection_outbox_bytes_soft) connection.room.openUnsafe()
 }
 
@@ -67,6 +93,12 @@ export const dequeued = (connection: ClientConnection, bytes: number): void => {
 export const condemn = (connection: ClientConnection, reason: string): void => {
   if (connection.fault !== null) return
   connection.fault = reason
+  count(connection, -connection.outboxBytes)
   Queue.shutdownUnsafe(connection.outbox)
   connection.room.openUnsafe()
+}
+
+const count = (connection: ClientConnection, bytes: number): void => {
+  connection.outboxBytes += bytes
+  connection.together.bytes += bytes
 }

@@ -10,7 +10,7 @@ import * as Members from "../members/Members.ts"
 import * as Tenants from "../tenants/Tenants.ts"
 import type { ClientRequest, Reply } from "../vr/Replica.ts"
 import { type ClientMessage, encodeServerMessage, type Outcome, type ServerMessage } from "../wire/ClientProtocol.ts"
-import type { Channel, ClientConnection } from "./ClientConnection.ts"
+import { type Channel, type ClientConnection, hasRoom } from "./ClientConnection.ts"
 import type { Counters } from "./Metrics.ts"
 import type { LocalReplica } from "./Queues.ts"
 
@@ -32,6 +32,7 @@ export interface Routes {
 const retry_unknown_ms = 50
 const retry_starting_ms = 100
 const retry_busy_ms = 20
+const retry_full_ms = 50
 
 export const onClientMessage = (routes: Routes, connection: ClientConnection, message: ClientMessage): void => {
   routes.metrics.client_messages++
@@ -148,9 +149,11 @@ export const onReply = (routes: Routes, replica: LocalReplica, reply: Reply): vo
   if (connection === undefined) return
   connection.inFlight--
   const channel = connection.channels.get(reply.to.channel)
-  if (channel === undefined) return
+  // Closed meanwhile, or closed and opened again for another session: this answer is for nobody.
+  if (channel === undefined || channel.to !== reply.to) return
   if (reply.kind === "register") return onRegistered(routes, connection, channel, replica, reply)
-  const outcome = outcomeOf(routes, reply)
+  const fits = reply.kind === "write" || reply.result === null || hasRoom(connection, reply.result.length)
+  const outcome = fits ? outcomeOf(routes, reply) : retry(routes, retry_full_ms, "the answers before are not read yet")
   tell(
     routes,
     connection,

@@ -15,7 +15,7 @@ import * as Tenants from "../tenants/Tenants.ts"
 import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
 import { encodeEnvelope, encodeMessage, type Envelope } from "../wire/PeerProtocol.ts"
-import { type ClientConnection, enqueue } from "./ClientConnection.ts"
+import { admit, type ClientConnection, enqueue } from "./ClientConnection.ts"
 import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
@@ -51,7 +51,9 @@ export class Dispatcher {
       isConnected: (node) => options.peers.isConnected(node),
       connection: (id) => this.connections.get(id),
       request: (replica, request) => gather(this.requests, replica, request),
-      answer: (connection, frame) => gather(this.answers, connection, frame),
+      answer: (connection, frame) => {
+        if (admit(connection, frame.length)) gather(this.answers, connection, frame)
+      },
       metrics: options.metrics
     }
   }

@@ -7,8 +7,8 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
 const makeCounters = () => ({
+  connections_refused: 0,
   client_connections: 0,
-  client_connections_refused: 0,
   client_messages: 0,
   client_replies: 0,
   client_redirects: 0,

@@ -149,7 +149,7 @@ const startServers = Effect.fnUntraced(function*(
   const start = (what: "admin" | "client" | "cluster" | "peer", options: Pick<ServerOptions, "frame_bytes_max" | "serve" | "verify">) => {
     const key = `${what}_host` as const
     const hello = helloOf(config, `v2r2-${what}`, options.frame_bytes_max)
-    return startServer({ what, address: config[key], hello, stopping, ...options }).pipe(
+    return startServer({ what, address: config[key], hello, metrics, stopping, ...options }).pipe(
       Effect.mapError(({ address, reason }) => new ListenError({ key, address, reason }))
     )
   }
@@ -170,7 +170,7 @@ const startServers = Effect.fnUntraced(function*(
   })
   yield* start("client", {
     frame_bytes_max: ClientServer.frame_bytes_max,
-    serve: ClientServer.serveClient({ dispatcher: inbox, metrics, stopping })
+    serve: ClientServer.serveClient({ dispatcher: inbox, metrics, outboxes: { bytes: 0 }, stopping })
   })
 })
 

@@ -13,6 +13,7 @@ import type { Input, Now, Outcome, Replica } from "../vr/Replica.ts"
 import { step } from "../vr/Step.ts"
 import type { Counters } from "./Metrics.ts"
 import type { DispatcherInbox, LocalReplica, ReplicaInput } from "./Queues.ts"
+import type { ReadBudget } from "./ReadBudget.ts"
 import { describeReplica, type ReplicaData } from "./Status.ts"
 import type { Settings } from "./Settings.ts"
 
@@ -20,6 +21,7 @@ export interface ReplicaFiberOptions {
   readonly local: LocalReplica
   readonly replica: Replica
   readonly data: ReplicaData
+  readonly reads: ReadBudget
   readonly journal: Journal
   readonly dispatcher: DispatcherInbox
   readonly settings: Settings["Service"]
@@ -40,6 +42,7 @@ export const runReplica = Effect.fnUntraced(function*(
     const inputs = yield* Queue.takeAll(local.inbox)
     metrics.replica_turns++
     replica.timers = settings.current
+    options.reads.renew()
     const now = read()
     let outcome = step(replica, withoutQuestions(inputs, options, now), now)
     while (writes(outcome)) {
@@ -86,13 +89,13 @@ const persist = ({ journal, metrics }: ReplicaFiberOptions, outcome: Outcome): E
 }
 
 const release = (
-  { dispatcher, local }: ReplicaFiberOptions,
+  { dispatcher, local, reads }: ReplicaFiberOptions,
   sends: Outcome["sends"],
   replies: Outcome["replies"]
 ): Effect.Effect<void> =>
   sends.length === 0 && replies.length === 0
     ? Effect.void
-    : Effect.asVoid(Queue.offer(dispatcher, { _tag: "FromReplica", replica: local, sends, replies }))
+    : Effect.asVoid(Queue.offer(dispatcher, { _tag: "FromReplica", replica: local, sends, replies: reads.settle(replies) }))
 
 const report = ({ local, metrics }: ReplicaFiberOptions, outcome: Outcome): Effect.Effect<void> => {
   if (outcome.events.length === 0) return Effect.void

@@ -22,6 +22,7 @@ import { makeConfiguration } from "../vr/Configuration.ts"
 import { newReplica, recoveringReplica } from "../vr/Step.ts"
 import type { Counters } from "./Metrics.ts"
 import { type DispatcherInbox, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
+import { makeReadBudget } from "./ReadBudget.ts"
 import { runReplica } from "./ReplicaFiber.ts"
 import type { Settings } from "./Settings.ts"
 
@@ -124,7 +125,8 @@ const startReplica = (
       wall: clock.currentTimeMillisUnsafe()
     }
     const seed = Math.floor((yield* Random.next) * 2 ** 32)
-    const common = { id, configuration, application: store, random: seeded(seed), timers: settings.current, now }
+    const reads = makeReadBudget(store)
+    const common = { id, configuration, application: reads.application, random: seeded(seed), timers: settings.current, now }
     const fresh = yield* openJournal(journal, tenant.epoch)
     const replica = fresh.promised === null ? newReplica(common) : recoveringReplica(common, fresh.promised)
     yield* Effect.logInfo(
@@ -134,7 +136,7 @@ const startReplica = (
     )
     yield* Queue.offer(dispatcher, { _tag: "ReplicaStarted", replica: local })
     const data = { tenant: tenant.id, node, store }
-    return yield* runReplica({ local, replica, data, journal, dispatcher, settings, metrics })
+    return yield* runReplica({ local, replica, data, reads, journal, dispatcher, settings, metrics })
   })
 
 /**

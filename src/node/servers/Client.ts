@@ -11,14 +11,17 @@ import { Limits } from "../../base/Limits.ts"
 import type { Framed } from "../../network/Framed.ts"
 import type { Closed } from "../../network/Network.ts"
 import { type ClientMessage, decodeClientMessage, encodeServerMessage } from "../../wire/ClientProtocol.ts"
-import { type ClientConnection, condemn, dequeued, enqueue, makeClientConnection } from "../ClientConnection.ts"
+import {
+  admit, type ClientConnection, condemn, dequeued, enqueue, makeClientConnection, type Outboxes
+} from "../ClientConnection.ts"
 import type { Counters } from "../Metrics.ts"
 import type { DispatcherInbox } from "../Queues.ts"
-import { malformed } from "./Connection.ts"
+import { complain, malformed } from "./Connection.ts"
 
 export interface ClientServerOptions {
   readonly dispatcher: DispatcherInbox
   readonly metrics: Counters
+  readonly outboxes: Outboxes
   /** True once the node stops: what is under way is answered, nothing more is read. */
   readonly stopping: () => boolean
 }
@@ -29,11 +32,13 @@ let lastConnection = 0
 
 export const serveClient = (options: ClientServerOptions) => (framed: Framed): Effect.Effect<void, Closed> =>
   Effect.gen(function*() {
-    const { dispatcher, metrics } = options
-    const connection = yield* makeClientConnection(++lastConnection, framed.remote)
+    const { dispatcher, metrics, outboxes } = options
+    const connection = yield* makeClientConnection(++lastConnection, framed.remote, outboxes)
     metrics.client_connections++
     yield* Effect.raceFirst(
-      Effect.forever(read(options, framed, connection)),
+      Effect.forever(read(options, framed, connection)).pipe(
+        Effect.tapError(({ malformed, reason }) => malformed === true ? complain(framed, errorFrame(reason)) : Effect.void)
+      ),
       Effect.forever(write(framed, connection))
     ).pipe(
       Effect.ensuring(Effect.suspend(() => {
@@ -59,12 +64,14 @@ const read = (
         continue
       }
       metrics.malformed_frames++
-      const complaint = encodeServerMessage({ _tag: "Error", message: message.reason })
-      if (message.ignorable) enqueue(connection, [complaint])
-      else return Effect.andThen(framed.send([complaint]), malformed(message.reason))
+      if (!message.ignorable) return Effect.fail(malformed(message.reason))
+      const complaint = errorFrame(message.reason)
+      if (admit(connection, complaint.length)) enqueue(connection, [complaint])
     }
     return Queue.offer(dispatcher, { _tag: "FromClient", connection, messages })
   })
+
+const errorFrame = (message: string): Uint8Array => encodeServerMessage({ _tag: "Error", message })
 
 /** All that waits, in writes of about `write_bytes`, so that a slow reader can be told from one that does not read. */
 const write = (framed: Framed, connection: ClientConnection): Effect.Effect<void, Closed> =>

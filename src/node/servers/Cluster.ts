@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import * as Semaphore from "effect/Semaphore"
 import { Limits } from "../../base/Limits.ts"
 import type { Framed } from "../../network/Framed.ts"
 import { Closed } from "../../network/Network.ts"
@@ -13,7 +14,7 @@ import { type Hello, type Reject, reject } from "../../wire/Hello.ts"
 import type { Calls } from "../Calls.ts"
 import type { Gossip } from "../Gossip.ts"
 import type { Counters } from "../Metrics.ts"
-import { malformed } from "./Connection.ts"
+import { complain, malformed } from "./Connection.ts"
 
 export interface ClusterServerOptions {
   readonly gossip: Gossip["Service"]
@@ -33,7 +34,8 @@ export const verifyNode = (self: string, address: string) => (hello: Hello): Rej
 
 export const serveCluster = ({ calls, gossip, metrics, onHeard }: ClusterServerOptions) => (framed: Framed) =>
   Effect.gen(function*() {
-    const outbox = yield* Queue.bounded<Uint8Array>(Limits.link_outbox_max)
+    const outbox = yield* Queue.bounded<Uint8Array>(Limits.link_calls_max)
+    const permits = yield* Semaphore.make(Limits.link_calls_max)
     const node = framed.hello.node ?? ""
     onHeard(node)
     let told: Uint8Array | null = null
@@ -43,7 +45,7 @@ export const serveCluster = ({ calls, gossip, metrics, onHeard }: ClusterServerO
         metrics.gossip_received++
         const refusal = yield* gossip.merge(message)
         if (refusal !== null) {
-          yield* framed.send([encodeClusterMessage({ _tag: "Failure", id: 0, code: "conflict", message: refusal })])
+          yield* complain(framed, failureFrame("conflict", refusal))
           yield* Effect.logWarning(`what node ${node} says of the cluster is refused: ${refusal}`)
           return yield* new Closed({ reason: refusal })
         }
@@ -53,13 +55,17 @@ export const serveCluster = ({ calls, gossip, metrics, onHeard }: ClusterServerO
         yield* Queue.offer(outbox, frame)
       })
 
-    // A call may take long, and may need what this very connection brings: each has a fiber of its own.
+    // A call may take long: each has a fiber of its own, and not too many at once.
     const onCall = ({ args, id, method }: Extract<ClusterMessage, { readonly _tag: "Call" }>) =>
-      calls.serve(method, args).pipe(
-        Effect.map((ok): ClusterMessage => ({ _tag: "Return", id, ok })),
-        Effect.catch(({ code, reason }) => Effect.succeed<ClusterMessage>({ _tag: "Failure", id, code, message: reason })),
-        Effect.flatMap((answer) => Queue.offer(outbox, encodeClusterMessage(answer))),
-        Effect.forkChild
+      Effect.andThen(
+        permits.take(1),
+        calls.serve(method, args).pipe(
+          Effect.map((ok): ClusterMessage => ({ _tag: "Return", id, ok })),
+          Effect.catch(({ code, reason }) => Effect.succeed<ClusterMessage>({ _tag: "Failure", id, code, message: reason })),
+          Effect.flatMap((answer) => Queue.offer(outbox, encodeClusterMessage(answer))),
+          Effect.ensuring(permits.release(1)),
+          Effect.forkChild
+        )
       )
 
     const onPayload = (payload: Uint8Array): Effect.Effect<unknown, Closed> => {
@@ -80,5 +86,13 @@ export const serveCluster = ({ calls, gossip, metrics, onHeard }: ClusterServerO
 
     const read = Effect.flatMap(framed.receive, (payloads) => Effect.forEach(payloads, onPayload, { discard: true }))
     const write = Effect.flatMap(Queue.takeAll(outbox), framed.send)
-    return yield* Effect.raceFirst(Effect.forever(read), Effect.forever(write))
+    return yield* Effect.raceFirst(
+      Effect.forever(read).pipe(Effect.tapError(({ malformed, reason }) =>
+        malformed === true ? complain(framed, failureFrame("usage", reason)) : Effect.void)),
+      Effect.forever(write)
+    )
   })
+
+/** Not the answer to a call, but to the whole connection. */
+const failureFrame = (code: string, message: string): Uint8Array =>
+  encodeClusterMessage({ _tag: "Failure", id: 0, code, message })

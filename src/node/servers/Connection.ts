@@ -7,9 +7,10 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../../base/Limits.ts"
-import { acceptFramed, type Framed } from "../../network/Framed.ts"
-import { Closed, Network, type NetworkError } from "../../network/Network.ts"
-import { type Hello, type Reject, reject } from "../../wire/Hello.ts"
+import { acceptFramed, type Framed, HelloRejected } from "../../network/Framed.ts"
+import { Closed, type Duplex, Network, type NetworkError } from "../../network/Network.ts"
+import { encodeReject, type Hello, type Reject, reject } from "../../wire/Hello.ts"
+import type { Counters } from "../Metrics.ts"
 
 export interface ServerOptions {
   /** For the log: "client", "admin", "cluster", "peer". */
@@ -18,6 +19,7 @@ export interface ServerOptions {
   readonly address: string
   readonly hello: Hello
   readonly frame_bytes_max: number
+  readonly metrics: Counters
   readonly verify?: (hello: Hello) => Reject | null
   /** True once the node stops: nobody is let in any more. */
   readonly stopping: () => boolean
@@ -27,28 +29,41 @@ export interface ServerOptions {
 
 /** Listens; gives the bound address. Lasts until the Scope ends. */
 export const startServer = Effect.fnUntraced(function*(
-  { address, frame_bytes_max, hello, serve, stopping, verify, what }: ServerOptions
+  { address, frame_bytes_max, hello, metrics, serve, stopping, verify, what }: ServerOptions
 ): Effect.fn.Return<string, NetworkError, Network | Scope.Scope> {
   const network = yield* Network
   let open = 0
 
-  const check = (got: Hello): Reject | null => {
-    if (stopping()) return reject("busy", "this node is being stopped")
-    return open > Limits.connections_per_server_max
-      ? reject("busy", `this server has ${Limits.connections_per_server_max} connections already`)
-      : verify?.(got) ?? null
-  }
+  const check = (got: Hello): Reject | null =>
+    stopping() ? reject("busy", "this node is being stopped") : verify?.(got) ?? null
 
   return yield* network.listen(address, (duplex) =>
     Effect.suspend(() => {
       open++
+      if (open > Limits.connections_per_server_max) return turnAway(duplex)
       return Effect.flatMap(acceptFramed(duplex, hello, { frame_bytes_max, verify: check }), serve)
     }).pipe(
       Effect.catchTag("Closed", (closed) => logEnd(what, duplex.remote, closed)),
-      Effect.catchTag("HelloRejected", (rejected) => Effect.logWarning(`${what} connection refused: ${rejected.message}`)),
+      Effect.catchTag("HelloRejected", (rejected) => {
+        metrics.connections_refused++
+        return Effect.logWarning(`${what} connection refused: ${rejected.message}`)
+      }),
       Effect.ensuring(Effect.sync(() => void open--))
     ))
 })
+
+/** At once: those who wait to say hello would be too many as well. */
+const turnAway = (duplex: Duplex): Effect.Effect<never, Closed | HelloRejected> => {
+  const { code, message } = reject("busy", `this server has ${Limits.connections_per_server_max} connections already`)
+  return Effect.andThen(
+    duplex.write([encodeReject({ _tag: "Reject", code, message })]),
+    new HelloRejected({ remote: duplex.remote, code, reason: message, by: "us" })
+  )
+}
+
+/** Says what was wrong before the end, to whoever still reads. */
+export const complain = (framed: Framed, complaint: Uint8Array): Effect.Effect<void> =>
+  Effect.ignore(Effect.timeoutOption(framed.send([complaint]), Limits.linger_ms))
 
 /** Ordinary ends are for debugging; a broken protocol is news. */
 const logEnd = (what: string, remote: string, closed: Closed): Effect.Effect<void> =>
