@@ -148,8 +148,7 @@ describe("time runs out", () => {
     const tenant = yield* Effect.forkChild(Effect.flip(v2r2.tenant("dev")))
     const tenants = yield* Effect.forkChild(Effect.flip(v2r2.tenants))
     yield* pass(3_010)
-    for (const fiber of [tenant, tenants]) {
-      const error = yield* Fiber.join(fiber)
+    for (const error of [yield* Fiber.join(tenant), yield* Fiber.join(tenants)]) {
       assert.strictEqual(error._tag, "Unavailable")
       assert.include(error.message, "host1:2: refused; host2:2: timed out")
     }
