@@ -50,7 +50,8 @@ export const Limits = {
 
   // Frames, by protocol
   hello_bytes_max: 4 * KiB,
-  client_frame_bytes_max: 2 * MiB,
+  /** Also holds the longest listing: tenants_max tenants of replicas_max replicas with long names and addresses. */
+  client_frame_bytes_max: 4 * MiB,
   peer_frame_bytes_max: 32 * MiB,
   cluster_frame_bytes_max: 4 * MiB,
   admin_frame_bytes_max: 4 * MiB,
