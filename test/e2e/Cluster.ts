@@ -24,7 +24,7 @@ const program = Path.join(root, "bin/v2r2.ts")
 
 const poll_ms = 20
 const patience_ms = 30_000
-const log_lines_max = 5_000
+const log_lines_max = 50_000
 
 /** Asks until the answer is neither undefined nor false. An error counts as "not yet", and is told when time is up. */
 export const until = async <A>(

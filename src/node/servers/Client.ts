@@ -102,10 +102,7 @@ const writePart = (
   connection: ClientConnection,
   frames: NonEmptyReadonlyArray<Uint8Array>
 ): Effect.Effect<void, Closed> =>
-  framed.send(frames).pipe(
-    Effect.timeoutOrElse({
-      duration: Limits.connection_stalled_ms,
-      orElse: () => Effect.fail(malformed(`the client has not read for ${Limits.connection_stalled_ms} ms`))
-    }),
-    Effect.andThen(Effect.sync(() => dequeued(connection, frames.reduce((bytes, frame) => bytes + frame.length, 0))))
+  Effect.andThen(
+    framed.send(frames),
+    Effect.sync(() => dequeued(connection, frames.reduce((bytes, frame) => bytes + frame.length, 0)))
   )

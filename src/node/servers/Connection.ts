@@ -41,7 +41,8 @@ export const startServer = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       open++
       if (open > Limits.connections_per_server_max) return turnAway(duplex)
-      return Effect.flatMap(acceptFramed(duplex, hello, { frame_bytes_max, verify: check }), serve)
+      return Effect.flatMap(acceptFramed(duplex, hello, { frame_bytes_max, verify: check }), (framed) =>
+        serve({ ...framed, send: impatient(framed.send) }))
     }).pipe(
       Effect.catchTag("Closed", (closed) => logEnd(what, duplex.remote, closed)),
       Effect.catchTag("HelloRejected", (rejected) => {
@@ -60,6 +61,13 @@ const turnAway = (duplex: Duplex): Effect.Effect<never, Closed | HelloRejected> 
     new HelloRejected({ remote: duplex.remote, code, reason: message, by: "us" })
   )
 }
+
+/** Who does not read for long is not waited for: the connection ends. */
+const impatient = (send: Framed["send"]): Framed["send"] => (frames) =>
+  Effect.timeoutOrElse(send(frames), {
+    duration: Limits.connection_stalled_ms,
+    orElse: () => Effect.fail(malformed(`the other side has not read for ${Limits.connection_stalled_ms} ms`))
+  })
 
 /** Says what was wrong before the end, to whoever still reads. */
 export const complain = (framed: Framed, complaint: Uint8Array): Effect.Effect<void> =>
