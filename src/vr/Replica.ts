@@ -140,12 +140,15 @@ export interface PrimaryState {
   /** Who to answer once that op commits. */
   readonly waiting: Map<OpNumber, ClientRequest>
   uncommittedBytes: number
-  /** Reads that wait for a round to start. */
-  newReads: Array<ReadRequest>
-  /** Reads that wait for their round to be confirmed, in order of the rounds. */
-  readonly reads: Array<{ readonly round: number; readonly requests: ReadonlyArray<ReadRequest> }>
+  /** What waits for a round to start. */
+  newReads: Array<RoundRequest>
+  /** What waits for its round to be confirmed, in order of the rounds. */
+  readonly reads: Array<{ readonly round: number; readonly requests: ReadonlyArray<RoundRequest> }>
   readsPending: number
 }
+
+/** Reads; and writes of sessions that seem unknown: a verdict that only a confirmed primary may give. */
+export type RoundRequest = ReadRequest | WriteRequest
 
 export type ReadRequest = Extract<ClientRequest, { readonly kind: "read" }>
 export type WriteRequest = Extract<ClientRequest, { readonly kind: "write" }>
@@ -165,6 +168,9 @@ export interface ViewChangeState {
   readonly startedAt: Millis
   readonly patience: Millis
   resendAt: Millis
+  /** What may be large is resent less and less often, lest it stand in its own way on a slow link. */
+  resendLargeAt: Millis
+  wait_ms: Millis
   /** Own vote, frozen: resends are identical. */
   readonly vote: MessageOf<"DoViewChange">
   /** Only at the primary of the new view: votes by sender. */
@@ -183,16 +189,19 @@ export interface StateTransferState {
   heardAt: Millis
   readonly patience: Millis
   resendAt: Millis
+  /** How long an answer may take before the question is repeated: doubled each time, as what came late was under way. */
+  wait_ms: Millis
 }
 
 export interface RecoveryState {
   readonly _tag: "Recovery"
+  /** 0 before the first question. */
   nonce: number
   /** Promised before the crash; nothing older may be accepted (F1). */
   readonly promised: View
   readonly responses: Map<ReplicaId, MessageOf<"RecoveryResponse">>
   /** Set once enough answered: the log is being fetched from this primary. */
-  fetching: { readonly view: View; readonly from: ReplicaId; readonly op: OpNumber; progressAt: Millis } | null
+  fetching: { readonly view: View; readonly from: ReplicaId; readonly op: OpNumber; progressAt: Millis; wait_ms: Millis } | null
   staging: Staging
   resendAt: Millis
   /** Others that lost their memory too. More than f of them in all: the data is gone (F9). */

@@ -13,9 +13,9 @@ import {
   type Now,
   type Outcome,
   type PrimaryState,
-  type ReadRequest,
   type RegisterRequest,
   type Replica,
+  type RoundRequest,
   type WriteRequest
 } from "./Replica.ts"
 import { appendEntry, broadcast, reply } from "./states/Normal.ts"
@@ -34,7 +34,7 @@ export const onRequests = (
   }
   for (const request of requests) {
     if (request.kind === "write") onWrite(replica, state, request, now, out)
-    else if (request.kind === "read") onRead(state, request, out)
+    else if (request.kind === "read") awaitRound(state, request, out)
     else onRegister(replica, state, request, now, out)
   }
 }
@@ -90,8 +90,9 @@ const onWrite = (
     case "BeyondWindow":
       return reply(out, request, "beyond window")
     case "Unknown":
-      // Its registration may be among what this view inherited: no verdict before that is applied.
-      return reply(out, request, replica.commit >= state.viewStart ? "no session" : "busy")
+      // To the client this is final. Its registration may be among what this view inherited, or in a view that has
+      // replaced this one: no verdict before that is excluded, as with a read.
+      return awaitRound(state, request, out)
   }
   const refusal = replica.application.refuseWrite(request.operation)
   if (refusal !== undefined) return reply(out, request, "ok", { result: refusal })
@@ -120,7 +121,7 @@ const onRegister = (
   replica.clients.registrationPending(request.nonce, admit(replica, state, entry, request, now, out))
 }
 
-const onRead = (state: PrimaryState, request: ReadRequest, out: Outcome): void => {
+const awaitRound = (state: PrimaryState, request: RoundRequest, out: Outcome): void => {
   if (state.readsPending >= Limits.pending_reads_max) return reply(out, request, "busy")
   state.readsPending++
   state.newReads.push(request)
@@ -155,8 +156,13 @@ export const serveReads = (replica: Replica, state: PrimaryState, out: Outcome):
   while (state.reads.length > 0 && state.reads[0]!.round <= confirmed) {
     const batch = state.reads.shift()!
     state.readsPending -= batch.requests.length
-    for (const read of batch.requests) reply(out, read, "ok", { result: replica.application.query(read.operation) })
+    for (const request of batch.requests) answer(replica, request, out)
   }
+}
+
+const answer = (replica: Replica, request: RoundRequest, out: Outcome): void => {
+  if (request.kind === "read") reply(out, request, "ok", { result: replica.application.query(request.operation) })
+  else reply(out, request, replica.clients.has(request.session) ? "busy" : "no session")
 }
 
 /** The highest number that at least `quorum` of the numbers reach. */

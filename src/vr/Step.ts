@@ -72,6 +72,7 @@ const stepOne = (replica: Replica, input: Input, now: Now, out: Outcome): void =
       replica.durable = Math.max(replica.durable, Math.min(input.op, replica.log.op))
       return
     case "PeerLost":
+      if (!replica.configuration.replicas.includes(input.replica)) return
       replica.lost.add(input.replica)
       return probeIfSilent(replica, now, out)
   }
@@ -155,14 +156,18 @@ const onTick = (replica: Replica, now: Now, out: Outcome): void => {
   probeIfSilent(replica, now, out)
 }
 
-/** Nothing could be heard while this process stood still: that silence is not the others'. */
+/**
+ * Nothing could be heard while this process stood still: that silence is not the others'. It counts as one heartbeat,
+ * so that a process whose every tick is late still notices in the end.
+ */
 const forgiveOwnPause = (replica: Replica, now: Now): void => {
   const gap = now.mono - replica.lastTickAt
   replica.lastTickAt = now.mono
   if (gap < replica.timers.view_change_ms / 2) return
+  const forgiven = Math.max(0, gap - replica.timers.heartbeat_ms)
   const state = replica.state
-  if (state._tag === "Backup" || state._tag === "StateTransfer") state.heardAt = Math.min(now.mono, state.heardAt + gap)
-  if (state._tag === "Primary") state.heardAt.forEach((at, i) => state.heardAt[i] = Math.min(now.mono, at + gap))
+  if (state._tag === "Backup" || state._tag === "StateTransfer") state.heardAt = Math.min(now.mono, state.heardAt + forgiven)
+  if (state._tag === "Primary") state.heardAt.forEach((at, i) => state.heardAt[i] = Math.min(now.mono, at + forgiven))
 }
 
 /** The back-off is taken back only after a stable period, not on entering the view (F15). */

@@ -18,14 +18,11 @@ const moveTo = (replica: Replica, state: State, out: Outcome): void => {
   if (before !== state._tag) out.events.push(`${before} → ${state._tag} (view ${replica.view})`)
 }
 
-/** Whoever waits at a primary that steps down should look for the next one at once; the client table makes it safe. */
-const turnClientsAway = (state: PrimaryState, out: Outcome): void => {
+/** Whoever waits at a primary that gives up should look for the next one at once; the client table makes it safe. */
+export const turnClientsAway = (state: PrimaryState, out: Outcome): void => {
   for (const request of state.waiting.values()) reply(out, request, "not primary")
-  refuseReads(state, out)
-}
-
-/** Pending reads fail on a view change: their round will never be confirmed. */
-export const refuseReads = (state: PrimaryState, out: Outcome): void => {
+  state.waiting.clear()
+  // Pending reads fail on a view change: their round will never be confirmed.
   for (const batch of state.reads) for (const read of batch.requests) reply(out, read, "not primary")
   for (const read of state.newReads) reply(out, read, "not primary")
   state.reads.length = 0
@@ -35,10 +32,12 @@ export const refuseReads = (state: PrimaryState, out: Outcome): void => {
 
 const enterNormal = (replica: Replica, view: View, now: Now, out: Outcome): void => {
   invariant(view >= replica.view, "the view never falls", { view, had: replica.view })
+  replica.probes.clear()
+  // Back from a transfer within the view: nothing to write, and the view is as stable as it was.
+  if (replica.logView === view) return
   replica.view = view
   replica.logView = view
   replica.normalSince = now.mono
-  replica.probes.clear()
   writeHead(replica, out)
 }
 
@@ -108,6 +107,8 @@ export const enterViewChange = (replica: Replica, view: View, now: Now, out: Out
     startedAt: now.mono,
     patience: drawPatience(replica),
     resendAt: now.mono + replica.timers.heartbeat_ms,
+    resendLargeAt: now.mono + replica.timers.heartbeat_ms,
+    wait_ms: replica.timers.heartbeat_ms,
     vote,
     votes: new Map([[replica.id, vote]]),
     fetching: null
@@ -134,7 +135,8 @@ export const startTransfer = (replica: Replica, target: View, source: ReplicaId,
     staging,
     heardAt: now.mono,
     patience: drawPatience(replica),
-    resendAt: now.mono + replica.timers.heartbeat_ms
+    resendAt: now.mono + replica.timers.heartbeat_ms,
+    wait_ms: replica.timers.heartbeat_ms
   }, out)
   askForState(replica, target, staging, source, out)
 }

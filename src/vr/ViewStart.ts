@@ -68,8 +68,10 @@ export const onCommitted = (
 ): void => {
   const fetching = state.fetching
   if (fetching === null || message.view !== replica.view || from !== fetching.from) return
+  const had = stagedEnd(fetching.staging)
   if (!stage(fetching.staging, message.first, message.entries, fetching.last)) return
-  if (stagedEnd(fetching.staging) < fetching.last) return askForCommitted(replica, state, out)
+  const end = stagedEnd(fetching.staging)
+  if (end < fetching.last) return end === had ? undefined : askForCommitted(replica, state, out)
   cutLog(replica, replica.commit, out)
   appendAbove(replica, fetching.staging.entries, out)
   commitTo(replica, fetching.last, out)

@@ -121,7 +121,7 @@ export class Client {
     this.write(malformed, done)
   }
 
-  private write(operation: Uint8Array, done: (pending: Pending) => void): void {
+  write(operation: Uint8Array, done: (pending: Pending) => void = () => {}): void {
     if (this.session === undefined) {
       this.queue.push({ operation, done })
       if (this.registration === undefined) this.register()

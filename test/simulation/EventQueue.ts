@@ -18,9 +18,13 @@ export class EventQueue {
   private readonly heap: Array<Event> = []
   private entered = 0
 
-  /** Runs `run` after `delay_ms`, never before what is due earlier. */
   after(delay_ms: number, run: () => void): void {
-    const event = { at: this.now + Math.max(0, delay_ms), order: this.entered++, run }
+    this.at(this.now + delay_ms, run)
+  }
+
+  /** What is due at the same time runs in the order in which it was entered. */
+  at(time_ms: number, run: () => void): void {
+    const event = { at: Math.max(this.now, time_ms), order: this.entered++, run }
     const heap = this.heap
     let i = heap.length
     heap.push(event)

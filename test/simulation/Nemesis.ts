@@ -20,6 +20,7 @@ export const drawWeather = (random: Random): Weather => {
     duplication: pick(random, [0, 0, 0.05, 0.2, 0.5]),
     straggling: pick(random, [0, 0.005, 0.02, 0.1]),
     delay_ms: [least, least + pick(random, [0.1, 2, 10, 50, 150])],
+    inOrder: random.next() < 0.4,
     straggler_ms: pick(random, [300, 1_500, 6_000])
   }
 }
@@ -134,7 +135,7 @@ export const unleash = (sim: Simulation, every_ms: number, until_ms: number): vo
 export const relent = (sim: Simulation): void => {
   sim.trace.note(sim.events.now, "nemesis", "relents")
   sim.heal()
-  sim.network.weather = { loss: 0, duplication: 0, straggling: 0, delay_ms: [1, 5], straggler_ms: 0 }
+  sim.network.weather = { loss: 0, duplication: 0, straggling: 0, delay_ms: [1, 5], inOrder: true, straggler_ms: 0 }
   for (const process of sim.processes) {
     process.crashAt = null
     process.resume()

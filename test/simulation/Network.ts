@@ -28,6 +28,8 @@ export interface Weather {
   straggling: number
   /** Uniformly between the two. */
   delay_ms: readonly [number, number]
+  /** Messages of one direction do not overtake each other, as in a TCP connection; they may still be lost. */
+  inOrder: boolean
   straggler_ms: number
 }
 
@@ -36,6 +38,7 @@ export const fairWeather = (): Weather => ({
   duplication: 0,
   straggling: 0,
   delay_ms: [1, 1],
+  inOrder: false,
   straggler_ms: 0
 })
 
@@ -54,6 +57,8 @@ export class Network {
   weather: Weather
   readonly counts = { sent: 0, lost: 0, doubled: 0, cut: 0 }
   private readonly cuts = new Set<string>()
+  /** When the last message of a direction arrives. */
+  private readonly latest = new Map<string, number>()
   private readonly holds = new Set<{ readonly matches: (envelope: Envelope) => boolean; readonly held: Array<Envelope> }>()
   private readonly events: EventQueue
   private readonly random: Random
@@ -87,14 +92,22 @@ export class Network {
   }
 
   private deliver(envelope: Envelope): void {
-    const { delay_ms: [least, most], straggler_ms, straggling } = this.weather
+    const { delay_ms: [least, most], inOrder, straggler_ms, straggling } = this.weather
     const slow = straggling > 0 && this.random.next() < straggling
     const delay = slow ? straggler_ms * this.random.next() : least === most ? least : least + (most - least) * this.random.next()
-    this.events.after(delay, () => {
+    const soonest = this.events.now + delay
+    this.events.at(inOrder ? this.behindOthers(envelope, soonest) : soonest, () => {
       // A cut loses what is under way too, as a broken connection does.
       if (this.cuts.size > 0 && this.cuts.has(`${envelope.from}>${envelope.to}`)) this.counts.cut++
       else this.receive(envelope)
     })
+  }
+
+  private behindOthers({ from, to }: Envelope, soonest: number): number {
+    const direction = `${from}>${to}`
+    const at = Math.max(soonest, this.latest.get(direction) ?? 0)
+    this.latest.set(direction, at)
+    return at
   }
 
   /** One direction. */

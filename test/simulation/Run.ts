@@ -16,12 +16,16 @@ export interface RunReport {
   readonly views: number
   readonly sessionsLost: number
   readonly simulated_ms: number
+  /** From the end of all faults until everybody was served and had the same. */
+  readonly converged_ms: number
 }
 
 /** Keeps up to `window` things outstanding. */
 const load = (sim: Simulation, client: Client, window: number, every_ms: number): void => {
   sim.events.after(every_ms * 2 * sim.random.next(), () => {
     if (client.outstanding < window) {
+      // Clients do not always know whom to ask.
+      if (sim.random.next() < 0.05) client.target = pick(sim.random, sim.configuration.replicas)
       const key = pick(sim.random, ["a", "b", "c"])
       const chance = sim.random.next()
       if (chance < 0.3) client.read(key)
@@ -84,6 +88,7 @@ export const run = (seed: number, onFailure: (sim: Simulation) => void = () => {
     committed: sim.history.op,
     views: Math.max(...sim.processes.map((process) => process.view)),
     sessionsLost: sim.clients.reduce((sum, one) => sum + one.sessionsLost, 0),
-    simulated_ms: sim.events.now
+    simulated_ms: sim.events.now,
+    converged_ms: sim.events.now - faults_ms
   }
 }

@@ -14,6 +14,7 @@ import { Client, type Pending } from "./Client.ts"
 import { EventQueue } from "./EventQueue.ts"
 import { History } from "./History.ts"
 import { type Envelope, fairWeather, type Hold, Network, type Weather } from "./Network.ts"
+import { append } from "./Register.ts"
 import { Process, type ProcessOptions, type Surroundings } from "./Process.ts"
 import { Trace } from "./Trace.ts"
 
@@ -225,8 +226,13 @@ export class Simulation implements World {
 
   /** Appends through a client and waits for the answer. */
   append(key = "k", client = this.anyClient, limit_ms = 30_000): Pending {
+    return this.write(append(key, client.tag()), client, limit_ms)
+  }
+
+  /** The same for an append that the test made itself. */
+  write(operation: Uint8Array, client = this.anyClient, limit_ms = 30_000): Pending {
     let asked: Pending | undefined
-    client.append(key, (pending) => {
+    client.write(operation, (pending) => {
       asked = pending
     })
     this.runUntil(() => asked?.reply !== undefined, limit_ms)

@@ -4,13 +4,11 @@
  *
  * @module
  */
-import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { BackupState, Handlers, Now, Outcome, Replica } from "../Replica.ts"
-import { probeIfSilent } from "../Suspicion.ts"
-import { enterViewChange, startTransfer } from "../Transitions.ts"
+import { startTransfer } from "../Transitions.ts"
 import { onVote } from "../ViewStart.ts"
-import { onStartView, onStartViewChange } from "./Joining.ts"
+import { onRecovery, onStartView, onStartViewChange } from "./Joining.ts"
 import { answerGetCommitted, answerGetState, appendAbove, commitTo, send } from "./Normal.ts"
 
 const onPrepare = (
@@ -40,31 +38,6 @@ const onCommit = (
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
   send(out, from, { _tag: "CommitOk", view: replica.view, op: replica.log.op, round: message.round })
   if (message.op > replica.log.op) startTransfer(replica, replica.view, from, now, out)
-}
-
-const onRecovery = (
-  replica: Replica,
-  state: BackupState,
-  message: MessageOf<"Recovery">,
-  from: ReplicaId,
-  now: Now,
-  out: Outcome
-): void => {
-  // It had promised a view that we have not reached: only a view change brings the group there.
-  if (message.view > replica.view) return enterViewChange(replica, message.view, now, out)
-  if (from === primaryOf(replica.configuration, replica.view)) {
-    // Our primary has lost its memory: there is nobody to wait for (F7).
-    replica.lost.add(from)
-    state.heardAt = Math.min(state.heardAt, now.mono - replica.timers.view_change_ms)
-    return probeIfSilent(replica, now, out)
-  }
-  send(out, from, {
-    _tag: "RecoveryResponse",
-    nonce: message.nonce,
-    view: replica.view,
-    op: replica.log.op,
-    commit: replica.commit
-  })
 }
 
 export const backup: Handlers<BackupState> = {

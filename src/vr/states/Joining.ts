@@ -1,14 +1,16 @@
 /**
- * How a replica in any state but Recovery joins a later view: by following one that left, or by accepting its start.
+ * How a replica in any state but Recovery joins a later view: by following one that left, or by accepting its start;
+ * and how one that follows a primary treats others that lost their memory.
  *
  * @module
  */
 import { invariant } from "../../base/Invariant.ts"
+import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
-import type { Now, Outcome, Replica } from "../Replica.ts"
-import { highestView, onProbe } from "../Suspicion.ts"
+import type { BackupState, Now, Outcome, Replica, StateTransferState } from "../Replica.ts"
+import { highestView, onProbe, probeIfSilent } from "../Suspicion.ts"
 import { becomeBackup, enterViewChange, startTransfer } from "../Transitions.ts"
-import { appendAbove, commitTo, cutLog } from "./Normal.ts"
+import { appendAbove, commitTo, cutLog, send } from "./Normal.ts"
 
 /** VRR §4.2, with a probe before anybody leaves (F15), and views adopted, never counted up (F5). */
 export const onStartViewChange = (
@@ -45,4 +47,28 @@ const installView = (replica: Replica, message: MessageOf<"StartView">, now: Now
   becomeBackup(replica, message.view, now, out)
   // The sender's commit number may be behind ours: ours never falls (F3).
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+}
+
+/** A replica without its memory asks one that follows a primary, or is about to (VRR §4.3). */
+export const onRecovery = (
+  replica: Replica,
+  state: BackupState | StateTransferState,
+  message: MessageOf<"Recovery">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  const current = highestView(replica)
+  // It had promised a view that we have not reached: only a view change brings the group there.
+  if (message.view > current) return enterViewChange(replica, message.view, now, out)
+  if (from === primaryOf(replica.configuration, current)) {
+    // Our primary has lost its memory: there is nobody to wait for (F7).
+    replica.lost.add(from)
+    state.heardAt = Math.min(state.heardAt, now.mono - replica.timers.view_change_ms)
+    return probeIfSilent(replica, now, out)
+  }
+  // A gap in the log of our own view does not take us out of it; a later view that is still to be fetched is not ours.
+  if (replica.logView !== current) return
+  const { commit, log, view } = replica
+  send(out, from, { _tag: "RecoveryResponse", nonce: message.nonce, view, op: log.op, commit })
 }

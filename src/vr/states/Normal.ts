@@ -94,7 +94,11 @@ const applyEntry = (replica: Replica, entry: Entry, out: Outcome): void => {
   else reply(out, request, replica.clients.has(entry.session) ? "stale" : "no session")
 }
 
-/** GetState: only a normal replica of that view or a later one answers; of its whole log, chunk by chunk. */
+/**
+ * GetState: only a normal replica of that view or a later one answers; of its whole log, chunk by chunk. Like a Prepare
+ * it waits for nothing but the view: it must not be overtaken by the Prepares that follow it, or whoever asked would
+ * find a gap behind it and ask again, for ever under load.
+ */
 export const answerGetState = (
   replica: Replica,
   message: MessageOf<"GetState">,
@@ -103,14 +107,16 @@ export const answerGetState = (
 ): void => {
   if (!isNormal(replica) || replica.view < message.view || message.after > replica.log.op) return
   const first = message.after + 1
-  send(out, from, {
+  const newState: Message = {
     _tag: "NewState",
     view: replica.view,
     first,
     entries: replica.log.chunk(first, replica.log.op, Limits.transfer_chunk_bytes_max),
     op: replica.log.op,
     commit: replica.commit
-  })
+  }
+  const where = out.head === null ? out.early : out.sends
+  where.push({ to: from, message: newState })
 }
 
 /** Committed entries are the same everywhere and for ever, so the state and the view of the sender do not matter. */

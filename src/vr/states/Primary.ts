@@ -8,7 +8,7 @@ import { Limits } from "../../base/Limits.ts"
 import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
 import type { Handlers, Now, Outcome, PrimaryState, Replica } from "../Replica.ts"
 import { quorumth, serveReads, startReadRound } from "../Requests.ts"
-import { enterViewChange, memberIndex, refuseReads } from "../Transitions.ts"
+import { enterViewChange, memberIndex, turnClientsAway } from "../Transitions.ts"
 import { onVote, startViewMessage } from "../ViewStart.ts"
 import { onStartView, onStartViewChange } from "./Joining.ts"
 import { answerGetCommitted, answerGetState, broadcast, commitTo, send } from "./Normal.ts"
@@ -21,10 +21,13 @@ const onAck = (replica: Replica, state: PrimaryState, from: ReplicaId, op: OpNum
   return index
 }
 
-/** A replica that is still changing to our view, or to an older one, missed our StartView. */
-const remind = (replica: Replica, view: number, commit: OpNumber, from: ReplicaId, out: Outcome): void => {
-  if (view <= replica.view) send(out, from, startViewMessage(replica, commit))
+/** The sender is still on its way to our view, or to an older one: told that ours runs, it fetches what it lacks. */
+const remind = (replica: Replica, state: PrimaryState, view: number, from: ReplicaId, out: Outcome): void => {
+  if (view <= replica.view && !state.abdicated) send(out, from, heartbeat(replica, state))
 }
+
+const heartbeat = ({ commit, log, view }: Replica, { round }: PrimaryState): MessageOf<"Commit"> =>
+  ({ _tag: "Commit", view, op: log.op, commit, round })
 
 const onRecovery = (
   replica: Replica,
@@ -49,18 +52,23 @@ export const primary: Handlers<PrimaryState> = {
     const index = onAck(replica, state, from, message.op, now)
     if (message.round > state.rounds[index]!) state.rounds[index] = message.round
   },
-  StartViewChange: (replica, _state, message, from, now, out) => {
-    if (!message.probing) remind(replica, message.view, replica.commit, from, out)
+  StartViewChange: (replica, state, message, from, now, out) => {
+    if (!message.probing) remind(replica, state, message.view, from, out)
     onStartViewChange(replica, message, from, now, out)
   },
-  DoViewChange: (replica, _state, message, from, now, out) => {
-    remind(replica, message.view, message.commit, from, out)
+  DoViewChange: (replica, state, message, from, now, out) => {
+    // It voted for our view and missed our StartView.
+    if (message.view === replica.view && !state.abdicated) send(out, from, startViewMessage(replica, message.commit))
     onVote(replica, message, from, now, out)
   },
   StartView: (replica, _state, message, from, now, out) => {
     if (message.view > replica.view) onStartView(replica, message, from, now, out)
   },
-  GetState: (replica, _state, message, from, _now, out) => answerGetState(replica, message, from, out),
+  GetState: (replica, state, message, from, now, out) => {
+    // It follows us, though it cannot acknowledge anything before its transfer is done.
+    if (message.view === replica.view) state.heardAt[memberIndex(replica, from)] = now.mono
+    answerGetState(replica, message, from, out)
+  },
   NewState: () => {}, // A transfer that was given up when the view changed.
   GetCommitted: (replica, _state, message, from, _now, out) => answerGetCommitted(replica, message, from, out),
   Committed: () => {}, // A second answer: the view has started.
@@ -103,10 +111,9 @@ export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out
     // Backups that still hear us would wait for ever: fall silent, and let them move on.
     state.abdicated = true
     out.events.push("lost touch with a quorum")
-    refuseReads(state, out)
+    turnClientsAway(state, out)
   }
   if (state.abdicated || now.mono < state.heartbeatAt) return
   state.heartbeatAt = now.mono + replica.timers.heartbeat_ms
-  const { commit, log, view } = replica
-  broadcast(replica, out, { _tag: "Commit", view, op: log.op, commit, round: state.round })
+  broadcast(replica, out, heartbeat(replica, state))
 }

@@ -34,7 +34,10 @@ const onResponse = (
   now: Now,
   out: Outcome
 ): void => {
+  state.alsoRecovering.delete(from)
   if (message.nonce !== state.nonce || state.fetching !== null) return
+  const earlier = state.responses.get(from)
+  if (earlier !== undefined && isNewer(earlier, message)) return
   state.responses.set(from, message)
   if (state.responses.size < replica.configuration.recoveryQuorum) return
   let view = 0
@@ -42,9 +45,14 @@ const onResponse = (
   const primary = primaryOf(replica.configuration, view)
   const response = state.responses.get(primary)
   if (response?.view !== view || view < state.promised) return
-  state.fetching = { view, from: primary, op: response.op, progressAt: now.mono }
+  state.fetching = { view, from: primary, op: response.op, progressAt: now.mono, wait_ms: replica.timers.heartbeat_ms * 2 }
+  state.resendAt = now.mono + state.fetching.wait_ms
   askForState(replica, view, state.staging, primary, out)
 }
+
+/** Views go up, and so do ops within a view. */
+const isNewer = (a: MessageOf<"RecoveryResponse">, b: MessageOf<"RecoveryResponse">): boolean =>
+  a.view > b.view || (a.view === b.view && a.op > b.op)
 
 const onNewState = (
   replica: Replica,
@@ -56,25 +64,39 @@ const onNewState = (
 ): void => {
   const fetching = state.fetching
   if (fetching === null || from !== fetching.from) return
-  if (message.view !== fetching.view) return ask(replica, state, now, out)
+  if (message.view !== fetching.view) return startAnew(replica, state, now, out)
+  const had = stagedEnd(state.staging)
   if (!stage(state.staging, message.first, message.entries, message.commit)) return
-  fetching.progressAt = now.mono
-  state.staging = promote(replica, state.staging, out)
   const end = stagedEnd(state.staging)
-  if (end < message.op || end < fetching.op) return askForState(replica, fetching.view, state.staging, from, out)
+  const isLast = end >= message.op && end >= fetching.op
+  // The answer to a repeated question: to go on from it too would fetch everything twice from here.
+  if (end === had && !isLast) return
+  fetching.progressAt = now.mono
+  state.resendAt = now.mono + fetching.wait_ms
+  state.staging = promote(replica, state.staging, out)
+  if (!isLast) return askForState(replica, fetching.view, state.staging, from, out)
   appendAbove(replica, state.staging.entries, out)
   becomeBackup(replica, fetching.view, now, out)
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
 }
 
-/** Every question has a fresh nonce, so that one asked across a view change is not stuck with it (F6). */
+/**
+ * Asks again until it knows whom to fetch from. One nonce a life: it proves that an answer was given after the crash,
+ * and that is all it has to prove. Newer answers take the place of older ones, so a question asked across a view change
+ * is not stuck with it (F6), and answers may take longer than the time to the next question.
+ */
 const ask = (replica: Replica, state: RecoveryState, now: Now, out: Outcome): void => {
-  state.nonce = 1 + Math.floor(replica.random.next() * (Number.MAX_SAFE_INTEGER - 1))
+  if (state.nonce === 0) state.nonce = 1 + Math.floor(replica.random.next() * (Number.MAX_SAFE_INTEGER - 1))
+  state.resendAt = now.mono + replica.timers.view_change_ms / 2
+  broadcast(replica, out, { _tag: "Recovery", nonce: state.nonce, view: state.promised })
+}
+
+/** Whoever answered has moved on, or is gone. */
+const startAnew = (replica: Replica, state: RecoveryState, now: Now, out: Outcome): void => {
   state.responses.clear()
   state.fetching = null
   keepCommitted(state.staging)
-  state.resendAt = now.mono + replica.timers.view_change_ms / 2
-  broadcast(replica, out, { _tag: "Recovery", nonce: state.nonce, view: state.promised })
+  ask(replica, state, now, out)
 }
 
 export const recovery: Handlers<RecoveryState> = {
@@ -96,12 +118,14 @@ export const recovery: Handlers<RecoveryState> = {
 }
 
 export const tickRecovery = (replica: Replica, state: RecoveryState, now: Now, out: Outcome): void => {
-  const { heartbeat_ms, view_change_ms } = replica.timers
+  const { view_change_ms } = replica.timers
   for (const [id, at] of state.alsoRecovering) if (now.mono - at > view_change_ms * 4) state.alsoRecovering.delete(id)
   const fetching = state.fetching
   if (now.mono < state.resendAt) return
-  if (fetching === null || now.mono - fetching.progressAt > view_change_ms * 2) return ask(replica, state, now, out)
-  state.resendAt = now.mono + heartbeat_ms * 2
+  if (fetching === null) return ask(replica, state, now, out)
+  if (now.mono - fetching.progressAt > view_change_ms * 2) return startAnew(replica, state, now, out)
+  fetching.wait_ms *= 2
+  state.resendAt = now.mono + fetching.wait_ms
   askForState(replica, fetching.view, state.staging, fetching.from, out)
 }
 

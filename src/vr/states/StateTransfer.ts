@@ -4,12 +4,13 @@
  *
  * @module
  */
-import type { MessageOf, ReplicaId } from "../Message.ts"
+import { primaryOf } from "../Configuration.ts"
+import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
 import type { Handlers, Now, Outcome, Replica, StateTransferState } from "../Replica.ts"
 import { stage, stagedEnd } from "../Staging.ts"
-import { askForState, becomeBackup, enterViewChange, promote, startTransfer } from "../Transitions.ts"
+import { askForState, becomeBackup, promote, startTransfer } from "../Transitions.ts"
 import { onVote } from "../ViewStart.ts"
-import { onStartView, onStartViewChange } from "./Joining.ts"
+import { onRecovery, onStartView, onStartViewChange } from "./Joining.ts"
 import { answerGetCommitted, appendAbove, commitTo, cutLog } from "./Normal.ts"
 
 /** Sign of life from a primary; a later view than the one that is being fetched is fetched instead. */
@@ -35,12 +36,16 @@ const onNewState = (
 ): void => {
   if (message.view < state.target) return
   if (message.view > state.target) return startTransfer(replica, message.view, from, now, out)
+  const had = endOf(replica, state)
   if (!take(replica, state, message, out)) return
-  state.heardAt = now.mono
-  state.source = from
-  const end = state.staging === null ? replica.log.op : stagedEnd(state.staging)
+  // A backup's answer says nothing about the primary: while it is silent, a long transfer must not keep us from voting.
+  if (from === primaryOf(replica.configuration, state.target)) state.heardAt = now.mono
+  const end = endOf(replica, state)
   if (end < message.op) {
-    state.resendAt = now.mono + replica.timers.heartbeat_ms
+    // The answer to a repeated question: to go on from it too would fetch everything twice from here.
+    if (end === had) return
+    state.source = from
+    state.resendAt = now.mono + state.wait_ms
     return askForState(replica, state.target, state.staging, from, out)
   }
   if (state.staging !== null) {
@@ -50,6 +55,9 @@ const onNewState = (
   becomeBackup(replica, message.view, now, out)
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
 }
+
+const endOf = (replica: Replica, { staging }: StateTransferState): OpNumber =>
+  staging === null ? replica.log.op : stagedEnd(staging)
 
 /** One chunk; false if it does not fit what is here. */
 const take = (replica: Replica, state: StateTransferState, message: MessageOf<"NewState">, out: Outcome): boolean => {
@@ -73,22 +81,25 @@ export const stateTransfer: Handlers<StateTransferState> = {
   DoViewChange: (replica, _state, message, from, now, out) => onVote(replica, message, from, now, out),
   StartView: (replica, state, message, from, now, out) => {
     // Of the view that is being joined for the first time, or a later one; not of the view that we were normal in (F4).
-    if (message.view >= state.target && message.view > replica.logView) onStartView(replica, message, from, now, out)
+    if (message.view < state.target || message.view <= replica.logView) return
+    const isAhead = message.first > replica.commit + 1
+    // It leaves the same gap that is being filled already.
+    if (isAhead && message.view === state.target) state.heardAt = now.mono
+    else onStartView(replica, message, from, now, out)
   },
   GetState: () => {}, // Only normal replicas answer for a view.
   NewState: onNewState,
   GetCommitted: (replica, _state, message, from, _now, out) => answerGetCommitted(replica, message, from, out),
   Committed: () => {}, // Asked for in a view change that is over.
-  Recovery: (replica, state, message, _from, now, out) => {
-    if (message.view > Math.max(replica.view, state.target)) enterViewChange(replica, message.view, now, out)
-  },
+  Recovery: onRecovery,
   RecoveryResponse: () => {} // To a recovery that is over.
 }
 
 /** Asks again, another one each time: the source may be down, or not normal any more. */
 export const tickStateTransfer = (replica: Replica, state: StateTransferState, now: Now, out: Outcome): void => {
   if (now.mono < state.resendAt) return
-  state.resendAt = now.mono + replica.timers.heartbeat_ms
+  state.wait_ms = Math.min(state.wait_ms * 2, replica.timers.view_change_ms * 4)
+  state.resendAt = now.mono + state.wait_ms
   const others = replica.configuration.replicas.filter((id) => id !== replica.id)
   state.source = others[(others.indexOf(state.source) + 1) % others.length]!
   askForState(replica, state.target, state.staging, state.source, out)

@@ -59,6 +59,9 @@ export const tickViewChange = (replica: Replica, state: ViewChangeState, now: No
   if (now.mono < state.resendAt) return
   state.resendAt = now.mono + replica.timers.heartbeat_ms
   broadcast(replica, out, { _tag: "StartViewChange", view: replica.view, probing: false })
+  if (now.mono < state.resendLargeAt) return
+  state.resendLargeAt = now.mono + state.wait_ms
+  state.wait_ms = Math.min(state.wait_ms * 2, replica.timers.view_change_ms)
   const primary = primaryOf(replica.configuration, replica.view)
   if (primary !== replica.id) send(out, primary, state.vote)
   else askForCommitted(replica, state, out)

@@ -1,0 +1,96 @@
+/**
+ * One replica by itself, with time in the test's hands: what it is told, and what it does then.
+ *
+ * @module
+ */
+import { seeded } from "../../src/base/Random.ts"
+import { makeConfiguration } from "../../src/vr/Configuration.ts"
+import type { Entry, Message, MessageOf, MessageTag, OpNumber, ReplicaId, SessionId, View } from "../../src/vr/Message.ts"
+import type { ClientRequest, Input, Now, Outcome, Replica, Send, Timers } from "../../src/vr/Replica.ts"
+import { newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
+import { append, Register } from "../simulation/Register.ts"
+
+export const timers: Timers = { heartbeat_ms: 100, view_change_ms: 500 }
+
+/** An entry that registers a session at op 1, and appends of that session behind it. */
+export const entry = (op: OpNumber, view: View = 0, tag = `${op}@${view}`): Entry => ({
+  op,
+  view,
+  time: op,
+  kind: op === 1 ? "register" : "request",
+  session: op === 1 ? 0 : 1,
+  request: op === 1 ? 0 : op - 1,
+  answered: 0,
+  operation: op === 1 ? new Uint8Array(16) : append("k", tag)
+})
+
+export const entries = (first: OpNumber, last: OpNumber, view: View = 0): ReadonlyArray<Entry> =>
+  Array.from({ length: last - first + 1 }, (_, i) => entry(first + i, view))
+
+export class One {
+  readonly replica: Replica
+  readonly data = new Register()
+  mono = 0
+
+  private constructor(id: ReplicaId, size: number, promised: View | null) {
+    const options = {
+      id,
+      configuration: makeConfiguration(0, Array.from({ length: size }, (_, i) => `R${i}`)),
+      application: this.data,
+      random: seeded(1),
+      timers,
+      now: this.now
+    }
+    this.replica = promised === null ? newReplica(options) : recoveringReplica(options, promised)
+  }
+
+  static start(id: ReplicaId, size = 3): One {
+    return new One(id, size, null)
+  }
+
+  static restart(id: ReplicaId, promised: View, size = 3): One {
+    return new One(id, size, promised)
+  }
+
+  get now(): Now {
+    return { mono: this.mono, wall: 1_000_000 + this.mono }
+  }
+
+  /** One turn; what it wrote is durable after it. */
+  turn(...inputs: ReadonlyArray<Input>): Outcome {
+    const out = step(this.replica, inputs, this.now)
+    const last = out.entries[out.entries.length - 1]
+    if (last === undefined) return out
+    const after = step(this.replica, [{ _tag: "Durable", op: last.op }], this.now)
+    return { ...out, sends: [...out.sends, ...after.early, ...after.sends], replies: [...out.replies, ...after.replies] }
+  }
+
+  receive(from: ReplicaId, message: Message): Outcome {
+    return this.turn(heard(from, message))
+  }
+
+  ask(...requests: ReadonlyArray<ClientRequest>): Outcome {
+    return this.turn({ _tag: "Requests", requests })
+  }
+
+  /** Ticks every `every_ms`. */
+  pass(duration_ms: number, every_ms = 20): ReadonlyArray<Send> {
+    const sends: Array<Send> = []
+    for (const end = this.mono + duration_ms; this.mono < end;) {
+      this.mono += every_ms
+      sends.push(...this.turn({ _tag: "Tick" }).sends)
+    }
+    return sends
+  }
+}
+
+export const heard = (from: ReplicaId, message: Message): Input => ({ _tag: "Message", from, epoch: 0, message })
+
+export const to = { connection: 0, channel: 0 }
+
+export const write = (session: SessionId, request: number, tag = `${session}-${request}`): ClientRequest =>
+  ({ kind: "write", to, session, request, answered: 0, operation: append("k", tag) })
+
+/** The messages of one kind among what was sent, in order. */
+export const only = <T extends MessageTag>(tag: T, sends: ReadonlyArray<Send>): ReadonlyArray<MessageOf<T>> =>
+  sends.flatMap(({ message }) => (message._tag === tag ? [message as MessageOf<T>] : []))
