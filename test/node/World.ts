@@ -1,0 +1,291 @@
+/**
+ * Whole nodes in one process: the real parts over a network, disks and time that are the test's own. Nodes start, stop
+ * and come back with their disks; connections between any two can be held up, as by a network that swallows everything.
+ *
+ * @module
+ */
+import { it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
+import { makeAdmin } from "../../src/client/Admin.ts"
+import { type ClientOptions, V2R2 } from "../../src/client/index.ts"
+import { type Duplex, Network, NetworkError } from "../../src/network/Network.ts"
+import type { Config } from "../../src/node/Config.ts"
+import { type Counters, Metrics } from "../../src/node/Metrics.ts"
+import { Node, type NodeFailure } from "../../src/node/Node.ts"
+import { Settings } from "../../src/node/Settings.ts"
+import { type Journal, JournalError, Journals } from "../../src/storage/Journal.ts"
+import { makeMemoryDisk, type MemoryDisk } from "../../src/storage/MemoryDisk.ts"
+import { NodeStore, type NodeStoreError } from "../../src/storage/NodeStore.ts"
+import type { AdminError, Args, ClusterStatus, CommandName, Ok, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
+
+export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+export const text = (data: Uint8Array): string => new TextDecoder().decode(data)
+
+/** Where a node of that name listens. `host` lets two nodes claim one name. */
+export const configOf = (name: string, changes: Partial<Config> = {}, host = name): Config => ({
+  node_name: name,
+  cluster_name: "test",
+  cluster_host: `${host}:2000`,
+  admin_host: `${host}:2001`,
+  client_host: `${host}:2002`,
+  peer_host: `${host}:2003`,
+  data_dir: "memory",
+  advertise_host: null,
+  heartbeat_ms: 100,
+  view_change_ms: 500,
+  gossip_ms: 1_000,
+  log_level: "debug",
+  log_format: "pretty",
+  ...changes
+})
+
+export class TestNode {
+  readonly config: Config
+  readonly disk: MemoryDisk = makeMemoryDisk()
+  /** Tenants whose journals fail on this node, with the disk's words. */
+  readonly brokenJournals = new Map<string, string>()
+  readonly log: Array<string> = []
+  metrics: Counters | null = null
+  scope: Scope.Closeable | null = null
+
+  constructor(config: Config) {
+    this.config = config
+  }
+
+  get name(): string {
+    return this.config.node_name
+  }
+
+  logged(pattern: RegExp): boolean {
+    return this.log.some((line) => pattern.test(line))
+  }
+}
+
+export class World {
+  private readonly network: Network["Service"]
+  private readonly nodes: Array<TestNode> = []
+  /** By pair of hosts: closed while nothing gets through. */
+  private readonly held = new Map<string, Latch.Latch>()
+
+  constructor(network: Network["Service"]) {
+    this.network = network
+  }
+
+  /** A node, not started. */
+  make(name: string, changes: Partial<Config> = {}, host = name): TestNode {
+    const node = new TestNode(configOf(name, changes, host))
+    this.nodes.push(node)
+    return node
+  }
+
+  /** Returns once it listens. */
+  start(node: TestNode): Effect.Effect<void, NodeFailure | NodeStoreError> {
+    const { config, disk, log } = node
+    const logger = Logger.make(({ cause, logLevel, message }) => {
+      const parts = Array.isArray(message) ? message : [message]
+      log.push([logLevel, ...parts, ...(cause.reasons.length > 0 ? [String(cause)] : [])].join(" "))
+    })
+    const ground = Layer.mergeAll(
+      Layer.succeed(Network, this.networkOf(hostOf(config.cluster_host))),
+      NodeStore.layerMemory({ name: config.node_name, cluster: config.cluster_name }, disk),
+      Layer.provide(fragileJournals(node), Journals.layerMemory(disk)),
+      Metrics.layer,
+      Settings.layer(config),
+      Logger.layer([logger])
+    )
+    return Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(Layer.provideMerge(Node.layer(config), ground), scope).pipe(
+        Effect.onError(() => Scope.close(scope, Exit.void))
+      )
+      node.scope = scope
+      node.metrics = Context.get(context, Metrics)
+    })
+  }
+
+  /** As SIGTERM would. Returns once it has ended. */
+  stop(node: TestNode): Effect.Effect<void> {
+    const scope = node.scope
+    node.scope = null
+    return scope === null ? Effect.void : Scope.close(scope, Exit.void)
+  }
+
+  get stopAll(): Effect.Effect<void> {
+    return Effect.forEach(this.nodes, (node) => this.stop(node), { discard: true, concurrency: "unbounded" })
+  }
+
+  /** What is sent between the two waits, both ways; new connections time out. */
+  hold(a: TestNode, b: TestNode): void {
+    this.latch(hostOf(a.config.peer_host), hostOf(b.config.peer_host)).closeUnsafe()
+  }
+
+  release(a: TestNode, b: TestNode): void {
+    this.latch(hostOf(a.config.peer_host), hostOf(b.config.peer_host)).openUnsafe()
+  }
+
+  /** The network as seen by whoever sits at `host`. */
+  networkOf(host: string): Network["Service"] {
+    const { network } = this
+    return {
+      listen: network.listen,
+      connect: Effect.fnUntraced({ self: this }, function*(address: string) {
+        const latch = this.latch(host, hostOf(address))
+        if (!latch.isOpen()) {
+          yield* Effect.sleep(2_000)
+          return yield* new NetworkError({ address, reason: "timed out" })
+        }
+        const { pull, remote, write } = yield* network.connect(address)
+        return {
+          remote,
+          pull: Effect.flatMap(pull, (chunks) => Effect.as(latch.await, chunks)),
+          write: (chunks) => Effect.andThen(latch.await, write(chunks))
+        } satisfies Duplex
+      })
+    }
+  }
+
+  /** An admin command to one node. */
+  ask<C extends CommandName>(node: TestNode, command: C, args: Args<C>): Effect.Effect<Ok<C>, AdminError> {
+    return Effect.gen({ self: this }, function*() {
+      const admin = yield* makeAdmin({ endpoints: [node.config.admin_host], deadline: "20 seconds" })
+      return yield* admin.call(command, args)
+    }).pipe(
+      Effect.scoped,
+      Effect.provideService(Network, this.networkOf("operator")),
+      Effect.catch((error) => error._tag === "AdminError" ? Effect.fail(error) : Effect.die(error))
+    )
+  }
+
+  client(nodes: ReadonlyArray<TestNode>, options: Partial<ClientOptions> = {}) {
+    const endpoints = nodes.map(({ config }) => config.client_host)
+    const layer = V2R2.layer({ endpoints, deadline: "20 seconds", ...options })
+    return Effect.map(
+      Layer.build(Layer.provide(layer, Layer.succeed(Network, this.networkOf("client")))),
+      (context) => Context.get(context, V2R2)
+    )
+  }
+
+  /** Nodes n1, n2, …, started and joined, every one connected to every other. */
+  cluster(count: number) {
+    return Effect.gen({ self: this }, function*() {
+      const nodes = Array.from({ length: count }, (_, index) => this.make(`n${index + 1}`))
+      yield* Effect.forEach(nodes, (node) => this.start(node), { discard: true })
+      for (const other of nodes.slice(1)) yield* this.ask(nodes[0]!, "cluster.join", { address: other.config.cluster_host })
+      yield* this.meshed(nodes)
+      return nodes
+    })
+  }
+
+  meshed(nodes: ReadonlyArray<TestNode>): Effect.Effect<void> {
+    return this.until("every node is connected to every other", Effect.map(
+      Effect.forEach(nodes, (node) => this.ask(node, "cluster.status", {})),
+      (statuses) => statuses.every((status) =>
+        status.length === nodes.length && status.every(({ state }) => state !== "disconnected"))
+    ))
+  }
+
+  /** With a replica r<i> on each of the nodes; returns its id once it has a primary, which is on the first node. */
+  tenant(name: string, nodes: ReadonlyArray<TestNode>) {
+    return Effect.gen({ self: this }, function*() {
+      const replicas = nodes.map((node, index) => ({ name: `r${index + 1}`, node: node.name }))
+      const { id } = yield* this.ask(nodes[0]!, "vr.create", { name, replicas })
+      yield* this.until(`${name} has a primary`, Effect.map(this.ask(nodes[0]!, "vr.primary", { tenant: name }), ({ primary }) =>
+        primary === `r1::${nodes[0]!.name}`))
+      yield* this.until(`${name} has all its backups`, Effect.map(
+        Effect.forEach(nodes.slice(1), (node) => this.replica(node, name)),
+        (replicas) => replicas.every(({ state }) => state === "backup")
+      ))
+      return id
+    })
+  }
+
+  /** The state of a node's replica, by the node itself. */
+  replica(node: TestNode, tenant: string): Effect.Effect<ReplicaStatus, AdminError> {
+    return Effect.gen({ self: this }, function*() {
+      const tenants = yield* this.ask(node, "vr.tenants", {})
+      const own = tenants.find(({ id, name }) => id === tenant || name === tenant)?.replicas
+        .find((replica) => replica.node === node.name)
+      return yield* this.ask(node, "vr.replica", { tenant, replica: own?.name ?? "?", node: node.name })
+    })
+  }
+
+  status(node: TestNode): Effect.Effect<ClusterStatus, AdminError> {
+    return this.ask(node, "status", {})
+  }
+
+  /** Asks again and again, while time passes. A refusal counts as "not yet". */
+  until(what: string, probe: Effect.Effect<boolean, AdminError>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      let last = ""
+      for (let turn = 0; turn < 2_000; turn++) {
+        const holds = yield* Effect.catch(probe, (error) => Effect.sync(() => {
+          last = error.message
+          return false
+        }))
+        if (holds) return
+        yield* Effect.sleep(10)
+      }
+      throw new Error(`it never happened: ${what}. ${last}\n${this.logs}`)
+    })
+  }
+
+  get logs(): string {
+    return this.nodes.flatMap(({ log, name }) => log.map((line) => `${name} | ${line}`)).join("\n")
+  }
+
+  private latch(a: string, b: string): Latch.Latch {
+    const pair = [a, b].sort().join(" ")
+    const known = this.held.get(pair) ?? Latch.makeUnsafe(true)
+    this.held.set(pair, known)
+    return known
+  }
+}
+
+const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"))
+
+/** Journals on the node's disk, of which single ones can break. */
+const fragileJournals = ({ brokenJournals }: TestNode): Layer.Layer<Journals, never, Journals> =>
+  Layer.effect(Journals, Effect.map(Journals, (journals) => ({
+    journal: (tenant, replica) =>
+      Effect.map(journals.journal(tenant, replica), ({ open, write }): Journal => ({
+        open,
+        write: (change) =>
+          Effect.suspend(() => {
+            const message = brokenJournals.get(tenant)
+            if (message === undefined) return write(change)
+            return Effect.fail(new JournalError({ during: "write", file: `${tenant}/head`, message }))
+          })
+      }))
+  })))
+
+/** Time passes whenever nobody has anything to do. */
+const timeFlows: Effect.Effect<void, never, Scope.Scope> = TestClock.adjust(5).pipe(
+  Effect.forever,
+  Effect.forkScoped,
+  Effect.asVoid
+)
+
+/** A test in a world of its own. At its end all nodes are stopped. If it fails, the logs are shown. */
+export const story = <E>(
+  name: string,
+  test: (world: World) => Effect.Effect<void, E, Scope.Scope>,
+  { seed = 1, timeout = 20_000 }: { readonly seed?: number; readonly timeout?: number } = {}
+) =>
+  it.effect(name, () => run(test, seed), timeout)
+
+/** The same without a test around it: for many seeds in one. */
+export const run = <E>(test: (world: World) => Effect.Effect<void, E, Scope.Scope>, seed: number): Effect.Effect<void, E> =>
+  Effect.gen(function*() {
+    const world = new World(yield* Network)
+    yield* timeFlows
+    yield* Effect.addFinalizer(() => world.stopAll)
+    yield* Effect.tapCause(test(world), () => Effect.sync(() => console.error(world.logs)))
+  }).pipe(Effect.scoped, Effect.provide(Network.layerMemory), Random.withSeed(seed))
