@@ -74,6 +74,8 @@ export class World {
   private readonly nodes: Array<TestNode> = []
   /** By pair of hosts: closed while nothing gets through. */
   private readonly held = new Map<string, Latch.Latch>()
+  /** Whatever is sent takes up to so long, by chance. */
+  latency_ms = 0
 
   constructor(network: Network["Service"]) {
     this.network = network
@@ -145,8 +147,8 @@ export class World {
         const { pull, remote, write } = yield* network.connect(address)
         return {
           remote,
-          pull: Effect.flatMap(pull, (chunks) => Effect.as(latch.await, chunks)),
-          write: (chunks) => Effect.andThen(latch.await, write(chunks))
+          pull: Effect.flatMap(pull, (chunks) => latch.await.pipe(Effect.andThen(this.delay), Effect.as(chunks))),
+          write: (chunks) => latch.await.pipe(Effect.andThen(this.delay), Effect.andThen(write(chunks)))
         } satisfies Duplex
       })
     }
@@ -240,6 +242,10 @@ export class World {
   get logs(): string {
     return this.nodes.flatMap(({ log, name }) => log.map((line) => `${name} | ${line}`)).join("\n")
   }
+
+  private readonly delay: Effect.Effect<void> = Effect.suspend(() =>
+    this.latency_ms === 0 ? Effect.void : Effect.flatMap(Random.nextIntBetween(0, this.latency_ms), Effect.sleep)
+  )
 
   private latch(a: string, b: string): Latch.Latch {
     const pair = [a, b].sort().join(" ")
