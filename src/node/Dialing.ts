@@ -40,7 +40,7 @@ export const keepConnected = <R>(
         yield* Effect.logDebug(`${what} connection to ${node}: ${reason}`)
       }
       wake.closeUnsafe()
-      yield* Effect.raceFirst(Effect.sleep(Math.round(pause * (0.5 + (yield* Random.next)))), wake.await)
+      yield* Effect.raceFirst(Effect.sleep(pause * (0.5 + (yield* Random.next))), wake.await)
       pause = Math.min(pause * 2, pause_ms.last)
     }
   })

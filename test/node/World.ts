@@ -5,6 +5,7 @@
  * @module
  */
 import { it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -287,6 +288,15 @@ export const story = <E>(
 ) =>
   it.effect(name, () => run(test, seed), timeout)
 
+/** As a real clock, the test's one tells whole milliseconds only, however long somebody has slept. */
+const wholeMilliseconds = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Clock.Clock, (clock) =>
+    Effect.provideService(effect, Clock.Clock, {
+      ...clock,
+      currentTimeMillis: Effect.map(clock.currentTimeMillis, Math.floor),
+      currentTimeMillisUnsafe: () => Math.floor(clock.currentTimeMillisUnsafe())
+    }))
+
 /** The same without a test around it: for many seeds in one. */
 export const run = <E>(test: (world: World) => Effect.Effect<void, E, Scope.Scope>, seed: number): Effect.Effect<void, E> =>
   Effect.gen(function*() {
@@ -294,4 +304,4 @@ export const run = <E>(test: (world: World) => Effect.Effect<void, E, Scope.Scop
     yield* timeFlows
     yield* Effect.addFinalizer(() => world.stopAll)
     yield* Effect.tapCause(test(world), () => Effect.sync(() => console.error(world.logs)))
-  }).pipe(Effect.scoped, Effect.provide(Network.layerMemory), Random.withSeed(seed))
+  }).pipe(Effect.scoped, Effect.provide(Network.layerMemory), Random.withSeed(seed), wholeMilliseconds)
