@@ -6,8 +6,10 @@
  *
  * @module
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -36,8 +38,14 @@ import * as PeerServer from "./servers/Peer.ts"
 import { Settings } from "./Settings.ts"
 import { runGossipTicker, runTicker } from "./Ticker.ts"
 
-/** A running node: where it can be reached. */
-export class Node extends Context.Service<Node, { readonly self: Members.Member }>()("v2r2/node/Node") {
+/** One of the fibers that a node cannot do without has died: a bug. */
+export class NodeCrashed extends Schema.TaggedError<NodeCrashed>()("NodeCrashed", { message: Schema.String }) {}
+
+/** A running node: where it can be reached, and what says that it has crashed (else it waits for ever). */
+export class Node extends Context.Service<Node, {
+  readonly self: Members.Member
+  readonly crashed: Effect.Effect<never, NodeCrashed>
+}>()("v2r2/node/Node") {
   /** Runs from when the layer is built until its scope ends. */
   static readonly layer = (
     config: Config
@@ -69,13 +77,25 @@ const startNode = Effect.fnUntraced(function*(
   const settings = yield* Settings
   const parts = yield* makeParts(config)
   const { dispatcher, gossip, inbox, self } = parts
-  yield* Effect.forkScoped(dispatcher.run)
+  const crash = yield* Deferred.make<never, NodeCrashed>()
+  // Half a node is worse than none: its peers would go on waiting for it.
+  const essential = (name: string, run: Effect.Effect<never>) =>
+    run.pipe(
+      Effect.tapCause((cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.andThen(
+          Effect.logFatal(`the ${name} has died, and the node with it`, cause),
+          Deferred.fail(crash, new NodeCrashed({ message: `the ${name} has died: ${String(Cause.squash(cause))}` }))
+        )
+      ),
+      Effect.forkScoped
+    )
+  yield* essential("dispatcher", dispatcher.run)
   // Known before the first client can ask: what this node has kept is no news to it.
   yield* Queue.offer(inbox, { _tag: "Topology", ...gossip.state() })
   yield* startServers(config, parts)
-  yield* Effect.forkScoped(gossip.run)
-  yield* Effect.forkScoped(runTicker(inbox, settings))
-  yield* Effect.forkScoped(runGossipTicker(gossip, settings))
+  yield* essential("gossip", gossip.run)
+  yield* essential("ticker", runTicker(inbox, settings))
+  yield* essential("gossip ticker", runGossipTicker(gossip, settings))
   yield* Effect.addFinalizer(() => {
     parts.stopping = true
     return drain(dispatcher)
@@ -84,7 +104,7 @@ const startNode = Effect.fnUntraced(function*(
     `node ${self.name} of cluster ${config.cluster_name} is ready: client ${self.client}, admin ${self.admin}, ` +
       `cluster ${self.cluster}, peer ${self.peer}`
   )
-  return Node.of({ self })
+  return Node.of({ self, crashed: Deferred.await(crash) })
 })
 
 /** What a node consists of, beside its servers. */

@@ -1,5 +1,6 @@
 /**
- * `v2r2 start`: the command line of a node, and how it ends: 0 after a signal, 2 if it could not start as configured.
+ * `v2r2 start`: the command line of a node, and how it ends: 0 after a signal, 2 if it could not start as
+ * configured, 1 if it crashed.
  *
  * @module
  */
@@ -64,22 +65,24 @@ const start = (
     const loaded = yield* loadConfig(file)
     const config: Config = { ...loaded, ...(logFormat && { log_format: logFormat }), ...(logLevel && { log_level: logLevel }) }
     const settings = Settings.layer(config)
-    return yield* Layer.launch(
-      Node.layer(config).pipe(
+    return yield* Effect.flatMap(Node, (node) => node.crashed).pipe(
+      Effect.provide(Node.layer(config).pipe(
         Layer.provide(ground(config)),
         Layer.provide(Metrics.layer),
         Layer.provide(Logging.layer(config.log_format)),
         Layer.provide(settings)
-      )
+      ))
     )
   }).pipe(Effect.catchTags({
     ConfigError: fail,
     NodeStoreError: fail,
-    ListenError: ({ message }) => fail({ message: `${file}: ${message}` })
+    ListenError: ({ message }) => fail({ message: `${file}: ${message}` }),
+    NodeCrashed: ({ message }) => Effect.andThen(Console.error(`v2r2: ${message}`), Effect.die(new Crashed(message)))
   }))
 
 /** Said already; all that is left is the exit code. */
 class StartFailed extends Error {}
+class Crashed extends Error {}
 
 const fail = ({ message }: Pick<StartFailure, "message">) =>
   Effect.andThen(Console.error(`v2r2: ${message}`), Effect.die(new StartFailed(message)))
@@ -87,5 +90,5 @@ const fail = ({ message }: Pick<StartFailure, "message">) =>
 /** A signal is how a node is stopped: that is success. Not to start is a mistake of whoever configured it. */
 export const teardown: Runtime.Teardown = (exit, onExit) => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return onExit(0)
-  onExit(2)
+  onExit(Cause.squash(exit.cause) instanceof Crashed ? 1 : 2)
 }
