@@ -53,6 +53,8 @@ export class TestNode {
   readonly disk: MemoryDisk = makeMemoryDisk()
   /** Tenants whose journals fail on this node, with the disk's words. */
   readonly brokenJournals = new Map<string, string>()
+  /** How long the disk takes to save what the node knows. */
+  save_ms = 0
   readonly log: Array<string> = []
   metrics: Counters | null = null
   scope: Scope.Closeable | null = null
@@ -98,7 +100,7 @@ export class World {
     })
     const ground = Layer.mergeAll(
       Layer.succeed(Network, this.networkOf(hostOf(config.cluster_host))),
-      NodeStore.layerMemory({ name: config.node_name, cluster: config.cluster_name }, disk),
+      Layer.provide(slowStore(node), NodeStore.layerMemory({ name: config.node_name, cluster: config.cluster_name }, disk)),
       Layer.provide(fragileJournals(node), Journals.layerMemory(disk)),
       Metrics.layer,
       Settings.layer(config),
@@ -257,6 +259,13 @@ export class World {
 }
 
 const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"))
+
+const slowStore = (node: TestNode): Layer.Layer<NodeStore, never, NodeStore> =>
+  Layer.effect(NodeStore, Effect.map(NodeStore, (store) => ({
+    ...store,
+    saveMembers: (members) =>
+      Effect.andThen(node.save_ms > 0 ? Effect.sleep(node.save_ms) : Effect.void, store.saveMembers(members))
+  })))
 
 /** Journals on the node's disk, of which single ones can break. */
 const fragileJournals = ({ brokenJournals }: TestNode): Layer.Layer<Journals, never, Journals> =>
