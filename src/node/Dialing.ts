@@ -9,7 +9,7 @@ import type * as Latch from "effect/Latch"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { HelloRejected } from "../network/Framed.ts"
-import type { Closed, NetworkError } from "../network/Network.ts"
+import { Closed, type NetworkError } from "../network/Network.ts"
 
 const pause_ms = { first: 20, last: 1_000 }
 /** A conversation that lasted this long was a success: the next pause is short again. */
@@ -30,7 +30,7 @@ export const keepConnected = <R>(
     let reason = ""
     while (true) {
       const start = yield* Clock.currentTimeMillis
-      const failure = yield* Effect.flip(Effect.scoped(talk))
+      const failure = yield* Effect.flip(Effect.scoped(surviving(what, node, talk)))
       if ((yield* Clock.currentTimeMillis) - start > settled_ms) {
         pause = pause_ms.first
         reason = ""
@@ -44,3 +44,15 @@ export const keepConnected = <R>(
       pause = Math.min(pause * 2, pause_ms.last)
     }
   })
+
+/** A bug in what one conversation brought ends that one; the next may go better, and none at all would be worse. */
+const surviving = <R>(
+  what: string,
+  node: string,
+  talk: Effect.Effect<never, Closed | HelloRejected | NetworkError, R>
+): Effect.Effect<never, Closed | HelloRejected | NetworkError, R> =>
+  Effect.catchDefect(talk, (defect) =>
+    Effect.andThen(
+      Effect.logError(`${what} connection to ${node}: a bug`, defect),
+      new Closed({ reason: `a bug: ${String(defect)}` })
+    ))

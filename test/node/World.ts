@@ -55,9 +55,13 @@ export class TestNode {
   readonly brokenJournals = new Map<string, string>()
   /** How long the disk takes to save what the node knows. */
   save_ms = 0
+  /** A bug that saving runs into. */
+  bug: string | null = null
   readonly log: Array<string> = []
   metrics: Counters | null = null
   scope: Scope.Closeable | null = null
+  /** Fails if a part of the node that it cannot do without has died. */
+  crashed: Node["Service"]["crashed"] = Effect.never
 
   constructor(config: Config) {
     this.config = config
@@ -113,6 +117,7 @@ export class World {
       )
       node.scope = scope
       node.metrics = Context.get(context, Metrics)
+      node.crashed = Context.get(context, Node).crashed
     })
   }
 
@@ -264,7 +269,10 @@ const slowStore = (node: TestNode): Layer.Layer<NodeStore, never, NodeStore> =>
   Layer.effect(NodeStore, Effect.map(NodeStore, (store) => ({
     ...store,
     saveMembers: (members) =>
-      Effect.andThen(node.save_ms > 0 ? Effect.sleep(node.save_ms) : Effect.void, store.saveMembers(members))
+      Effect.suspend(() => {
+        if (node.bug !== null) throw new Error(node.bug)
+        return Effect.andThen(node.save_ms > 0 ? Effect.sleep(node.save_ms) : Effect.void, store.saveMembers(members))
+      })
   })))
 
 /** Journals on the node's disk, of which single ones can break. */
@@ -299,12 +307,14 @@ export const story = <E>(
 
 /** As a real clock, the test's one tells whole milliseconds only, however long somebody has slept. */
 const wholeMilliseconds = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Clock.Clock, (clock) =>
-    Effect.provideService(effect, Clock.Clock, {
-      ...clock,
+  Effect.flatMap(Clock.Clock, (clock) => {
+    // All else, what tests do with it included, is as it was.
+    const whole: Clock.Clock = Object.assign(Object.create(clock), {
       currentTimeMillis: Effect.map(clock.currentTimeMillis, Math.floor),
       currentTimeMillisUnsafe: () => Math.floor(clock.currentTimeMillisUnsafe())
-    }))
+    })
+    return Effect.provideService(effect, Clock.Clock, whole)
+  })
 
 /** The same without a test around it: for many seeds in one. */
 export const run = <E>(test: (world: World) => Effect.Effect<void, E, Scope.Scope>, seed: number): Effect.Effect<void, E> =>
