@@ -227,7 +227,7 @@ const drain_poll_ms = 10
 const drain = (dispatcher: Dispatcher): Effect.Effect<void> =>
   Effect.gen(function*() {
     const start = yield* Clock.currentTimeMillis
-    while (dispatcher.inFlight > 0 && (yield* Clock.currentTimeMillis) - start < Limits.shutdown_ms / 2) {
-      yield* Effect.sleep(drain_poll_ms)
-    }
+    // First of all a moment for what was read and is not counted yet.
+    do yield* Effect.sleep(drain_poll_ms)
+    while (dispatcher.inFlight > 0 && (yield* Clock.currentTimeMillis) - start < Limits.shutdown_ms / 2)
   })
