@@ -137,12 +137,13 @@ export interface ClusterFacts {
 
 export const describeCluster = ({ cluster, nodes, replicas, tenants, view_change_ms }: ClusterFacts): ClusterStatus => {
   const described = tenants.map((tenant) => describeTenant(tenant, replicas))
+  const gone = nodes.filter((node) => node.state === "disconnected")
   const problems = [
-    ...nodes.filter((node) => node.state === "disconnected").map((node) => ({
+    ...gone.map((node) => ({
       message: `node ${node.name} is unreachable (${node.address}: ${node.reason ?? "unknown"})`,
       remedy: `start it again: npx v2r2 start --config <its config.json>`
     })),
-    ...described.flatMap((tenant) => tenantProblems(tenant, tenants, replicas))
+    ...described.flatMap((tenant) => tenantProblems(tenant, tenants, replicas, gone))
   ]
   const down = described.some((tenant) => tenant.primary === null)
   return {
@@ -159,24 +160,27 @@ export const describeCluster = ({ cluster, nodes, replicas, tenants, view_change
 const tenantProblems = (
   status: TenantStatus,
   tenants: ReadonlyArray<Tenant>,
-  replicas: ReadonlyArray<ReplicaStatus>
+  replicas: ReadonlyArray<ReplicaStatus>,
+  gone: ReadonlyArray<NodeStatus>
 ): ReadonlyArray<{ readonly message: string; readonly remedy: string | null }> => {
   const label = status.name ?? status.id
   const unwell = replicas.filter((replica) => replica.tenant === status.id && !isServing(replica))
-  const silent = (tenants.find(({ id }) => id === status.id)?.replicas ?? [])
-    .map(replicaId)
-    .filter((id) => !replicas.some((replica) => replica.tenant === status.id && `${replica.name}::${replica.node}` === id))
-  const problems = unwell.map((replica) => ({
-    message: `tenant ${label}: replica ${replica.name}::${replica.node} is in ${replica.state}` +
-      (replica.detail === null ? "" : `: ${replica.detail}`),
-    remedy: null as string | null
-  }))
+  const heard = new Set(replicas.filter(({ tenant }) => tenant === status.id).map(replicaId))
+  const silent = (tenants.find(({ id }) => id === status.id)?.replicas ?? []).filter((replica) => !heard.has(replicaId(replica)))
+  // Of a node that is gone as a whole, that was said already.
+  const mute = silent.filter(({ node }) => !gone.some(({ name }) => name === node))
+  const problems = [
+    ...unwell.map((replica) =>
+      `tenant ${label}: replica ${replica.name}::${replica.node} is in ${replica.state}` +
+      (replica.detail === null ? "" : `: ${replica.detail}`)),
+    ...mute.map((replica) => `tenant ${label}: replica ${replicaId(replica)} does not answer`)
+  ].map((message) => ({ message, remedy: null as string | null }))
   if (status.primary === null) {
     problems.unshift({ message: `tenant ${label} has no primary: it serves nothing`, remedy: "start its nodes again" })
   } else if (silent.length > 0 && status.tolerates === 0) {
     problems.unshift({
       message: `tenant ${label} cannot lose another node`,
-      remedy: `start the nodes of ${silent.join(", ")} again`
+      remedy: `start the nodes of ${silent.map(replicaId).join(", ")} again`
     })
   }
   return problems

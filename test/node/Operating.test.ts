@@ -85,6 +85,19 @@ describe("status", () => {
       })
     }))
 
+  story("a node that is connected and does not answer is a problem, even if nothing else is", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(5)
+      yield* world.tenant("t", nodes)
+      world.hold(nodes[0]!, nodes[4]!)
+      const { problems, tenants, verdict } = yield* world.status(nodes[0]!)
+      assert.deepStrictEqual([verdict, problems], [
+        "DEGRADED",
+        [{ message: "tenant t: replica r5::n5 does not answer", remedy: null }]
+      ])
+      assert.strictEqual(tenants[0]!.tolerates, 1)
+    }))
+
   story("since when, and why, a node is not connected", (world) =>
     Effect.gen(function*() {
       const nodes = yield* world.cluster(2)
