@@ -311,8 +311,9 @@ let nextPort = first_port + (process.pid * 97) % (last_port - first_port)
 export const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
   const ports: Array<number> = []
   while (ports.length < count) {
-    nextPort = nextPort >= last_port ? first_port : nextPort + 1
-    if (await isFree(nextPort)) ports.push(nextPort)
+    const port = nextPort
+    nextPort = port >= last_port ? first_port : port + 1
+    if (await isFree(port)) ports.push(port)
   }
   return ports
 }
