@@ -67,6 +67,8 @@ export type ReplyStatus =
   | "ok"
   /** Not executed by this answer. `primary` is who to ask, if known. */
   | "not primary"
+  /** A write that is in the log of a primary that gave up: a later one may execute it, or not. To be asked again. */
+  | "in doubt"
   /** Not executed: too much is under way. */
   | "busy"
   /** The session is not known and never will be. */

@@ -18,9 +18,14 @@ const moveTo = (replica: Replica, state: State, out: Outcome): void => {
   if (before !== state._tag) out.events.push(`${before} → ${state._tag} (view ${replica.view})`)
 }
 
-/** Whoever waits at a primary that gives up should look for the next one at once; the client table makes it safe. */
+/**
+ * Whoever waits at a primary that gives up should look for the next one at once; the client table makes it safe. A
+ * write that is in the log may be executed yet: its client must not be told that it was not.
+ */
 export const turnClientsAway = (state: PrimaryState, out: Outcome): void => {
-  for (const request of state.waiting.values()) reply(out, request, "not primary")
+  for (const request of state.waiting.values()) {
+    reply(out, request, request.kind === "write" ? "in doubt" : "not primary")
+  }
   state.waiting.clear()
   // Pending reads fail on a view change: their round will never be confirmed.
   for (const batch of state.reads) for (const read of batch.requests) reply(out, read, "not primary")

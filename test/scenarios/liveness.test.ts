@@ -124,6 +124,18 @@ describe("a process that stood still", () => {
     assert.strictEqual(sim.replica("R0").view, 0)
   })
 
+  it("nor do all of them together, as on a machine that slept", () => {
+    const sim = Simulation.start({ replicas: 3, seed: 3 })
+    sim.append()
+    for (let i = 0; i < 20; i++) {
+      for (const process of sim.processes) process.pause()
+      sim.run(5_000)
+      for (const process of sim.processes) process.resume()
+      sim.run(1_000)
+    }
+    assert.strictEqual(sim.replica("R0").view, 0)
+  })
+
   it("notices a lost primary though its every tick is late", () => {
     const one = One.start("R1")
     assert.isNotEmpty(only("StartViewChange", one.pass(5_000, 400)))

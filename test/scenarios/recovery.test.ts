@@ -139,6 +139,30 @@ describe("recovery", () => {
     assert.isNotNull((one.replica.state._tag === "Recovery" ? one.replica.state : assert.fail()).fetching)
   })
 
+  it("needs as many answers as meet any quorum, the primary's of the highest view among them", () => {
+    const one = One.restart("R4", 0, 5)
+    const [question] = only("Recovery", one.pass(20)) as [MessageOf<"Recovery">]
+    const answer = { _tag: "RecoveryResponse", nonce: question.nonce, op: 0, commit: 0 } as const
+    const asks = (from: string, view: number): boolean =>
+      only("GetState", one.receive(from, { ...answer, view }).sends).length > 0
+    assert.isFalse(asks("R0", 0))
+    assert.isFalse(asks("R1", 0), "two of five are not enough")
+    assert.isFalse(asks("R2", 1), "R0's view is over, and R1 has not said that it is in view 1")
+    assert.isFalse(asks("R3", 1))
+    assert.isTrue(asks("R1", 1))
+  })
+
+  it("does not settle for a view below the one that was promised (F1)", () => {
+    const one = One.restart("R2", 3)
+    const [question] = only("Recovery", one.pass(20)) as [MessageOf<"Recovery">]
+    assert.strictEqual(question.view, 3)
+    const answer = { _tag: "RecoveryResponse", nonce: question.nonce, op: 0, commit: 0 } as const
+    for (const from of ["R0", "R1"]) assert.isEmpty(only("GetState", one.receive(from, { ...answer, view: 0 }).sends))
+    for (const from of ["R1", "R0"]) one.receive(from, { ...answer, view: 4 })
+    one.receive("R1", { _tag: "NewState", view: 4, first: 1, entries: [], op: 0, commit: 0 })
+    assert.deepStrictEqual([one.replica.state._tag, one.replica.view], ["Backup", 4])
+  })
+
   it("works over a network that is slower than the time between two questions", () => {
     const sim = Simulation.start({ replicas: 3, seed: 1, weather: { ...fairWeather(), delay_ms: [140, 140] } })
     sim.append()

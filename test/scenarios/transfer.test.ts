@@ -55,6 +55,36 @@ describe("a transfer to a later view (F2; brief §8.2; the original's defect 7)"
   })
 })
 
+describe("a transfer that another view overtakes", () => {
+  it("keeps of what it has only what is committed", () => {
+    const one = One.start("R2")
+    one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 1), commit: 1 })
+    one.receive("R1", { _tag: "Commit", view: 4, op: 9, commit: 2, round: 0 })
+    one.receive("R1", { _tag: "NewState", view: 4, first: 2, entries: entries(2, 5, 4), op: 9, commit: 2 })
+    const [question] = only("GetState", one.receive("R0", { _tag: "Commit", view: 6, op: 5, commit: 2, round: 0 }).sends)
+    assert.deepStrictEqual([question?.view, question?.after], [6, 2])
+    one.receive("R0", { _tag: "NewState", view: 6, first: 3, entries: entries(3, 5, 6), op: 5, commit: 2 })
+    assert.deepStrictEqual(one.replica.log.range(1, 9).map(({ view }) => view), [0, 4, 6, 6, 6])
+  })
+
+  it("in recovery too", () => {
+    const one = One.restart("R2", 0)
+    const nonce = (): number => one.replica.state._tag === "Recovery" ? one.replica.state.nonce : assert.fail()
+    one.pass(20)
+    const answers = (view: number, op: number): void => {
+      for (const from of ["R0", "R1"]) one.receive(from, { _tag: "RecoveryResponse", nonce: nonce(), view, op, commit: 1 })
+    }
+    answers(4, 9)
+    one.receive("R1", { _tag: "NewState", view: 4, first: 1, entries: [...entries(1, 1), ...entries(2, 5, 4)], op: 9, commit: 1 })
+    // R1 has moved on, and says so with the next chunk.
+    one.receive("R1", { _tag: "NewState", view: 6, first: 6, entries: [], op: 5, commit: 1 })
+    answers(6, 5)
+    one.receive("R0", { _tag: "NewState", view: 6, first: 2, entries: entries(2, 5, 6), op: 5, commit: 1 })
+    assert.deepStrictEqual([one.replica.state._tag, one.replica.view], ["Backup", 6])
+    assert.deepStrictEqual(one.replica.log.range(1, 9).map(({ view }) => view), [0, 6, 6, 6, 6])
+  })
+})
+
 describe("what does not fit is not taken (the original's defect 6)", () => {
   const lagging = (): One => {
     const one = One.start("R2")
@@ -181,6 +211,18 @@ describe("a replica in transfer", () => {
     sim.runUntil(() => sim.replica("R2").op === sim.history.op)
     assert.isAbove(answers, chunks)
     assert.isBelow(answers, 2 * chunks)
+  })
+
+  it("is not thrown back by the StartView of the view that it fetches, which is older than what it has", () => {
+    const one = One.start("R2")
+    one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 3), commit: 1 })
+    one.receive("R1", { _tag: "Commit", view: 4, op: 20, commit: 10, round: 0 })
+    one.receive("R1", { _tag: "NewState", view: 4, first: 2, entries: entries(2, 10, 4), op: 20, commit: 10 })
+    assert.deepStrictEqual([one.replica.state._tag, one.replica.commit], ["StateTransfer", 10])
+    one.receive("R1", { _tag: "StartView", view: 4, first: 2, entries: entries(2, 5, 4), commit: 1 })
+    assert.deepStrictEqual([one.replica.state._tag, one.replica.commit], ["StateTransfer", 10])
+    one.receive("R1", { _tag: "NewState", view: 4, first: 11, entries: entries(11, 20, 4), op: 20, commit: 10 })
+    assert.deepStrictEqual([one.replica.state._tag, one.replica.log.op], ["Backup", 20])
   })
 
   it("starts no second transfer for a StartView that leaves the same gap", () => {

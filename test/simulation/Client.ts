@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Limits } from "../../src/base/Limits.ts"
 import type { OpNumber, ReplicaId, SessionId } from "../../src/vr/Message.ts"
 import type { ClientRequest, Reply, ReplyTo } from "../../src/vr/Replica.ts"
 import { checkAnswer } from "./checkers/Answers.ts"
@@ -74,6 +75,11 @@ export class Client {
   /** Asked and neither answered nor given up. */
   get outstanding(): number {
     return this.writes.size + this.reads.size + this.queue.length
+  }
+
+  /** The group refuses requests too far ahead of those that are answered. */
+  get isWindowOpen(): boolean {
+    return this.nextRequest + this.queue.length <= this.through + Limits.session_window_max
   }
 
   private get to(): ReplyTo {

@@ -91,6 +91,23 @@ const isolateOne: Fault = (sim) => {
   }
 }
 
+/** The primary is cut off with a burst of writes; soon after the next one is, and the first is back with its own log. */
+const handOver: Fault = (sim) => {
+  const first = sim.primary
+  if (first === undefined) return
+  sim.isolate(first)
+  for (const client of sim.clients) {
+    client.target = first
+    for (let i = 0; i < 4 && client.isWindowOpen; i++) client.append("a")
+  }
+  sim.events.after(between(sim.random, 200, 2_000), () => {
+    if (sim.isCalm) return
+    sim.heal()
+    const next = sim.primary
+    if (next !== undefined && next !== first) sim.isolate(next)
+  })
+}
+
 const cutSomePaths: Fault = (sim) => {
   for (const { id: a } of sim.processes) {
     for (const { id: b } of sim.processes) if (a !== b && sim.random.next() < 0.2) sim.network.cut(a, b)
@@ -116,7 +133,7 @@ const changeClock: Fault = (sim) => {
 
 /** Weighted by repetition. */
 const faults: ReadonlyArray<Fault> = [
-  crash, crash, crash, crashWithinTurn, crashWithinTurn, pause, pause, inTwo, isolateOne, isolateOne, cutSomePaths,
+  crash, crash, crash, crashWithinTurn, crashWithinTurn, pause, pause, inTwo, isolateOne, isolateOne, cutSomePaths, handOver, handOver,
   breakLink, breakLink, heal, heal, heal, changeWeather, changeClock
 ]
 
@@ -131,9 +148,42 @@ export const unleash = (sim: Simulation, every_ms: number, until_ms: number): vo
   })
 }
 
-/** All faults end. */
-export const relent = (sim: Simulation): void => {
+/** Faults that stay for good, of replicas that a quorum has to do without. */
+const lasting: ReadonlyArray<(sim: Simulation, victim: Process) => void> = [
+  (sim, { id }) => sim.isolate(id),
+  // Deaf: it sends, and does not hear.
+  (sim, { id }) => sim.processes.forEach((other) => other.id === id || sim.network.cut(other.id, id)),
+  // Mute: it hears, and cannot send.
+  (sim, { id }) => sim.processes.forEach((other) => other.id === id || sim.network.cut(id, other.id)),
+  (_sim, victim) => victim.pause(),
+  (_sim, victim) => victim.crash()
+]
+
+/**
+ * The faults end: all of them, or, now and then, only those of a quorum, while the others stay broken for good.
+ * Gives those that must be able to go on.
+ */
+export const relent = (sim: Simulation): ReadonlyArray<Process> => {
+  const healthy = sim.random.next() < 0.4 ? aQuorum(sim) : sim.processes
+  endFaults(sim)
+  for (const process of sim.processes) if (!healthy.includes(process)) pick(sim.random, lasting)(sim, process)
+  return healthy
+}
+
+/** A quorum with its memory; all, if so many are not there. */
+const aQuorum = (sim: Simulation): ReadonlyArray<Process> => {
+  const holders = sim.processes.filter((process) => process.remembers && process.crashAt === null)
+  const spare = holders.length - sim.configuration.quorum
+  if (spare < 0) return sim.processes
+  for (let left = Math.floor(sim.random.next() * (spare + 1)); left > 0; left--) {
+    holders.splice(Math.floor(sim.random.next() * holders.length), 1)
+  }
+  return holders
+}
+
+const endFaults = (sim: Simulation): void => {
   sim.trace.note(sim.events.now, "nemesis", "relents")
+  sim.isCalm = true
   sim.heal()
   sim.network.weather = { loss: 0, duplication: 0, straggling: 0, delay_ms: [1, 5], inOrder: true, straggler_ms: 0 }
   for (const process of sim.processes) {

@@ -1,5 +1,5 @@
 /**
- * One random run: faults and load for a while, then everything heals, and the group must converge and make progress.
+ * One random run: faults and load for a while, then all heals, or a quorum does, and it must converge and make progress.
  *
  * @module
  */
@@ -7,6 +7,7 @@ import { seeded } from "../../src/base/Random.ts"
 import type { Client } from "./Client.ts"
 import { between, drawWeather, pick, relent, unleash } from "./Nemesis.ts"
 import { Simulation } from "./Simulation.ts"
+import { drawLimits, squeezed } from "./Squeeze.ts"
 
 export interface RunReport {
   readonly seed: number
@@ -20,10 +21,18 @@ export interface RunReport {
   readonly converged_ms: number
 }
 
-/** Keeps up to `window` things outstanding. */
-const load = (sim: Simulation, client: Client, window: number, every_ms: number): void => {
+interface Load {
+  /** At most so many things outstanding. */
+  readonly window: number
+  readonly every_ms: number
+  isOver: boolean
+}
+
+const keepAsking = (sim: Simulation, client: Client, load: Load): void => {
+  const { every_ms, window } = load
   sim.events.after(every_ms * 2 * sim.random.next(), () => {
-    if (client.outstanding < window) {
+    if (load.isOver) return
+    if (client.outstanding < window && client.isWindowOpen) {
       // Clients do not always know whom to ask.
       if (sim.random.next() < 0.05) client.target = pick(sim.random, sim.configuration.replicas)
       const key = pick(sim.random, ["a", "b", "c"])
@@ -32,11 +41,17 @@ const load = (sim: Simulation, client: Client, window: number, every_ms: number)
       else if (chance < 0.32) client.appendMalformed()
       else client.append(key)
     }
-    load(sim, client, window, every_ms)
+    keepAsking(sim, client, load)
   })
 }
 
-const start = (seed: number): { readonly sim: Simulation; readonly faults_ms: number } => {
+interface Started {
+  readonly sim: Simulation
+  readonly load: Load
+  readonly faults_ms: number
+}
+
+const start = (seed: number): Started => {
   const random = seeded(seed)
   const [heartbeat_ms, view_change_ms] = pick(random, [[100, 500], [100, 500], [20, 100], [50, 1_000]] as const)
   const sim = Simulation.start({
@@ -52,12 +67,11 @@ const start = (seed: number): { readonly sim: Simulation; readonly faults_ms: nu
     inboxMax: pick(random, [20, 1_000])
   })
   const clients = pick(random, [1, 2, 4])
-  const window = pick(random, [1, 4, 16])
-  const every_ms = pick(random, [5, 30, 150])
-  for (let i = 0; i < clients; i++) load(sim, sim.client(), window, every_ms)
+  const load = { window: pick(random, [1, 4, 16]), every_ms: pick(random, [5, 30, 150]), isOver: false }
+  for (let i = 0; i < clients; i++) keepAsking(sim, sim.client(), load)
   const faults_ms = between(random, 2_000, 12_000)
   unleash(sim, pick(random, [50, 200, 800]), faults_ms)
-  return { sim, faults_ms }
+  return { sim, load, faults_ms }
 }
 
 const fail = (sim: Simulation, seed: number, cause: unknown): never => {
@@ -68,15 +82,19 @@ const fail = (sim: Simulation, seed: number, cause: unknown): never => {
 /** How long a healed group may take, in ms of simulated time: views are lost with a back-off of up to 32. */
 const convergence_ms = 120_000
 
-export const run = (seed: number, onFailure: (sim: Simulation) => void = () => {}): RunReport => {
-  const { faults_ms, sim } = start(seed)
+export const run = (seed: number, onFailure: (sim: Simulation) => void = () => {}): RunReport =>
+  squeezed(drawLimits(seeded(seed ^ 0x5eed)), () => runWithin(seed, onFailure))
+
+const runWithin = (seed: number, onFailure: (sim: Simulation) => void): RunReport => {
+  const { faults_ms, load, sim } = start(seed)
   try {
     sim.run(faults_ms)
-    relent(sim)
+    const healthy = relent(sim)
     const [client] = sim.clients
     const before = client!.answered
     sim.runUntil(() => client!.answered >= before + 30 && sim.clients.every((one) => one.answered > 0), convergence_ms)
-    sim.runUntil(() => sim.hasConverged, convergence_ms)
+    load.isOver = true
+    sim.runUntil(() => sim.haveConverged(healthy), convergence_ms)
   } catch (cause) {
     onFailure(sim)
     return fail(sim, seed, cause)
@@ -86,7 +104,7 @@ export const run = (seed: number, onFailure: (sim: Simulation) => void = () => {
     replicas: sim.processes.length,
     steps: sim.steps,
     committed: sim.history.op,
-    views: Math.max(...sim.processes.map((process) => process.view)),
+    views: Math.max(...sim.processes.map((process) => process.journal.head.view)),
     sessionsLost: sim.clients.reduce((sum, one) => sum + one.sessionsLost, 0),
     simulated_ms: sim.events.now,
     converged_ms: sim.events.now - faults_ms

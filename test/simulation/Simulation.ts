@@ -40,6 +40,8 @@ export class Simulation implements World {
   readonly random: Random
   readonly trace = new Trace()
   readonly clients: Array<Client> = []
+  /** Faults are over. */
+  isCalm = false
   /** Steps of replicas so far. */
   steps = 0
   private readonly checkers: ReadonlyArray<Checker> = allCheckers()
@@ -128,9 +130,14 @@ export class Simulation implements World {
 
   /** All are up and normal in one view, and have committed the same. */
   get hasConverged(): boolean {
-    const [first] = this.processes
+    return this.haveConverged(this.processes)
+  }
+
+  /** The same for some of them. */
+  haveConverged(processes: ReadonlyArray<Process>): boolean {
+    const [first] = processes
     if (first === undefined || !first.isUp) return false
-    return this.processes.every((process) =>
+    return processes.every((process) =>
       (process.state === "Primary" || process.state === "Backup") && process.view === first.view &&
       process.commit === this.history.op && process.op === first.op
     )

@@ -82,6 +82,8 @@ export const stateTransfer: Handlers<StateTransferState> = {
   StartView: (replica, state, message, from, now, out) => {
     // Of the view that is being joined for the first time, or a later one; not of the view that we were normal in (F4).
     if (message.view < state.target || message.view <= replica.logView) return
+    // Late: what the transfer brought so far is more.
+    if (message.first + message.entries.length - 1 < replica.commit) return
     const isAhead = message.first > replica.commit + 1
     // It leaves the same gap that is being filled already.
     if (isAhead && message.view === state.target) state.heardAt = now.mono

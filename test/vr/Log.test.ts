@@ -1,0 +1,74 @@
+/**
+ * The log of one replica: contiguous, counted in bytes, read in chunks.
+ *
+ * @module
+ */
+import * as fc from "fast-check"
+import { assert, describe, it } from "vitest"
+import { entryBytes, Log } from "../../src/vr/Log.ts"
+import type { Entry } from "../../src/vr/Message.ts"
+import { entry } from "./One.ts"
+
+const sized = (op: number, bytes: number): Entry => ({ ...entry(op), operation: new Uint8Array(bytes) })
+
+const filled = (sizes: ReadonlyArray<number>): Log => {
+  const log = new Log()
+  sizes.forEach((bytes, i) => log.append(sized(i + 1, bytes)))
+  return log
+}
+
+const sizes = fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 30 })
+
+describe("the log", () => {
+  it("is empty at first", () => {
+    const log = new Log()
+    assert.deepStrictEqual([log.op, log.bytes, log.range(1, 0)], [0, 0, []])
+    assert.throws(() => log.get(0))
+    assert.throws(() => log.get(1))
+  })
+
+  it("takes the next op only", () => {
+    const log = filled([1, 1])
+    assert.throws(() => log.append(entry(2)))
+    assert.throws(() => log.append(entry(4)))
+    log.append(entry(3))
+    assert.strictEqual(log.get(3).op, 3)
+  })
+
+  it("counts its bytes, whatever is appended and cut", () => {
+    fc.assert(fc.property(sizes, fc.nat(40), sizes, (before, cut, after) => {
+      const log = filled(before)
+      log.truncate(cut)
+      const kept = before.slice(0, cut)
+      const all = [...kept, ...after]
+      after.forEach((bytes, i) => log.append(sized(kept.length + i + 1, bytes)))
+      assert.strictEqual(log.op, all.length)
+      assert.strictEqual(log.bytes, all.reduce((sum, bytes, i) => sum + entryBytes(sized(i + 1, bytes)), 0))
+    }))
+  })
+
+  it("gives chunks that fit, contiguous, never empty while there is more, to the last one", () => {
+    fc.assert(fc.property(sizes, fc.integer({ min: 1, max: 1_000 }), (bytes, max) => {
+      const log = filled(bytes)
+      const seen: Array<number> = []
+      for (let first = 1; first <= log.op;) {
+        const chunk = log.chunk(first, log.op, max)
+        const size = chunk.reduce((sum, one) => sum + entryBytes(one), 0)
+        assert.isNotEmpty(chunk)
+        assert.isTrue(size <= max || chunk.length === 1)
+        // No smaller than it has to be.
+        const next = first + chunk.length
+        if (next <= log.op) assert.isAbove(size + entryBytes(log.get(next)), max)
+        seen.push(...chunk.map(({ op }) => op))
+        first = next
+      }
+      assert.deepStrictEqual(seen, bytes.map((_, i) => i + 1))
+    }))
+  })
+
+  it("gives no chunk beyond the op that was asked for, or beyond the head", () => {
+    const log = filled([1, 1, 1, 1])
+    assert.deepStrictEqual(log.chunk(2, 3, 10_000).map(({ op }) => op), [2, 3])
+    assert.deepStrictEqual(log.chunk(5, 4, 10_000), [])
+  })
+})
