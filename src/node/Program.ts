@@ -12,6 +12,7 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Runtime from "effect/Runtime"
+import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import type { Network } from "../network/Network.ts"
@@ -87,8 +88,16 @@ class Crashed extends Error {}
 const fail = ({ message }: Pick<StartFailure, "message">) =>
   Effect.andThen(Console.error(`v2r2: ${message}`), Effect.die(new StartFailed(message)))
 
-/** A signal is how a node is stopped: that is success. Not to start is a mistake of whoever configured it. */
+/**
+ * A signal is how a node is stopped: that is success. Not to start is a mistake of whoever configured it. All else is
+ * a mistake of ours, and nobody has said it yet.
+ */
 export const teardown: Runtime.Teardown = (exit, onExit) => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return onExit(0)
-  onExit(Cause.squash(exit.cause) instanceof Crashed ? 1 : 2)
+  const failure = Cause.squash(exit.cause)
+  if (failure instanceof StartFailed || CliError.isCliError(failure)) return onExit(2)
+  if (!(failure instanceof Crashed)) process.stderr.write(`v2r2: this is a bug in this program: ${inOneLine(failure)}\n`)
+  onExit(1)
 }
+
+const inOneLine = (failure: unknown): string => String(failure).replaceAll(/\s*\n\s*/g, "; ")
