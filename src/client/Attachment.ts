@@ -26,7 +26,8 @@ export type Trouble =
 
 /** Whose session it is. */
 export interface Owner {
-  readonly tenant: string
+  /** What the tenant is asked for by: its id, once that is known. */
+  readonly target: string
   readonly session: Session
   /** The session's number in the cluster, or null: it has to be registered first. */
   readonly number: number | null
@@ -68,7 +69,7 @@ export class Attachment implements ChannelUser {
   /** Asks for the session. */
   begin(): void {
     if (this.phase !== "new") return
-    const { tenant, number, nonce } = this.owner
+    const { target: tenant, number, nonce } = this.owner
     this.owner.session.resend()
     if (number === null) {
       this.phase = "opening"
@@ -169,6 +170,8 @@ export class Attachment implements ChannelUser {
       case "Refused":
       case "Stale":
         return this.raise({ _tag: "Refused", message: outcome.message })
+      case "Doubt":
+        return this.raise({ _tag: "Retry", ms: outcome.ms, reason: outcome.reason })
       case "NoSession":
         // There is none to lose yet: a node that says so does not do what it was asked.
         return this.raise(this.phase === "opening" ? { _tag: "Refused", message: outcome.message } : outcome)

@@ -24,6 +24,8 @@ const unanswered = "connected, but it does not answer"
 export class Follower implements Owner {
   /** As it was asked for: a name or an id. */
   readonly tenant: string
+  /** The id as soon as it is known: the name may come to stand for another tenant, with sessions of the same numbers. */
+  target: string
   readonly session = new Session()
   number: number | null = null
   nonce: Uint8Array = new Uint8Array(0)
@@ -47,6 +49,7 @@ export class Follower implements Owner {
 
   constructor(tenant: string, book: AddressBook, dial: Dial) {
     this.tenant = tenant
+    this.target = tenant
     this.book = book
     this.dial = dial
   }
@@ -196,6 +199,7 @@ export class Follower implements Owner {
   onOpened(session: number, tenant: string): void {
     this.number = session
     this.lastNumber = session
+    this.target = tenant
     Deferred.doneUnsafe(this.ready, Exit.succeed(tenant))
     this.onServed()
   }

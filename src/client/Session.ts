@@ -31,7 +31,7 @@ export type Verdict =
 export type Ending = "deadline" | "closed" | "session lost"
 
 /** Answers that end no call: the whole session has to move, wait or start again. */
-export type Trouble = Exclude<Outcome, { readonly _tag: "Ok" | "Refused" | "Stale" }>
+export type Trouble = Exclude<Outcome, { readonly _tag: "Ok" | "Refused" | "Stale" | "Doubt" }>
 
 /** One request of one caller. `settle` is called once at most, and never after {@link Session.abandon}. */
 export class Call {
@@ -217,14 +217,21 @@ export class Session {
         this.abandon(call)
         call.settle(outcome)
         return null
+      case "Doubt":
+        // That copy is in a log, so it still counts: it may be executed by a later primary.
+        this.requeue(call)
+        return { _tag: "Retry", ms: outcome.ms, reason: outcome.reason }
       default:
         if (call.copies > 0) call.copies -= 1
-        if (!call.queued) {
-          call.queued = true
-          this.again.push(call)
-        }
+        this.requeue(call)
         return outcome
     }
+  }
+
+  private requeue(call: Call): void {
+    if (call.queued) return
+    call.queued = true
+    this.again.push(call)
   }
 
   /**

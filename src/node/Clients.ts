@@ -193,6 +193,9 @@ const outcomeOf = (routes: Routes, reply: Reply): Outcome => {
       const known = node?.ok ? redirect(routes, node.value.node) : null
       return known ?? retry(routes, retry_unknown_ms, "no primary is known at this moment")
     }
+    case "in doubt":
+      routes.metrics.client_retries++
+      return { _tag: "Doubt", ms: retry_busy_ms, reason: "the primary gave up before the write was committed" }
     case "busy":
       return retry(routes, retry_busy_ms, "overloaded: too many operations are under way")
     case "no session":

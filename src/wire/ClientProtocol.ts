@@ -48,13 +48,15 @@ export type ServerMessage =
   /** Something newer than this client: to be ignored. Only ever decoded. */
   | { readonly _tag: "Unknown"; readonly type: number }
 
-/** What became of a request. All but `Ok` mean: this answer stands for no execution. */
+/** What became of a request. All but `Ok` and `Doubt` mean: this answer stands for no execution. */
 export type Outcome =
   /** An encoded result of the store, which may itself say that the operation failed. */
   | { readonly _tag: "Ok"; readonly result: Uint8Array }
   /** The node named `node`, with the client address `address`, is or knows the primary. */
   | { readonly _tag: "Redirect"; readonly address: string; readonly node: string }
   | { readonly _tag: "Retry"; readonly ms: number; readonly reason: string }
+  /** The exception: a write that is in the log, and may be executed or not. To be asked again, with the same number. */
+  | { readonly _tag: "Doubt"; readonly ms: number; readonly reason: string }
   | { readonly _tag: "NoTenant"; readonly message: string }
   /** Unknown or evicted: the session never comes back, and its unanswered requests are in doubt. */
   | { readonly _tag: "NoSession"; readonly message: string }
@@ -78,7 +80,7 @@ export interface Malformed {
 
 const ClientType = { open: 1, attach: 2, write: 3, read: 4, close: 5, tenants: 6, ping: 7 } as const
 const ServerType = { opened: 1, written: 3, answer: 4, failed: 5, tenants: 6, pong: 7, push: 8, error: 9 } as const
-const Status = { ok: 0, redirect: 1, retry: 2, noTenant: 3, noSession: 4, stale: 5, refused: 6 } as const
+const Status = { ok: 0, redirect: 1, retry: 2, noTenant: 3, noSession: 4, stale: 5, refused: 6, doubt: 7 } as const
 
 const writer = new MsgpackWriter()
 const reader = new MsgpackReader()
@@ -282,7 +284,8 @@ const writeOutcome = (outcome: Outcome): void => {
       w.string(outcome.address)
       return w.string(outcome.node)
     case "Retry":
-      w.uint(Status.retry)
+    case "Doubt":
+      w.uint(outcome._tag === "Retry" ? Status.retry : Status.doubt)
       w.array(2)
       w.uint(outcome.ms)
       return w.string(outcome.reason)
@@ -312,10 +315,12 @@ const readOutcome = (): Outcome => {
       const address = r.string("address", Limits.address_bytes_max)
       return { _tag: "Redirect", address, node: r.string("node", Limits.name_bytes_max) }
     }
-    case Status.retry: {
+    case Status.retry:
+    case Status.doubt: {
       pair()
       const ms = r.uint("ms")
-      return { _tag: "Retry", ms, reason: r.string("reason", Limits.client_frame_bytes_max) }
+      const reason = r.string("reason", Limits.client_frame_bytes_max)
+      return { _tag: status === Status.retry ? "Retry" : "Doubt", ms, reason }
     }
     case Status.noTenant:
       return { _tag: "NoTenant", message: r.string("message", Limits.client_frame_bytes_max) }

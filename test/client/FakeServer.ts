@@ -109,7 +109,7 @@ interface Channel {
 }
 
 export class FakeCluster {
-  readonly tenants: ReadonlyArray<FakeTenant>
+  readonly tenants: Array<FakeTenant>
   readonly nodes: ReadonlyArray<FakeNode>
   /** Where the primary of all tenants is; null: nowhere. */
   primary: string | null = "n1"

@@ -103,6 +103,17 @@ describe("the end of a call", () => {
     assert.deepStrictEqual(write.verdicts, [{ _tag: "Undone", cause: "deadline" }])
   })
 
+  it("is in doubt if a copy is in a log that no primary vouches for, whatever is said of later copies", () => {
+    const session = new Session(limits)
+    const write = submit(session, "write")
+    session.take(1, 1_000)
+    assert.deepStrictEqual(session.answer("write", 1, { _tag: "Doubt", ms: 1, reason: "gave up" }), { ...retry, reason: "gave up" })
+    session.take(1, 1_000)
+    session.answer("write", 1, retry)
+    session.lose()
+    assert.deepStrictEqual(write.verdicts, [{ _tag: "InDoubt", cause: "session lost" }])
+  })
+
   it("is in doubt if only the last copy was turned down", () => {
     const session = new Session(limits)
     const write = submit(session, "write")

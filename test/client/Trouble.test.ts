@@ -7,7 +7,8 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { encodeServerMessage, type ServerMessage } from "../../src/wire/ClientProtocol.ts"
-import { FakeCluster } from "./FakeServer.ts"
+import { encodeOperation } from "../../src/store/Operation.ts"
+import { FakeCluster, FakeTenant } from "./FakeServer.ts"
 import { bytes, client, once, pass, scenario, story, timeFlows, until, written } from "./Scenario.ts"
 
 describe("a session is lost", () => {
@@ -34,6 +35,21 @@ describe("a session is lost", () => {
       yield* cluster.stop(cluster.node("n1"))
       yield* tenant.put("/a", bytes("1"))
       assert.deepStrictEqual(cluster.dev.executed, ["1/1", "3/1"])
+    }))
+
+  scenario("with its tenant: a new one of the same name is not taken for it", (cluster, tenant) =>
+    Effect.gen(function*() {
+      yield* tenant.create("/a")
+      const impostor = new FakeTenant("00000000-0000-4000-8000-00000000000f", cluster.dev.name)
+      impostor.open(new Uint8Array(16))
+      impostor.write(1, 2, 0, encodeOperation({ _tag: "Create", path: "/b", type: "directory", data: new Uint8Array(0), parents: false }))
+      cluster.tenants.splice(0, 1, impostor)
+      cluster.primary = "n2"
+      yield* cluster.stop(cluster.node("n1"))
+      const write = yield* Effect.forkChild(Effect.flip(tenant.create("/c")))
+      yield* timeFlows
+      yield* Fiber.join(write)
+      assert.deepStrictEqual(impostor.executed, ["1/2"])
     }))
 
   scenario("found at another node with a write in doubt: nobody waits for an answer that cannot come", (cluster, tenant) =>

@@ -64,6 +64,15 @@ describe("a deaf primary, which goes on sending heartbeats (brief §8.14)", () =
     assert.strictEqual(one.ask(write(1, 1)).replies[0]?.status, "not primary")
   })
 
+  it("leaves the writes that are in its log open: the next primary may execute them", () => {
+    const one = One.start("R0")
+    one.ask({ kind: "register", to, nonce: new Uint8Array(16) })
+    one.receive("R1", { _tag: "PrepareOk", view: 0, op: 1 })
+    assert.isEmpty(one.ask(write(1, 1)).replies)
+    const { replies } = one.receive("R1", { _tag: "StartViewChange", view: 1, probing: false })
+    assert.deepStrictEqual(replies.map(({ kind, status }) => [kind, status]), [["write", "in doubt"]])
+  })
+
   it("says nothing more as a primary, but asks for a view change", () => {
     const one = One.start("R0")
     one.pass(1_100)
