@@ -153,7 +153,7 @@ export class Client {
   receive(reply: Reply, from: ReplicaId): void {
     const pending = this.pendingOf(reply)
     if (pending === undefined) return
-    if (reply.status === "not primary") return this.redirect(pending, reply.primary, from)
+    if (reply.status === "not primary" || reply.status === "in doubt") return this.redirect(pending, reply.primary, from)
     if (reply.status === "busy") return
     pending.reply = reply
     checkAnswer(this.name, this.around.history, pending)

@@ -13,10 +13,10 @@ type Tight = Partial<Record<keyof typeof Limits, number>>
 export const drawLimits = (random: Random): Tight => ({
   transfer_chunk_bytes_max: pick(random, [300, 1_000, Limits.transfer_chunk_bytes_max, Limits.transfer_chunk_bytes_max]),
   prepare_bytes_max: pick(random, [100, 500, Limits.prepare_bytes_max, Limits.prepare_bytes_max]),
-  pipeline_ops_max: pick(random, [1, 8, Limits.pipeline_ops_max, Limits.pipeline_ops_max]),
-  pipeline_bytes_max: pick(random, [100, 1_000, Limits.pipeline_bytes_max, Limits.pipeline_bytes_max]),
+  pipeline_ops_max: pick(random, [2, 8, Limits.pipeline_ops_max, Limits.pipeline_ops_max]),
+  pipeline_bytes_max: pick(random, [300, 1_000, Limits.pipeline_bytes_max, Limits.pipeline_bytes_max]),
   operation_bytes_max: 200,
-  pending_reads_max: pick(random, [1, Limits.pending_reads_max]),
+  pending_reads_max: pick(random, [2, Limits.pending_reads_max]),
   session_window_max: pick(random, [16, Limits.session_window_max])
 })
 
