@@ -36,12 +36,16 @@ export const Limits = {
   tenants_max: 1_024,
   /** Tenants ever seen, the withdrawn ones included: what the registry has to remember. */
   tenants_known_max: 2_048,
+  /** Of these, kept for creations that run at the same time on several nodes: none is begun beyond. */
+  tenants_known_slack: 128,
 
   // The protocol
   /** Operations that a primary admits beyond its commit number. */
   pipeline_ops_max: 8_192,
   /** Their bytes; also bounds the suffix in DoViewChange and StartView. */
   pipeline_bytes_max: 16 * MiB,
+  /** A tenant's log is held in memory whole, as there are no snapshots: above this it takes no more writes. */
+  log_bytes_max: 1024 * MiB,
   prepare_bytes_max: 1 * MiB,
   transfer_chunk_bytes_max: 2 * MiB,
   pending_reads_max: 16_384,
@@ -83,6 +87,11 @@ export const Limits = {
   connection_outbox_bytes_soft: 8 * MiB,
   /** How long one write may wait for a reader that does not read. */
   connection_stalled_ms: 10_000,
+  /** How often a connection to another node is looked at for signs of life. */
+  link_look_ms: 500,
+  /** A node that sends nothing is asked after this, again at every look, and given up after that. */
+  link_ping_after_ms: 1_000,
+  link_silent_ms: 5_000,
   channels_per_connection_max: 1_024,
 
   // Queues (elements; see node/Queues.ts for the policy of each)
@@ -144,14 +153,22 @@ invariant(
   "back-pressure starts first, then reads are put off, then comes disconnection"
 )
 invariant(
-  Limits.members_max * 6 * Limits.address_bytes_max + Limits.members_known_max * 64 +
+  Limits.members_known_max * (4 * Limits.address_bytes_max + Limits.name_bytes_max + 160) +
     Limits.tenants_known_max * (3 * Limits.name_bytes_max + Limits.replicas_max * 2.25 * Limits.name_bytes_max + 128) <
     Limits.cluster_frame_bytes_max,
   "all members and tenants fit a cluster frame"
+)
+invariant(
+  Limits.tenants_max + Limits.tenants_known_slack < Limits.tenants_known_max && Limits.members_max < Limits.members_known_max,
+  "merging may come to more than an operator may ask for"
 )
 invariant(Limits.client_waiting_bytes_max > Limits.client_unanswered_bytes_max, "more may wait than be under way")
 invariant(Limits.client_unanswered_bytes_max < Limits.pipeline_bytes_max, "one session alone does not fill a pipeline")
 invariant(
   Limits.client_ping_after_ms < Limits.client_silent_ms && Limits.client_ping_after_ms % Limits.client_look_ms === 0,
+  "a silent node is asked before it is given up, at one of the looks"
+)
+invariant(
+  Limits.link_ping_after_ms < Limits.link_silent_ms && Limits.link_silent_ms % Limits.link_look_ms === 0,
   "a silent node is asked before it is given up, at one of the looks"
 )

@@ -202,6 +202,8 @@ const outcomeOf = (routes: Routes, reply: Reply): Outcome => {
       return { _tag: "NoSession", message: "the session is not known: it was evicted, or never registered" }
     case "stale":
       return { _tag: "Stale", message: `the client said that it has the answer to request ${reply.request}` }
+    case "log full":
+      return refused(`the tenant takes no more writes: its log, which is held in memory, has ${Limits.log_bytes_max} bytes`)
     case "beyond window":
       return refused(`request ${reply.request} is more than ${Limits.session_window_max} beyond the answered ones`)
   }

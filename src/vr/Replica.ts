@@ -4,7 +4,7 @@
  * The caller's contract (node/ReplicaFiber is the caller in a node, a simulator in tests):
  *
  * 1. One owner. A replica is a mutable structure; only its owner calls `step`, one call at a time.
- * 2. After a step, in this order: send `early`; make `writes` durable; send `sends` and `replies`;
+ * 2. After a step, in this order: send `early`; make head, cut and entries durable; send `sends` and `replies`;
  *    then, if entries were written, tell the replica so with a `Durable` input.
  * 3. If the writes fail, the replica is stopped: nothing of `sends` and `replies` may leave.
  * 4. A replica that was started before is created with `recovering`, never as new.
@@ -75,6 +75,8 @@ export type ReplyStatus =
   | "no session"
   /** The client said before that it has this answer. */
   | "stale"
+  /** Not executed: the log has no room for it. */
+  | "log full"
   | "beyond window"
 
 export interface Reply {

@@ -96,6 +96,7 @@ const onWrite = (
   }
   const refusal = replica.application.refuseWrite(request.operation)
   if (refusal !== undefined) return reply(out, request, "ok", { result: refusal })
+  if (replica.log.bytes >= Limits.log_bytes_max) return reply(out, request, "log full")
   if (pipelineFull(replica, state)) return reply(out, request, "busy")
   const { answered, operation, session } = request
   const entry = { kind: "request", session, request: request.request, answered, operation } as const

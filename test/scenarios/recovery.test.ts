@@ -8,6 +8,7 @@ import type { MessageOf } from "../../src/vr/Message.ts"
 import { Violation } from "../simulation/checkers/Check.ts"
 import { fairWeather } from "../simulation/Network.ts"
 import { appendResult } from "../simulation/Register.ts"
+import { isBeyondRecovery } from "../../src/vr/states/Recovery.ts"
 import { Simulation } from "../simulation/Simulation.ts"
 import { entries, heard, One, only, to, write } from "../vr/One.ts"
 
@@ -248,6 +249,19 @@ describe("more memories lost than the group tolerates (F9)", () => {
     for (const process of sim.processes) process.restart()
     sim.run(60_000)
     for (const process of sim.processes) assert.strictEqual(process.state, "Recovery")
+  })
+
+  it("that nothing can be recovered is said when too few are left to answer, and not before (F9)", () => {
+    // By group size: how many others may have lost their memory too. Answers needed: 1, 1, 2, 2, 3.
+    for (const [size, others] of [[1, -1], [2, 0], [3, 0], [4, 1], [5, 1]] as const) {
+      const one = One.restart("R0", 0, size)
+      const isLost = (): boolean => one.replica.state._tag === "Recovery" && isBeyondRecovery(one.replica, one.replica.state)
+      for (let i = 1; i <= others; i++) one.receive(`R${i}`, { _tag: "Recovery", nonce: 1, view: 0 })
+      assert.strictEqual(isLost(), others < 0, `size ${size}`)
+      if (others < 0) continue
+      one.receive(`R${others + 1}`, { _tag: "Recovery", nonce: 1, view: 0 })
+      assert.isTrue(isLost(), `size ${size}`)
+    }
   })
 
   it("a group of one that lost its memory does not serve", () => {

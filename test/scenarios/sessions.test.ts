@@ -5,6 +5,7 @@
  * @module
  */
 import { assert, describe, it } from "vitest"
+import { Limits } from "../../src/base/Limits.ts"
 import { append, appendResult, malformed } from "../simulation/Register.ts"
 import { Simulation } from "../simulation/Simulation.ts"
 import { entries, One, to, write } from "../vr/One.ts"
@@ -204,6 +205,14 @@ describe("what does not enter the log", () => {
     one.ask({ kind: "write", to, session: 1, request: 2, answered: 1, operation: append("k", "two") })
     assert.strictEqual(one.ask(write(1, 1)).replies[0]?.status, "stale")
     assert.strictEqual(one.replica.log.op, 3)
+  })
+
+  it("a write when the log is as long as it may get; what is in it is still answered", () => {
+    const one = primary()
+    assert.strictEqual(one.ask(write(1, 1)).replies[0]?.status, "ok")
+    Object.defineProperty(one.replica.log, "bytes", { get: () => Limits.log_bytes_max })
+    assert.deepStrictEqual(one.ask(write(1, 1), write(1, 2)).replies.map(({ status }) => status), ["ok", "log full"])
+    assert.strictEqual(one.replica.log.op, 2)
   })
 
   it("a request beyond the window", () => {

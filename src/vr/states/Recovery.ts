@@ -63,8 +63,8 @@ const onNewState = (
   out: Outcome
 ): void => {
   const fetching = state.fetching
-  if (fetching === null || from !== fetching.from) return
-  if (message.view !== fetching.view) return startAnew(replica, state, now, out)
+  if (fetching === null || from !== fetching.from || message.view < fetching.view) return
+  if (message.view > fetching.view) return startAnew(replica, state, now, out)
   const had = stagedEnd(state.staging)
   if (!stage(state.staging, message.first, message.entries, message.commit)) return
   const end = stagedEnd(state.staging)
@@ -129,6 +129,6 @@ export const tickRecovery = (replica: Replica, state: RecoveryState, now: Now, o
   askForState(replica, fetching.view, state.staging, fetching.from, out)
 }
 
-/** More replicas without memory than the group tolerates: nobody can say what was committed (F9). */
-export const isBeyondRecovery = (replica: Replica, state: RecoveryState): boolean =>
-  state.alsoRecovering.size + 1 > replica.configuration.tolerates
+/** Too few replicas that still know are left to answer: nobody can say what was committed (F9). */
+export const isBeyondRecovery = ({ configuration }: Replica, { alsoRecovering }: RecoveryState): boolean =>
+  configuration.replicas.length - 1 - alsoRecovering.size < configuration.recoveryQuorum
