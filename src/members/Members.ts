@@ -59,7 +59,7 @@ export const add = (members: Members, member: Member): Parsed<Members> => {
   if (known?.member && sameMember(known.member, member)) return { ok: true, value: members }
   const holder = find(members, member.name)
   if (holder && holder.id !== member.id) return { ok: false, reason: takenReason(holder) }
-  if (!known?.member && all(members).length >= Limits.members_max) {
+  if (!known?.member && list(members).length >= Limits.members_max) {
     return { ok: false, reason: `a cluster has at most ${Limits.members_max} nodes` }
   }
   const record = { id: member.id, tag: (known?.tag ?? 0) + 1, member }
@@ -108,6 +108,13 @@ export const conflicts = (members: Members): ReadonlyArray<MemberConflict> => {
     .sort((a, b) => compareText(a.name, b.name))
 }
 
+/**
+ * Takes the losers of all conflicts out, for good: each learns of it like everybody else, and cannot add itself again
+ * while it knows of the winner. As all agree on the winners, they agree on this, whoever does it first.
+ */
+export const settle = (members: Members): Members =>
+  conflicts(members).flatMap(({ losers }) => losers).reduce((rest, { id }) => remove(rest, id), members)
+
 /** For the one that is turned away: which node holds the name that it wanted. */
 export const takenReason = (holder: Member): string =>
   `the node name "${holder.name}" is already taken by another node, at cluster address ${holder.cluster}`
@@ -116,7 +123,10 @@ export const takenReason = (holder: Member): string =>
 export const toRecords = (members: Members): ReadonlyArray<MemberRecord> =>
   [...members.values()].sort((a, b) => compareText(a.id, b.id))
 
-/** Refuses what breaks a rule of this module or a bound: these records come from a disk or from another node. */
+/**
+ * Refuses what breaks a rule of this module: these records come from a disk or from another node. How many they are is
+ * not asked: what a cluster came to, by whatever way, each of its nodes has to be able to read.
+ */
 export const fromRecords = (records: ReadonlyArray<MemberRecord>): Parsed<Members> => {
   const members = new Map<string, MemberRecord>()
   for (const record of records) {
@@ -125,18 +135,20 @@ export const fromRecords = (records: ReadonlyArray<MemberRecord>): Parsed<Member
     if (members.has(record.id)) return { ok: false, reason: `node id ${record.id} is there twice` }
     members.set(record.id, record)
   }
-  const problem = sizeProblem(members)
-  return problem === null ? { ok: true, value: members } : { ok: false, reason: problem }
+  return { ok: true, value: members }
 }
 
-/** Why this set is too large to be kept, or null: to be asked after a merge with what another node sent. */
+/** Why these are too many nodes, or null: for an operator who joins some, beforehand. A merge may come to more. */
 export const sizeProblem = (members: Members): string | null => {
-  const count = all(members).length
-  if (count > Limits.members_max) return `a cluster has at most ${Limits.members_max} nodes, got ${count}`
-  return members.size > Limits.members_known_max
+  const count = list(members).length
+  return count > Limits.members_max ? `a cluster has at most ${Limits.members_max} nodes, got ${count}` : null
+}
+
+/** Why this set cannot be kept and sent, or null. It is far above what a cluster comes to. */
+export const capProblem = (members: Members): string | null =>
+  members.size > Limits.members_known_max
     ? `a cluster remembers at most ${Limits.members_known_max} nodes, got ${members.size}`
     : null
-}
 
 /** All present, by id: the first of a name is its winner. */
 const all = (members: Members): ReadonlyArray<Member> =>

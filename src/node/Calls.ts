@@ -11,6 +11,7 @@ import * as Tenants from "../tenants/Tenants.ts"
 import { ReplicaStatus } from "../wire/AdminProtocol.ts"
 import { parserOf, parseTenants } from "../wire/Records.ts"
 import type { Gossip } from "./Gossip.ts"
+import { joinProblem, parseKnown, toKnown } from "./Join.ts"
 import { CallError, type Links } from "./Links.ts"
 import type { DispatcherInbox } from "./Queues.ts"
 import type { Replicas } from "./Replicas.ts"
@@ -64,6 +65,17 @@ export const makeCalls = (options: CallsOptions): Calls => {
             Tenants.merge(tenants, new Map([[tenant.id, tenant]])))
           return sameName(known, tenant)
         }
+        case "join": {
+          // Only looked at: what both know is merged once the other side has found nothing against it either.
+          const theirs = parseKnown(args)
+          if (!theirs.ok) return yield* new CallError({ node: self, code: "usage", reason: theirs.reason })
+          const problem = joinProblem(gossip.state(), theirs.value, gossip.self)
+          return problem === null
+            ? toKnown(gossip.state())
+            : yield* new CallError({ node: self, code: "conflict", reason: problem })
+        }
+        case "ping":
+          return null
         case "summary":
           return yield* summarize(options)
         default:

@@ -15,7 +15,7 @@ import { type ClusterMessage, encodeClusterMessage } from "../wire/ClusterProtoc
 
 export type State = Omit<Extract<ClusterMessage, { readonly _tag: "State" }>, "_tag">
 
-/** What became of a merge: null, or why nothing of it was taken. */
+/** What became of a merge: null, or why nothing of it was taken: it is more than can be kept. */
 export type Refusal = string | null
 
 export type GossipInput =
@@ -52,7 +52,7 @@ export class Gossip extends Context.Service<Gossip, {
 
 export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChange, self }: GossipOptions) {
   const inbox = yield* Queue.bounded<GossipInput>(Limits.gossip_queue_max)
-  let state: State = { members: withSelf(kept.members, self), tenants: kept.tenants }
+  let state: State = { members: withSelf(Members.settle(kept.members), self), tenants: kept.tenants }
   let frame: Uint8Array | null = null
 
   const currentFrame = (): Uint8Array => frame ??= encodeClusterMessage({ _tag: "State", ...state })
@@ -60,10 +60,19 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
   const replace = (next: State): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (next.members === state.members && next.tenants === state.tenants) return Effect.void
+      const wasOutcast = isOutcast(state, self)
       state = next
       frame = null
-      return Effect.andThen(onChange(state), Effect.sync(() => broadcast(currentFrame())))
+      return (wasOutcast ? Effect.void : complain()).pipe(
+        Effect.andThen(onChange(state)),
+        Effect.andThen(Effect.sync(() => broadcast(currentFrame())))
+      )
     })
+
+  const complain = (): Effect.Effect<void> => {
+    const reason = outcastReason(state, self)
+    return reason === null ? Effect.void : Effect.logError(reason)
+  }
 
   const handle = (input: GossipInput): Effect.Effect<void> => {
     switch (input._tag) {
@@ -102,7 +111,7 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
       }),
     tick: Effect.asVoid(Queue.offer(inbox, { _tag: "Tick" })),
     run: Effect.andThen(
-      onChange(state),
+      Effect.suspend(() => Effect.andThen(complain(), onChange(state))),
       Effect.forever(Effect.flatMap(Queue.takeAll(inbox), (inputs) => Effect.forEach(inputs, handle, { discard: true })))
     )
   })
@@ -114,15 +123,35 @@ const withSelf = (members: Members.Members, self: Members.Member): Members.Membe
   return added.ok ? added.value : members
 }
 
-/** The union, or why it may not be: two nodes must not have one name, and bounds hold. */
+/**
+ * The union, always: two nodes that refused what the other knows would be parted for good. So what is odd about it is
+ * settled, not refused: of two nodes with one name, the one that all agree on stays. A string: it is more than can be
+ * kept, which no cluster comes to.
+ */
 export const mergeStates = (ours: State, theirs: State, self: Members.Member): State | string => {
-  const members = withSelf(Members.merge(ours.members, theirs.members), self)
-  const [conflict] = Members.conflicts(members)
-  if (conflict !== undefined) {
-    const known = Members.list(ours.members).find(({ name }) => name === conflict.name)
-    return Members.takenReason(known ?? conflict.winner)
-  }
+  const members = withSelf(Members.settle(Members.merge(ours.members, theirs.members)), self)
   const tenants = Tenants.merge(ours.tenants, theirs.tenants)
-  const problem = Members.sizeProblem(members) ?? Tenants.sizeProblem(tenants)
-  return problem ?? { members, tenants }
+  return Members.capProblem(members) ?? Tenants.capProblem(tenants) ?? { members, tenants }
+}
+
+/** Has this node lost its name to another one? Then it is no member any more. */
+export const isOutcast = ({ members }: State, self: Members.Member): boolean =>
+  Members.find(members, self.name)?.id !== self.id
+
+/** Whom this node dials, and the tenants of which it runs replicas: none, once it has lost its name. */
+export const dutiesOf = (state: State, self: Members.Member): {
+  readonly others: ReadonlyArray<Members.Member>
+  readonly tenants: Tenants.Tenants
+} =>
+  isOutcast(state, self)
+    ? { others: [], tenants: Tenants.noTenants }
+    : { others: Members.list(state.members).filter(({ name }) => name !== self.name), tenants: state.tenants }
+
+/** Why a node that lost its name is out, and what to do; null for any other. */
+export const outcastReason = (state: State, self: Members.Member): string | null => {
+  const holder = Members.find(state.members, self.name)
+  return holder === undefined || holder.id === self.id
+    ? null
+    : `${Members.takenReason(holder)}: this node is no longer in the cluster; ` +
+      "stop it, give it another node_name and an empty data_dir, and let it join again"
 }

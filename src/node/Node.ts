@@ -24,7 +24,8 @@ import { type Hello, makeHello, type Protocol } from "../wire/Hello.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
 import { advertisedAddress, type Config } from "./Config.ts"
 import { Dispatcher } from "./Dispatcher.ts"
-import { type Gossip, makeGossip, type State } from "./Gossip.ts"
+import { lost_there } from "./Dialing.ts"
+import { dutiesOf, type Gossip, makeGossip, type State } from "./Gossip.ts"
 import { type Links, makeLinks } from "./Links.ts"
 import { Metrics } from "./Metrics.ts"
 import { makePeers, type PeerLinks } from "./Peers.ts"
@@ -146,10 +147,10 @@ const makeParts = Effect.fnUntraced(function*(
       metrics.gossip_changes++
       yield* keep(store, state)
       yield* Queue.offer(inbox, { _tag: "Topology", ...state })
-      const others = Members.list(state.members).filter(({ name }) => name !== node)
+      const { others, tenants } = dutiesOf(state, self)
       yield* peers.reconcile(others)
       yield* links.reconcile(others)
-      yield* replicas.reconcile(state.tenants)
+      yield* replicas.reconcile(tenants)
     })
   const gossip: Gossip["Service"] = yield* makeGossip({ self, kept: store.kept, onChange: spread, broadcast: links.broadcast })
   const calls = makeCalls({ node, gossip, links, replicas, dispatcher: inbox })

@@ -161,7 +161,10 @@ export const sortReplicas = (replicas: ReadonlyArray<ReplicaName>): ReadonlyArra
 /** In an order of their own, to be stored or sent; {@link fromRecords} is the way back. */
 export const toRecords = (tenants: Tenants): ReadonlyArray<Tenant> => [...tenants.values()].sort(byId)
 
-/** Refuses what breaks a rule of this module or a bound: these records come from a disk or from another node. */
+/**
+ * Refuses what breaks a rule of this module: these records come from a disk or from another node. How many they are is
+ * not asked: what a cluster came to, by whatever way, each of its nodes has to be able to read.
+ */
 export const fromRecords = (records: ReadonlyArray<Tenant>): Parsed<Tenants> => {
   const tenants = new Map<string, Tenant>()
   for (const record of records) {
@@ -170,18 +173,22 @@ export const fromRecords = (records: ReadonlyArray<Tenant>): Parsed<Tenants> => 
     if (tenants.has(record.id)) return { ok: false, reason: `tenant ${record.id} is there twice` }
     tenants.set(record.id, { ...record, replicas: sortReplicas(record.replicas) })
   }
-  const problem = sizeProblem(tenants)
-  return problem === null ? { ok: true, value: tenants } : { ok: false, reason: problem }
+  return { ok: true, value: tenants }
 }
 
-/** Why this registry is too large to be kept, or null: to be asked after a merge with what another node sent. */
+/** Why these are too many tenants, or null: for who creates one or joins clusters, beforehand. A merge may give more. */
 export const sizeProblem = (tenants: Tenants): string | null => {
   const count = claims(tenants).length
   if (count > Limits.tenants_max) return `a cluster has at most ${Limits.tenants_max} tenants, got ${count}`
-  return tenants.size > Limits.tenants_known_max
+  const known_max = Limits.tenants_known_max - Limits.tenants_known_slack
+  return tenants.size > known_max ? `a cluster remembers at most ${known_max} tenants, got ${tenants.size}` : null
+}
+
+/** Why this registry cannot be kept and sent, or null. Many creations at once, on all nodes, stay below it. */
+export const capProblem = (tenants: Tenants): string | null =>
+  tenants.size > Limits.tenants_known_max
     ? `a cluster remembers at most ${Limits.tenants_known_max} tenants, got ${tenants.size}`
     : null
-}
 
 /** Those not withdrawn; the first of a name is its holder. */
 const claims = (tenants: Tenants): ReadonlyArray<Tenant> =>

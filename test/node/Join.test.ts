@@ -122,6 +122,31 @@ describe("a join that fails says why", () => {
     }))
 })
 
+describe("two nodes of one name, each joined while the two sides did not hear each other", () => {
+  story("one stays, the other one stands down and says so, and the cluster goes on, restarts included", (world) =>
+    Effect.gen(function*() {
+      const [one, two] = yield* world.cluster(2)
+      const twins = [world.make("x", {}, "x1"), world.make("x", {}, "x2")]
+      yield* startAll(world, twins)
+      for (const [a, b] of [[one, two], [one, twins[1]], [two, twins[0]]] as const) world.hold(a!, b!)
+      yield* join(world, twins[0]!, one!)
+      yield* join(world, twins[1]!, two!)
+      for (const [a, b] of [[one, two], [one, twins[1]], [two, twins[0]]] as const) world.release(a!, b!)
+      const ids = twins.map(({ disk }) => disk.identity!.id)
+      const [winner, loser] = ids[0]! < ids[1]! ? twins : twins.toReversed()
+      yield* world.until("the loser stands down", Effect.sync(() =>
+        loser!.logged(/ERROR.*the node name "x" is already taken by another node, .*node_name/i)))
+      yield* world.meshed([one!, two!, winner!])
+      const members = yield* world.ask(two!, "cluster.members", {})
+      assert.deepStrictEqual(members.map(({ cluster }) => cluster), ["n1:2000", "n2:2000", winner!.config.cluster_host])
+      assert.match((yield* Effect.flip(join(world, loser!, one!))).message, /the node name "x" is already taken/)
+      assert.match((yield* Effect.flip(join(world, one!, loser!))).message, /the node name "x" is already taken/)
+      yield* world.stop(one!)
+      yield* world.start(one!)
+      yield* world.meshed([one!, two!, winner!])
+    }))
+})
+
 describe("a node that comes back", () => {
   story("is itself, and needs no second join", (world) =>
     Effect.gen(function*() {
