@@ -54,7 +54,7 @@ const trouble = (world: World, nodes: ReadonlyArray<TestNode>) =>
     const others = nodes.filter((other) => other !== node)
     const duration_ms = yield* Random.nextIntBetween(10, 2_500)
     world.latency_ms = [0, 0, 3, 20][Math.floor(random.nextDoubleUnsafe() * 4)]!
-    switch (Math.floor(random.nextDoubleUnsafe() * 3)) {
+    switch (Math.floor(random.nextDoubleUnsafe() * 4)) {
       case 0: {
         // In memory a group bears the loss of a few at a time only.
         yield* world.until("all are well", isWell(world, nodes))
@@ -67,6 +67,13 @@ const trouble = (world: World, nodes: ReadonlyArray<TestNode>) =>
         for (const other of others) world.hold(node, other)
         yield* Effect.sleep(duration_ms)
         for (const other of others) world.release(node, other)
+        return
+      }
+      case 2: {
+        // Long enough that clients give up, and send again elsewhere what may have been executed here.
+        world.mute(node)
+        yield* Effect.sleep(duration_ms + 2_000)
+        world.unmute(node)
         return
       }
       default: {

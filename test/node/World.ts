@@ -79,7 +79,7 @@ export class TestNode {
 export class World {
   private readonly network: Network["Service"]
   private readonly nodes: Array<TestNode> = []
-  /** By pair of hosts: closed while nothing gets through. */
+  /** By `<host> → <host>`: closed while nothing gets through in that direction. */
   private readonly held = new Map<string, Latch.Latch>()
   /** Whatever is sent takes up to so long, by chance. */
   latency_ms = 0
@@ -134,11 +134,24 @@ export class World {
 
   /** What is sent between the two waits, both ways; new connections time out. */
   hold(a: TestNode, b: TestNode): void {
-    this.latch(hostOf(a.config.peer_host), hostOf(b.config.peer_host)).closeUnsafe()
+    this.latch(placeOf(a), placeOf(b)).closeUnsafe()
+    this.latch(placeOf(b), placeOf(a)).closeUnsafe()
   }
 
+  /** The node hears all clients, and they do not hear it. */
+  mute(node: TestNode): void {
+    this.latch(placeOf(node), "client").closeUnsafe()
+  }
+
+  /** Ends {@link hold}. */
   release(a: TestNode, b: TestNode): void {
-    this.latch(hostOf(a.config.peer_host), hostOf(b.config.peer_host)).openUnsafe()
+    this.latch(placeOf(a), placeOf(b)).openUnsafe()
+    this.latch(placeOf(b), placeOf(a)).openUnsafe()
+  }
+
+  /** Ends {@link mute}. */
+  unmute(node: TestNode): void {
+    this.latch(placeOf(node), "client").openUnsafe()
   }
 
   /** The network as seen by whoever sits at `host`. */
@@ -147,16 +160,17 @@ export class World {
     return {
       listen: network.listen,
       connect: Effect.fnUntraced({ self: this }, function*(address: string) {
-        const latch = this.latch(host, hostOf(address))
-        if (!latch.isOpen()) {
+        const there = this.latch(host, hostOf(address))
+        const back = this.latch(hostOf(address), host)
+        if (!there.isOpen() || !back.isOpen()) {
           yield* Effect.sleep(2_000)
           return yield* new NetworkError({ address, reason: "timed out" })
         }
         const { pull, remote, write } = yield* network.connect(address)
         return {
           remote,
-          pull: Effect.flatMap(pull, (chunks) => latch.await.pipe(Effect.andThen(this.delay), Effect.as(chunks))),
-          write: (chunks) => latch.await.pipe(Effect.andThen(this.delay), Effect.andThen(write(chunks)))
+          pull: Effect.flatMap(pull, (chunks) => back.await.pipe(Effect.andThen(this.delay), Effect.as(chunks))),
+          write: (chunks) => there.await.pipe(Effect.andThen(this.delay), Effect.andThen(write(chunks)))
         } satisfies Duplex
       })
     }
@@ -255,13 +269,15 @@ export class World {
     this.latency_ms === 0 ? Effect.void : Effect.flatMap(Random.nextIntBetween(0, this.latency_ms), Effect.sleep)
   )
 
-  private latch(a: string, b: string): Latch.Latch {
-    const pair = [a, b].sort().join(" ")
-    const known = this.held.get(pair) ?? Latch.makeUnsafe(true)
-    this.held.set(pair, known)
+  private latch(from: string, to: string): Latch.Latch {
+    const way = `${from} → ${to}`
+    const known = this.held.get(way) ?? Latch.makeUnsafe(true)
+    this.held.set(way, known)
     return known
   }
 }
+
+const placeOf = (node: TestNode): string => hostOf(node.config.peer_host)
 
 const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"))
 
