@@ -19,6 +19,7 @@ import {
   type WriteRequest
 } from "./Replica.ts"
 import { appendEntry, broadcast, reply } from "./states/Normal.ts"
+import { suspects } from "./Suspicion.ts"
 
 export const onRequests = (
   replica: Replica,
@@ -28,7 +29,8 @@ export const onRequests = (
 ): void => {
   const state = replica.state
   if (state._tag !== "Primary" || state.abdicated) {
-    const primary = state._tag === "Primary" ? null : knownPrimary(replica)
+    // One that misses its primary does not send others there.
+    const primary = state._tag === "Primary" || suspects(replica, now) ? null : knownPrimary(replica)
     for (const request of requests) reply(out, request, "not primary", { primary })
     return
   }

@@ -232,5 +232,12 @@ describe("what does not enter the log", () => {
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 2), commit: 2 })
     const [reply] = one.ask(write(1, 2)).replies
     assert.deepStrictEqual([reply?.status, reply?.primary], ["not primary", "R0"])
+    // Nobody, once it misses the primary itself: its client would be sent to one that is dead, again and again.
+    one.pass(300)
+    assert.isNull(one.ask(write(1, 2)).replies[0]?.primary)
+    one.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0 })
+    assert.strictEqual(one.ask(write(1, 2)).replies[0]?.primary, "R0")
+    one.turn({ _tag: "PeerLost", replica: "R0" })
+    assert.isNull(one.ask(write(1, 2)).replies[0]?.primary)
   })
 })

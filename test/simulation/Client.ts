@@ -48,6 +48,8 @@ export class Client {
   sessionsLost = 0
   /** Where requests go; a test may set it. */
   target: ReplicaId
+  /** Whose turn it is when hints lead nowhere. */
+  private turn: ReplicaId
   private readonly index: number
   private registration: Pending | undefined
   private sessions = 0
@@ -69,6 +71,7 @@ export class Client {
     this.options = options
     this.around = around
     this.target = around.replicas[index % around.replicas.length]!
+    this.turn = this.target
     this.retryLater()
   }
 
@@ -211,7 +214,11 @@ export class Client {
   private retryLater(): void {
     this.around.events.after(this.options.retry_ms, () => {
       const { now } = this.around.events
-      if (this.resend(now - this.options.retry_ms) > 0) this.target = this.after(this.target)
+      if (this.resend(now - this.options.retry_ms) > 0) {
+        // Round the whole group, whatever the hints say: they may all point at one that is gone.
+        this.turn = this.after(this.turn)
+        this.target = this.turn
+      }
       this.retryLater()
     })
   }
