@@ -6,19 +6,18 @@
  */
 import { Limits } from "../base/Limits.ts"
 import { parseReplicaId } from "../base/Names.ts"
-import * as Members from "../members/Members.ts"
-import * as Tenants from "../tenants/Tenants.ts"
 import type { ClientRequest, Reply } from "../vr/Replica.ts"
 import { type ClientMessage, encodeServerMessage, type Outcome, type ServerMessage } from "../wire/ClientProtocol.ts"
+import { encodeListingHead } from "../wire/Listing.ts"
 import { type Channel, type ClientConnection, hasRoom } from "./ClientConnection.ts"
+import type { Directory } from "./Directory.ts"
 import type { Counters } from "./Metrics.ts"
 import type { LocalReplica } from "./Queues.ts"
 
 /** What the dispatcher knows, as far as clients are concerned. */
 export interface Routes {
   readonly self: string
-  readonly members: () => Members.Members
-  readonly tenants: () => Tenants.Tenants
+  readonly directory: Directory
   readonly local: (tenant: string) => LocalReplica | undefined
   readonly isConnected: (node: string) => boolean
   readonly connection: (id: number) => ClientConnection | undefined
@@ -35,6 +34,8 @@ const retry_busy_ms = 20
 const retry_full_ms = 50
 
 export const onClientMessage = (routes: Routes, connection: ClientConnection, message: ClientMessage): void => {
+  // Cut off, perhaps by a message before this one: whatever is done for it now, nobody hears of it.
+  if (connection.fault !== null) return
   routes.metrics.client_messages++
   switch (message._tag) {
     case "Write":
@@ -49,13 +50,21 @@ export const onClientMessage = (routes: Routes, connection: ClientConnection, me
     case "Ping":
       return tell(routes, connection, { _tag: "Pong", id: message.id })
     case "Tenants":
-      return tell(routes, connection, { _tag: "Tenants", id: message.id, tenants: listing(routes) })
+      return tellTenants(routes, connection, message.id)
   }
 }
 
 const tell = (routes: Routes, connection: ClientConnection, message: ServerMessage): void => {
   routes.metrics.client_replies++
   routes.answer(connection, encodeServerMessage(message))
+}
+
+/** A request of a few bytes for megabytes: all that wait for the list share one copy of it. */
+const tellTenants = (routes: Routes, connection: ClientConnection, id: number): void => {
+  const { listing } = routes.directory
+  routes.metrics.client_replies++
+  routes.answer(connection, encodeListingHead(id, listing))
+  routes.answer(connection, listing)
 }
 
 const onRequest = (
@@ -103,7 +112,7 @@ const onOpen = (
   if (connection.channels.size >= Limits.channels_per_connection_max && !connection.channels.has(message.channel)) {
     return fail(refused(`a connection has at most ${Limits.channels_per_connection_max} channels`))
   }
-  const tenant = Tenants.find(routes.tenants(), message.tenant)
+  const tenant = routes.directory.tenant(message.tenant)
   if (tenant === undefined) {
     return fail({ _tag: "NoTenant", message: `tenant ${JSON.stringify(message.tenant)} does not exist` })
   }
@@ -121,7 +130,7 @@ const refused = (message: string): Outcome => ({ _tag: "Refused", message })
 
 /** No replica of the tenant runs here, or not yet, or not any more: another node of its group knows better. */
 const elsewhere = (routes: Routes, id: string): Outcome => {
-  const others = (Tenants.find(routes.tenants(), id)?.replicas ?? []).filter(({ node }) => node !== routes.self)
+  const others = (routes.directory.tenant(id)?.replicas ?? []).filter(({ node }) => node !== routes.self)
   const there = others.find(({ node }) => routes.isConnected(node)) ?? others[0]
   return (there === undefined ? null : redirect(routes, there.node)) ??
     { _tag: "Retry", ms: retry_starting_ms, reason: "no replica of this tenant runs on a node that is known here" }
@@ -137,10 +146,10 @@ export const onReplicaStopped = (routes: Routes, connection: ClientConnection, t
 }
 
 const redirect = (routes: Routes, node: string): Outcome | null => {
-  const member = Members.find(routes.members(), node)
-  if (member === undefined || node === routes.self) return null
+  const address = routes.directory.clientOf(node)
+  if (address === undefined || node === routes.self) return null
   routes.metrics.client_redirects++
-  return { _tag: "Redirect", address: member.client, node }
+  return { _tag: "Redirect", address, node }
 }
 
 /** A replica has answered. The connection may be gone by now: then nobody waits. */
@@ -228,13 +237,3 @@ export const onOverload = (routes: Routes, replica: LocalReplica, requests: Read
     })
   }
 }
-
-const listing = (routes: Routes): Extract<ServerMessage, { readonly _tag: "Tenants" }>["tenants"] =>
-  Tenants.list(routes.tenants()).map(({ id, name, replicas }) => ({
-    id,
-    name,
-    replicas: replicas.map((replica) => ({
-      ...replica,
-      address: Members.find(routes.members(), replica.node)?.client ?? ""
-    }))
-  }))

@@ -10,13 +10,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { parseReplicaId } from "../base/Names.ts"
-import * as Members from "../members/Members.ts"
-import * as Tenants from "../tenants/Tenants.ts"
 import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
 import { encodeEnvelope, encodeMessage, type Envelope } from "../wire/PeerProtocol.ts"
 import { admit, type ClientConnection, enqueue } from "./ClientConnection.ts"
 import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
+import { Directory } from "./Directory.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
 import type { DispatcherInbox, DispatcherInput, LocalReplica, ReplicaInput } from "./Queues.ts"
@@ -29,8 +28,7 @@ export interface DispatcherOptions {
 }
 
 export class Dispatcher {
-  private members: Members.Members = Members.noMembers
-  private tenants: Tenants.Tenants = Tenants.noTenants
+  private readonly directory = new Directory()
   private readonly replicas = new Map<string, LocalReplica>()
   private readonly connections = new Map<number, ClientConnection>()
   private readonly requests = new Map<LocalReplica, Array<ClientRequest>>()
@@ -45,8 +43,7 @@ export class Dispatcher {
     this.options = options
     this.routes = {
       self: options.node,
-      members: () => this.members,
-      tenants: () => this.tenants,
+      directory: this.directory,
       local: (tenant) => this.replicas.get(tenant),
       isConnected: (node) => options.peers.isConnected(node),
       connection: (id) => this.connections.get(id),
@@ -110,9 +107,7 @@ export class Dispatcher {
         this.connections.delete(input.connection.id)
         return
       case "Topology":
-        this.members = input.members
-        this.tenants = input.tenants
-        return
+        return this.directory.update(input.members, input.tenants)
       case "ReplicaStarted":
         this.replicas.set(input.replica.tenant, input.replica)
         return
