@@ -137,6 +137,34 @@ const framed = (duplex: Duplex, decoder: FrameDecoder, hello: Hello.Hello, frame
   return { remote: duplex.remote, hello, receive, send: duplex.write }
 }
 
+/** Who does not read for long is not waited for: the connection ends. */
+export const impatient = (send: Framed["send"]): Framed["send"] => (frames) =>
+  Effect.timeoutOrElse(send(frames), {
+    duration: Limits.connection_stalled_ms,
+    orElse: () => new Closed({
+      reason: `the other side has not read for ${Limits.connection_stalled_ms} ms`,
+      malformed: true
+    })
+  })
+
+const write_bytes = 1024 * 1024
+
+/** Frames in writes of about `write_bytes` each, so that a slow reader can be told from one that does not read. */
+export const inWrites = (frames: NonEmptyReadonlyArray<Uint8Array>): ReadonlyArray<NonEmptyReadonlyArray<Uint8Array>> => {
+  const parts: Array<[Uint8Array, ...Array<Uint8Array>]> = [[frames[0]]]
+  let bytes = frames[0].length
+  for (const frame of frames.slice(1)) {
+    if (bytes + frame.length > write_bytes) {
+      parts.push([frame])
+      bytes = frame.length
+    } else {
+      parts.at(-1)!.push(frame)
+      bytes += frame.length
+    }
+  }
+  return parts
+}
+
 const concat = (chunks: NonEmptyReadonlyArray<Uint8Array>): Uint8Array => {
   if (chunks.length === 1) return chunks[0]
   const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0))

@@ -13,7 +13,9 @@ import { Closed, type NetworkError } from "../network/Network.ts"
 
 const pause_ms = { first: 20, last: 1_000 }
 /** A conversation that lasted this long was a success: the next pause is short again. */
-const settled_ms = 2_000
+export const settled_ms = 2_000
+/** Why a connection is replaced: that node has begun another one to us before we knew that the first had ended. */
+export const lost_there = "that node has connected anew"
 
 /**
  * Runs `talk`, which ends only by failing, again and again. Failures are logged when their reason changes, so that a

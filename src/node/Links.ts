@@ -13,11 +13,11 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
 import type { Member } from "../members/Members.ts"
-import { connectFramed, type HelloRejected } from "../network/Framed.ts"
+import { connectFramed, type HelloRejected, impatient, inWrites } from "../network/Framed.ts"
 import { Closed, type Network, type NetworkError } from "../network/Network.ts"
 import { type ClusterMessage, decodeClusterMessage, encodeClusterMessage } from "../wire/ClusterProtocol.ts"
 import type { Hello } from "../wire/Hello.ts"
-import { keepConnected } from "./Dialing.ts"
+import { keepConnected, lost_there, settled_ms } from "./Dialing.ts"
 
 /** Another node did not do what it was asked: it cannot be reached, did not answer in time, or said why not. */
 export class CallError extends Schema.TaggedError<CallError>()("CallError", {
@@ -43,6 +43,8 @@ export interface Links {
   readonly reconcile: (others: ReadonlyArray<Member>) => Effect.Effect<void>
   /** That node has just been heard: if it is not connected, dial it now. */
   readonly nudge: (node: string) => void
+  /** That node has lost its connection to us, and so has perhaps ours to it: dials it anew. */
+  readonly renew: (node: string) => Effect.Effect<void>
   /** To all that are connected. */
   readonly broadcast: (frame: Uint8Array) => void
   readonly status: (node: string) => LinkStatus
@@ -63,6 +65,8 @@ interface Link {
   readonly wake: Latch.Latch
   lastCall: number
   status: LinkStatus
+  /** Ends the connection at hand. */
+  end: Deferred.Deferred<never, Closed> | null
 }
 
 export interface LinkOptions {
@@ -70,6 +74,8 @@ export interface LinkOptions {
   /** All that this node knows, as a whole frame. */
   readonly state: () => Uint8Array
   readonly onState: (message: Extract<ClusterMessage, { readonly _tag: "State" }>, node: string) => Effect.Effect<void>
+  /** That node is connected and gives no sign of life. */
+  readonly onSilent: (node: string) => Effect.Effect<void>
 }
 
 export const makeLinks = Effect.fnUntraced(function*(
@@ -103,6 +109,7 @@ export const makeLinks = Effect.fnUntraced(function*(
       for (const link of links.values()) if (link.status.connected) Queue.offerUnsafe(link.outbox, frame)
     },
     nudge: (node) => void links.get(node)?.wake.openUnsafe(),
+    renew: (node) => Effect.suspend(() => renew(links.get(node))),
     status: (node) => links.get(node)?.status ?? { connected: false, since_ms: 0, reason: "not a member" },
     connected: () => [...links].filter(([, link]) => link.status.connected).map(([node]) => node),
     call: (node, method, args, timeout_ms) =>
@@ -121,8 +128,9 @@ const makeLink = (address: string): Effect.Effect<Link> =>
       address,
       outbox: yield* Queue.dropping<Uint8Array>(Limits.link_outbox_max),
       calls: new Map(),
-          wake: Latch.makeUnsafe(),
+      wake: Latch.makeUnsafe(),
       lastCall: 0,
+      end: null,
       status: { connected: false, since_ms: yield* Clock.currentTimeMillis, reason: "not connected yet" }
     }
   })
@@ -135,17 +143,46 @@ const talk = (
 ): Effect.Effect<never, Closed | HelloRejected | NetworkError, Scope.Scope | Network> =>
   Effect.gen(function*() {
     const framed = yield* connectFramed(link.address, options.hello)
+    const send = impatient(framed.send)
+    const end = yield* Deferred.make<never, Closed>()
     yield* Queue.clear(link.outbox)
-    yield* framed.send([options.state()])
+    yield* send([options.state()])
     link.status = { connected: true, since_ms: yield* Clock.currentTimeMillis, reason: null }
+    link.end = end
     yield* Effect.logInfo(`node ${node} is connected`)
-    const write = Effect.flatMap(Queue.takeAll(link.outbox), framed.send)
-    const read = Effect.flatMap(framed.receive, (payloads) =>
-      Effect.forEach(payloads, (payload) => onMessage(options, node, link, decodeClusterMessage(payload)), {
+    let silent_ms = 0
+    const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames) =>
+      Effect.forEach(inWrites(frames), send, { discard: true }))
+    const read = Effect.flatMap(framed.receive, (payloads) => {
+      silent_ms = 0
+      return Effect.forEach(payloads, (payload) => onMessage(options, node, link, decodeClusterMessage(payload)), {
         discard: true
-      }))
-    return yield* Effect.raceFirst(Effect.forever(write), Effect.forever(read))
+      })
+    })
+    // Counted in looks: if it is we who stood still, the answers wait to be read.
+    const look = Effect.andThen(Effect.sleep(Limits.link_look_ms), Effect.suspend(() => {
+      silent_ms += Limits.link_look_ms
+      if (silent_ms >= Limits.link_silent_ms) return silent(options, node, silent_ms)
+      if (silent_ms >= Limits.link_ping_after_ms) Queue.offerUnsafe(link.outbox, ping(link))
+      return Effect.void
+    }))
+    return yield* Effect.raceAllFirst([
+      Effect.forever(write), Effect.forever(read), Effect.forever(look), Deferred.await(end)
+    ])
   }).pipe(Effect.tapError((failure) => down(node, link, failure.reason)))
+
+const silent = ({ onSilent }: LinkOptions, node: string, ms: number): Effect.Effect<never, Closed> =>
+  Effect.andThen(onSilent(node), new Closed({ reason: `silent for ${ms} ms` }))
+
+/** A call whose answer, whatever it is, is all that matters. */
+const ping = (link: Link): Uint8Array => encodeClusterMessage({ _tag: "Call", id: ++link.lastCall, method: "ping", args: null })
+
+const renew = (link: Link | undefined): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    if (link === undefined || link.end === null || !link.status.connected) return
+    if ((yield* Clock.currentTimeMillis) - link.status.since_ms < settled_ms) return
+    yield* Deferred.fail(link.end, new Closed({ reason: lost_there }))
+  })
 
 const down = (node: string, link: Link, reason: string): Effect.Effect<void> =>
   Effect.gen(function*() {

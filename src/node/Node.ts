@@ -28,7 +28,7 @@ import { lost_there } from "./Dialing.ts"
 import { dutiesOf, type Gossip, makeGossip, type State } from "./Gossip.ts"
 import { type Links, makeLinks } from "./Links.ts"
 import { Metrics } from "./Metrics.ts"
-import { makePeers, type PeerLinks } from "./Peers.ts"
+import { makePeers, type Peers } from "./Peers.ts"
 import { type DispatcherInbox, makeDispatcherInbox } from "./Queues.ts"
 import { makeReplicas } from "./Replicas.ts"
 import * as AdminServer from "./servers/Admin.ts"
@@ -113,7 +113,7 @@ interface Parts {
   readonly self: Members.Member
   readonly inbox: DispatcherInbox
   readonly gossip: Gossip["Service"]
-  readonly peers: PeerLinks
+  readonly peers: Peers
   readonly links: Links
   readonly calls: Calls
   readonly dispatcher: Dispatcher
@@ -140,7 +140,8 @@ const makeParts = Effect.fnUntraced(function*(
     state: () => gossip.frame(),
     onState: (message, from) =>
       Effect.flatMap(gossip.merge(message), (refusal) =>
-        refusal === null ? Effect.void : Effect.logWarning(`what node ${from} says of the cluster is refused: ${refusal}`))
+        refusal === null ? Effect.void : Effect.logWarning(`what node ${from} says of the cluster is refused: ${refusal}`)),
+    onSilent: (silent) => peers.renew(silent, "it gives no sign of life")
   })
   const spread = (state: State): Effect.Effect<void> =>
     Effect.gen(function*() {
@@ -162,7 +163,7 @@ const startServers = Effect.fnUntraced(function*(
   config: Config,
   parts: Parts
 ): Effect.fn.Return<void, ListenError, Network | Settings | Metrics | Scope.Scope> {
-  const { calls, gossip, inbox, links, self } = parts
+  const { calls, gossip, inbox, links, peers, self } = parts
   const settings = yield* Settings
   const metrics = yield* Metrics
   const network = yield* Effect.context<Network>()
@@ -176,12 +177,17 @@ const startServers = Effect.fnUntraced(function*(
   }
   yield* start("peer", {
     frame_bytes_max: PeerServer.frame_bytes_max,
-    serve: PeerServer.servePeer({ dispatcher: inbox, metrics, onHeard: parts.peers.nudge })
+    serve: PeerServer.servePeer({
+      dispatcher: inbox,
+      metrics,
+      onHeard: peers.nudge,
+      onHeardAgain: (node) => Effect.andThen(peers.renew(node, lost_there), links.renew(node))
+    })
   })
   yield* start("cluster", {
     frame_bytes_max: ClusterServer.frame_bytes_max,
     verify: ClusterServer.verifyNode(self.name, self.cluster),
-    serve: ClusterServer.serveCluster({ gossip, calls, metrics, onHeard: parts.links.nudge })
+    serve: ClusterServer.serveCluster({ gossip, calls, metrics, onHeard: links.nudge })
   })
   const clusterHello = helloOf(config, "v2r2-cluster", ClusterServer.frame_bytes_max)
   const serveAdmin = AdminServer.serveAdmin({ config, clusterHello, gossip, links, calls, settings, metrics })

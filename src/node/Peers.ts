@@ -6,6 +6,8 @@
  * @module
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Latch from "effect/Latch"
@@ -13,10 +15,10 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
 import type { Member } from "../members/Members.ts"
-import { connectFramed } from "../network/Framed.ts"
-import type { Network } from "../network/Network.ts"
+import { connectFramed, impatient, inWrites } from "../network/Framed.ts"
+import { Closed, type Network } from "../network/Network.ts"
 import type { Hello } from "../wire/Hello.ts"
-import { keepConnected } from "./Dialing.ts"
+import { keepConnected, settled_ms } from "./Dialing.ts"
 import type { Counters } from "./Metrics.ts"
 import { makePeerOutbox } from "./Queues.ts"
 
@@ -30,11 +32,20 @@ export interface PeerLinks {
   readonly reconcile: (others: ReadonlyArray<Member>) => Effect.Effect<void>
 }
 
+/** The same with what only the node itself asks for. */
+export interface Peers extends PeerLinks {
+  /** The connection to that node, unless it is new, is perhaps one to nobody: dials it anew. */
+  readonly renew: (node: string, reason: string) => Effect.Effect<void>
+}
+
 interface Link {
   readonly address: string
   readonly outbox: Queue.Queue<Uint8Array>
   readonly wake: Latch.Latch
   connected: boolean
+  since_ms: number
+  /** Ends the connection at hand. */
+  end: Deferred.Deferred<never, Closed> | null
   queuedBytes: number
 }
 
@@ -47,7 +58,7 @@ export interface PeerOptions {
 
 export const makePeers = Effect.fnUntraced(function*(
   { hello, metrics, onLost }: PeerOptions
-): Effect.fn.Return<PeerLinks, never, Scope.Scope | Network> {
+): Effect.fn.Return<Peers, never, Scope.Scope | Network> {
   const links = new Map<string, Link>()
   const fibers = yield* FiberMap.make<string>()
   const network = yield* Effect.context<Network>()
@@ -55,9 +66,13 @@ export const makePeers = Effect.fnUntraced(function*(
   const talk = (node: string, link: Link) =>
     Effect.gen(function*() {
       const framed = yield* connectFramed(link.address, hello)
+      const send = impatient(framed.send)
+      const end = yield* Deferred.make<never, Closed>()
       yield* Queue.clear(link.outbox)
       link.queuedBytes = 0
       link.connected = true
+      link.since_ms = yield* Clock.currentTimeMillis
+      link.end = end
       yield* Effect.addFinalizer(() => Effect.suspend(() => {
         link.connected = false
         metrics.peer_connections_lost++
@@ -66,10 +81,10 @@ export const makePeers = Effect.fnUntraced(function*(
       const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames: NonEmptyReadonlyArray<Uint8Array>) => {
         for (const frame of frames) link.queuedBytes -= frame.length
         metrics.peer_messages_sent += frames.length
-        return framed.send(frames)
+        return Effect.forEach(inWrites(frames), send, { discard: true })
       })
       // Nothing is received here; reading is how the end of the connection is noticed while there is nothing to send.
-      return yield* Effect.raceFirst(Effect.forever(write), Effect.forever(framed.receive))
+      return yield* Effect.raceAllFirst([Effect.forever(write), Effect.forever(framed.receive), Deferred.await(end)])
     })
 
   const reconcile = (others: ReadonlyArray<Member>): Effect.Effect<void> =>
@@ -83,11 +98,21 @@ export const makePeers = Effect.fnUntraced(function*(
       for (const [node, address] of wanted) {
         if (links.has(node)) continue
         const outbox = yield* makePeerOutbox
-        const link: Link = { address, outbox, wake: Latch.makeUnsafe(), connected: false, queuedBytes: 0 }
+        const link: Link = {
+          address, outbox, wake: Latch.makeUnsafe(), connected: false, since_ms: 0, end: null, queuedBytes: 0
+        }
         links.set(node, link)
         const talking = keepConnected("peer", node, link.wake, talk(node, link))
         yield* FiberMap.run(fibers, node, Effect.provideContext(talking, network))
       }
+    })
+
+  const renew = (node: string, reason: string): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      const link = links.get(node)
+      if (link?.connected !== true || link.end === null) return
+      if ((yield* Clock.currentTimeMillis) - link.since_ms < settled_ms) return
+      yield* Deferred.fail(link.end, new Closed({ reason }))
     })
 
   return {
@@ -102,6 +127,7 @@ export const makePeers = Effect.fnUntraced(function*(
       link.queuedBytes += frame.length
     },
     nudge: (node) => void links.get(node)?.wake.openUnsafe(),
+    renew,
     reconcile
   }
 })

@@ -8,7 +8,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Limits } from "../../base/Limits.ts"
-import type { Framed } from "../../network/Framed.ts"
+import { type Framed, inWrites } from "../../network/Framed.ts"
 import type { Closed } from "../../network/Network.ts"
 import { type ClientMessage, decodeClientMessage, encodeServerMessage } from "../../wire/ClientProtocol.ts"
 import {
@@ -73,29 +73,12 @@ const read = (
 
 const errorFrame = (message: string): Uint8Array => encodeServerMessage({ _tag: "Error", message })
 
-/** All that waits, in writes of about `write_bytes`, so that a slow reader can be told from one that does not read. */
+/** All that waits. */
 const write = (framed: Framed, connection: ClientConnection): Effect.Effect<void, Closed> =>
   Queue.takeAll(connection.outbox).pipe(
     Effect.catchCause(() => Effect.fail(malformed(connection.fault ?? "the outbox was closed"))),
     Effect.flatMap((frames) => Effect.forEach(inWrites(frames), (part) => writePart(framed, connection, part), { discard: true }))
   )
-
-const write_bytes = 1024 * 1024
-
-const inWrites = (frames: NonEmptyReadonlyArray<Uint8Array>): ReadonlyArray<NonEmptyReadonlyArray<Uint8Array>> => {
-  const parts: Array<[Uint8Array, ...Array<Uint8Array>]> = [[frames[0]]]
-  let bytes = frames[0].length
-  for (const frame of frames.slice(1)) {
-    if (bytes + frame.length > write_bytes) {
-      parts.push([frame])
-      bytes = frame.length
-    } else {
-      parts.at(-1)!.push(frame)
-      bytes += frame.length
-    }
-  }
-  return parts
-}
 
 const writePart = (
   framed: Framed,

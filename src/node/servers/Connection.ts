@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../../base/Limits.ts"
-import { acceptFramed, type Framed, HelloRejected } from "../../network/Framed.ts"
+import { acceptFramed, type Framed, HelloRejected, impatient } from "../../network/Framed.ts"
 import { Closed, type Duplex, Network, type NetworkError } from "../../network/Network.ts"
 import { encodeReject, type Hello, type Reject, reject } from "../../wire/Hello.ts"
 import type { Counters } from "../Metrics.ts"
@@ -61,13 +61,6 @@ const turnAway = (duplex: Duplex): Effect.Effect<never, Closed | HelloRejected> 
     new HelloRejected({ remote: duplex.remote, code, reason: message, by: "us" })
   )
 }
-
-/** Who does not read for long is not waited for: the connection ends. */
-const impatient = (send: Framed["send"]): Framed["send"] => (frames) =>
-  Effect.timeoutOrElse(send(frames), {
-    duration: Limits.connection_stalled_ms,
-    orElse: () => Effect.fail(malformed(`the other side has not read for ${Limits.connection_stalled_ms} ms`))
-  })
 
 /** Says what was wrong before the end, to whoever still reads. */
 export const complain = (framed: Framed, complaint: Uint8Array): Effect.Effect<void> =>
