@@ -5,7 +5,6 @@
  * @module
  */
 import { Limits } from "../base/Limits.ts"
-import { parseReplicaId } from "../base/Names.ts"
 import type { ClientRequest, Reply } from "../vr/Replica.ts"
 import { type ClientMessage, encodeServerMessage, type Outcome, type ServerMessage } from "../wire/ClientProtocol.ts"
 import { encodeListingHead } from "../wire/Listing.ts"
@@ -198,8 +197,8 @@ const outcomeOf = (routes: Routes, reply: Reply): Outcome => {
     case "ok":
       return { _tag: "Ok", result: reply.result! }
     case "not primary": {
-      const node = reply.primary === null ? null : parseReplicaId(reply.primary)
-      const known = node?.ok ? redirect(routes, node.value.node) : null
+      const node = reply.primary === null ? undefined : routes.directory.nodeOf(reply.primary)
+      const known = node === undefined ? null : redirect(routes, node)
       return known ?? retry(routes, retry_unknown_ms, "no primary is known at this moment")
     }
     case "in doubt":

@@ -9,7 +9,6 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import { parseReplicaId } from "../base/Names.ts"
 import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
 import { encodeEnvelope, encodeMessage, type Envelope } from "../wire/PeerProtocol.ts"
@@ -109,6 +108,7 @@ export class Dispatcher {
       case "Topology":
         return this.directory.update(input.members, input.tenants)
       case "ReplicaStarted":
+        this.directory.learn(input.replica.replicas)
         this.replicas.set(input.replica.tenant, input.replica)
         return
       case "ReplicaStopped":
@@ -137,18 +137,18 @@ export class Dispatcher {
   }
 
   private send(from: LocalReplica, { message, to }: Send): void {
-    const node = parseReplicaId(to)
-    if (!node.ok) return
+    const node = this.directory.nodeOf(to)
+    if (node === undefined) return
     if (message !== this.lastMessage) {
       this.lastBytes = encodeMessage(message)
       this.lastMessage = message
     }
-    this.options.peers.send(node.value.node, encodeEnvelope(from.tenant, to, from.id, from.epoch, this.lastBytes))
+    this.options.peers.send(node, encodeEnvelope(from.tenant, to, from.id, from.epoch, this.lastBytes))
   }
 
   private nodeLost(node: string): void {
     for (const replica of this.replicas.values()) {
-      const lost = replica.replicas.find((id) => id.endsWith(`::${node}`))
+      const lost = replica.replicas.find((id) => this.directory.nodeOf(id) === node)
       if (lost !== undefined) this.offer(replica, { _tag: "PeerLost", replica: lost })
     }
   }

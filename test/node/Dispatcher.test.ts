@@ -8,16 +8,17 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Limits } from "../../src/base/Limits.ts"
-import { uuid } from "../../src/base/Names.ts"
+import { replicaId, uuid } from "../../src/base/Names.ts"
 import { seeded } from "../../src/base/Random.ts"
-import * as Members from "../../src/members/Members.ts"
+import type * as Members from "../../src/members/Members.ts"
 import { type ClientConnection, makeClientConnection } from "../../src/node/ClientConnection.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
-import { type DispatcherInput, makeDispatcherInbox } from "../../src/node/Queues.ts"
+import { type DispatcherInput, type LocalReplica, makeDispatcherInbox, makeReplicaInbox } from "../../src/node/Queues.ts"
 import * as Tenants from "../../src/tenants/Tenants.ts"
 import type { ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
-import type { ClientMessage } from "../../src/wire/ClientProtocol.ts"
+import type { ClientRequest, Reply } from "../../src/vr/Replica.ts"
+import { type ClientMessage, decodeServerMessage, type ServerMessage } from "../../src/wire/ClientProtocol.ts"
 
 const random = seeded(1)
 const nodes = ["n1", "n2", "n3"]
@@ -51,12 +52,15 @@ const makeTenant = (name: string): Tenants.Tenant => {
 const makeWorld = Effect.gen(function*() {
   const inbox = yield* makeDispatcherInbox
   const metrics = yield* Metrics
-  const peers = { isConnected: () => true, send: () => {}, nudge: () => {}, reconcile: () => Effect.void }
+  /** The nodes that something was sent to. */
+  const sentTo: Array<string> = []
+  const peers = { isConnected: () => true, send: (node: string) => void sentTo.push(node), nudge: () => {}, reconcile: () => Effect.void }
   const dispatcher = new Dispatcher({ node: "n1", inbox, peers, metrics })
   yield* Effect.forkScoped(dispatcher.run)
   return {
     dispatcher,
     metrics,
+    sentTo,
     /** Returns once all of it is dealt with. */
     tell: (...inputs: ReadonlyArray<DispatcherInput>) =>
       Effect.gen(function*() {
@@ -75,6 +79,62 @@ const says = (connection: ClientConnection, ...messages: ReadonlyArray<ClientMes
   ({ _tag: "FromClient", connection, messages })
 
 const makeConnection = makeClientConnection(1, "client", { bytes: 0 })
+
+/** The one of node n1. It also counts how often its names are read. */
+const makeReplica = (tenant: Tenants.Tenant): Effect.Effect<LocalReplica & { readings: number }> =>
+  Effect.map(makeReplicaInbox, (inbox) => {
+    const replicas = tenant.replicas.map(replicaId)
+    return {
+      readings: 0,
+      tenant: tenant.id,
+      id: replicas[0]!,
+      epoch: tenant.epoch,
+      get replicas() {
+        this.readings++
+        return replicas
+      },
+      inbox
+    }
+  })
+
+/** What the replica was handed. */
+const requestsTo = ({ inbox }: LocalReplica): Effect.Effect<ReadonlyArray<ClientRequest>> =>
+  Effect.map(Queue.clear(inbox), (inputs) =>
+    inputs.flatMap((input) => input._tag === "Requests" ? input.requests : []))
+
+const replies = (
+  replica: LocalReplica,
+  requests: ReadonlyArray<ClientRequest>,
+  answer: Partial<Reply>
+): DispatcherInput => ({
+  _tag: "FromReplica",
+  replica,
+  sends: [],
+  replies: requests.map((request) => ({
+    to: request.to,
+    kind: request.kind,
+    request: request.kind === "register" ? 0 : request.request,
+    status: "ok",
+    result: new Uint8Array(1),
+    session: 0,
+    primary: null,
+    ...answer
+  }))
+})
+
+const heard = ({ outbox }: ClientConnection): Effect.Effect<ReadonlyArray<ServerMessage>> =>
+  Effect.map(Queue.clear(outbox), (frames) =>
+    frames.map((frame) => {
+      const message = decodeServerMessage(frame.subarray(4))
+      if (message._tag === "Malformed") throw new Error(message.reason)
+      return message
+    }))
+
+const attach = (tenant: Tenants.Tenant, channel = 1): ClientMessage =>
+  ({ _tag: "Attach", channel, tenant: tenant.id, session: 7 })
+
+const write = (request: number, channel = 1): ClientMessage =>
+  ({ _tag: "Write", channel, request, answered: 0, operation: new Uint8Array(1) })
 
 const listings = (count: number): ReadonlyArray<ClientMessage> =>
   Array.from({ length: count }, (_, id) => ({ _tag: "Tenants", id }))
@@ -113,5 +173,33 @@ describe("many requests for the list of tenants", () => {
       assert.isAtMost(metrics.client_messages, most + 1)
       yield* tell(says(connection, { _tag: "Ping", id: 1 }))
       assert.isAtMost(metrics.client_messages, most + 1)
+    }).pipe(Effect.scoped))
+})
+
+describe("who a replica's words are for", () => {
+  it.effect("is looked up, in tables of the newest topology", () =>
+    Effect.gen(function*() {
+      const { sentTo, tell } = yield* makeWorld
+      const connection = yield* makeConnection
+      const members = makeMembers()
+      const tenant = makeTenant("t")
+      const replica = yield* makeReplica(tenant)
+      yield* tell(topology(members, tenant), { _tag: "ReplicaStarted", replica }, says(connection, attach(tenant)))
+      const known = [members.readings, replica.readings]
+      yield* tell(says(connection, ...Array.from({ length: 100 }, (_, index) => write(index + 1))))
+      const requests = yield* requestsTo(replica)
+      yield* tell(replies(replica, requests, { status: "not primary", result: null, primary: "r2::n2" }))
+      const answers = yield* heard(connection)
+      assert.strictEqual(answers.length, 100)
+      for (const [index, answer] of answers.entries()) {
+        assert.deepStrictEqual(answer, {
+          _tag: "Written", channel: 1, request: index + 1, outcome: { _tag: "Redirect", address: "n2:2002", node: "n2" }
+        })
+      }
+      const message = { _tag: "StartViewChange", view: 1, probing: true } as const
+      const sends = ["r2::n2", "r3::n3", "r9::n9"].map((to) => ({ to, message }))
+      yield* tell({ _tag: "FromReplica", replica, sends, replies: [] })
+      assert.deepStrictEqual(sentTo, ["n2", "n3"])
+      assert.deepStrictEqual([members.readings, replica.readings], known)
     }).pipe(Effect.scoped))
 })
