@@ -16,7 +16,14 @@ export interface Channel {
   readonly to: ReplyTo
   /** 0 while the registration is under way. */
   session: number
+  /** The requests that were handed to a replica and not answered yet. One that is sent twice is answered once. */
+  readonly writes: Set<number>
+  /** Counts the reads, of which each is answered. */
+  reads: number
 }
+
+export const makeChannel = (tenant: string, to: ReplyTo, session: number): Channel =>
+  ({ tenant, to, session, writes: new Set(), reads: 0 })
 
 export interface ClientConnection {
   readonly id: number
@@ -30,8 +37,6 @@ export interface ClientConnection {
   outboxBytes: number
   /** The same of all connections of this node. */
   readonly together: Outboxes
-  /** Handed to a replica and not answered yet. */
-  inFlight: number
   /** Why the connection has to end, once it has to. */
   fault: string | null
 }
@@ -54,9 +59,27 @@ export const makeClientConnection = (
     channels: new Map<number, Channel>(),
     outboxBytes: 0,
     together,
-    inFlight: 0,
     fault: null
   }))
+
+/**
+ * How many answers clients wait for, what is not written yet included. A session that moved from one channel to another
+ * is answered on the newer one: what it wrote on the older is not waited for.
+ */
+export const countUnanswered = (connections: Iterable<ClientConnection>): number => {
+  let sum = 0
+  const newest = new Map<string, Channel>()
+  for (const { channels, outboxBytes } of connections) {
+    if (outboxBytes > 0) sum++
+    for (const channel of channels.values()) {
+      sum += channel.reads
+      if (channel.session === 0) sum++
+      else newest.set(`${channel.tenant} ${channel.session}`, channel)
+    }
+  }
+  for (const { writes } of newest.values()) sum += writes.size
+  return sum
+}
 
 /**
  * Counts a frame that is to be queued, before it costs anything more. False: a client that does not read its replies

@@ -8,7 +8,7 @@ import { Limits } from "../base/Limits.ts"
 import type { ClientRequest, Reply } from "../vr/Replica.ts"
 import { type ClientMessage, encodeServerMessage, type Outcome, type ServerMessage } from "../wire/ClientProtocol.ts"
 import { encodeListingHead } from "../wire/Listing.ts"
-import { type Channel, type ClientConnection, hasRoom } from "./ClientConnection.ts"
+import { type Channel, type ClientConnection, hasRoom, makeChannel } from "./ClientConnection.ts"
 import type { Directory } from "./Directory.ts"
 import type { Counters } from "./Metrics.ts"
 import type { LocalReplica } from "./Queues.ts"
@@ -78,7 +78,8 @@ const onRequest = (
   }
   const replica = routes.local(channel.tenant)
   if (replica === undefined) return tell(routes, connection, answerTo(message, elsewhere(routes, channel.tenant)))
-  connection.inFlight++
+  if (message._tag === "Write") channel.writes.add(message.request)
+  else channel.reads++
   routes.request(
     replica,
     message._tag === "Write"
@@ -119,9 +120,8 @@ const onOpen = (
   if (replica === undefined) return fail(elsewhere(routes, tenant.id))
   const to = { connection: connection.id, channel: message.channel }
   const session = message._tag === "Attach" ? message.session : 0
-  connection.channels.set(message.channel, { tenant: tenant.id, to, session })
+  connection.channels.set(message.channel, makeChannel(tenant.id, to, session))
   if (message._tag === "Attach") return
-  connection.inFlight++
   routes.request(replica, { kind: "register", to, nonce: message.nonce })
 }
 
@@ -155,10 +155,11 @@ const redirect = (routes: Routes, node: string): Outcome | null => {
 export const onReply = (routes: Routes, replica: LocalReplica, reply: Reply): void => {
   const connection = routes.connection(reply.to.connection)
   if (connection === undefined) return
-  connection.inFlight--
   const channel = connection.channels.get(reply.to.channel)
   // Closed meanwhile, or closed and opened again for another session: this answer is for nobody.
   if (channel === undefined || channel.to !== reply.to) return
+  if (reply.kind === "write") channel.writes.delete(reply.request)
+  else if (reply.kind === "read") channel.reads--
   if (reply.kind === "register") return onRegistered(routes, connection, channel, replica, reply)
   const fits = reply.kind === "write" || reply.result === null || hasRoom(connection, reply.result.length)
   const outcome = fits ? outcomeOf(routes, reply) : retry(routes, retry_full_ms, "the answers before are not read yet")

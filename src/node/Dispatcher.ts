@@ -12,7 +12,7 @@ import * as Queue from "effect/Queue"
 import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
 import { encodeEnvelope, encodeMessage, type Envelope } from "../wire/PeerProtocol.ts"
-import { admit, type ClientConnection, enqueue } from "./ClientConnection.ts"
+import { admit, type ClientConnection, countUnanswered, enqueue } from "./ClientConnection.ts"
 import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
 import { Directory } from "./Directory.ts"
 import type { Counters } from "./Metrics.ts"
@@ -59,11 +59,9 @@ export class Dispatcher {
     Effect.forever(Effect.flatMap(Queue.takeAll(this.options.inbox), (inputs) => this.turn(inputs)))
   )
 
-  /** How many requests of clients are under way: what a graceful stop waits for. */
+  /** How many requests of clients are under way and not answered: what a graceful stop waits for. */
   get inFlight(): number {
-    let sum = 0
-    for (const connection of this.connections.values()) sum += connection.inFlight + (connection.outboxBytes > 0 ? 1 : 0)
-    return sum
+    return countUnanswered(this.connections.values())
   }
 
   private turn(inputs: ReadonlyArray<DispatcherInput>): Effect.Effect<void> {

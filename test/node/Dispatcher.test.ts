@@ -11,7 +11,7 @@ import { Limits } from "../../src/base/Limits.ts"
 import { replicaId, uuid } from "../../src/base/Names.ts"
 import { seeded } from "../../src/base/Random.ts"
 import type * as Members from "../../src/members/Members.ts"
-import { type ClientConnection, makeClientConnection } from "../../src/node/ClientConnection.ts"
+import { type ClientConnection, dequeued, makeClientConnection } from "../../src/node/ClientConnection.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { type DispatcherInput, type LocalReplica, makeDispatcherInbox, makeReplicaInbox } from "../../src/node/Queues.ts"
@@ -131,10 +131,13 @@ const heard = ({ outbox }: ClientConnection): Effect.Effect<ReadonlyArray<Server
     }))
 
 const attach = (tenant: Tenants.Tenant, channel = 1): ClientMessage =>
-  ({ _tag: "Attach", channel, tenant: tenant.id, session: 7 })
+  ({ _tag: "Attach", channel, tenant: tenant.id, session: 6 + channel })
 
 const write = (request: number, channel = 1): ClientMessage =>
   ({ _tag: "Write", channel, request, answered: 0, operation: new Uint8Array(1) })
+
+const read = (id: number, channel = 1): ClientMessage =>
+  ({ _tag: "Read", channel, id, operation: new Uint8Array(1) })
 
 const listings = (count: number): ReadonlyArray<ClientMessage> =>
   Array.from({ length: count }, (_, id) => ({ _tag: "Tenants", id }))
@@ -201,5 +204,68 @@ describe("who a replica's words are for", () => {
       yield* tell({ _tag: "FromReplica", replica, sends, replies: [] })
       assert.deepStrictEqual(sentTo, ["n2", "n3"])
       assert.deepStrictEqual([members.readings, replica.readings], known)
+    }).pipe(Effect.scoped))
+})
+
+describe("what a graceful stop waits for", () => {
+  /** Answers may be wanted on channel 1, of session 7. */
+  const makeWaiting = Effect.gen(function*() {
+    const { dispatcher, tell } = yield* makeWorld
+    const connection = yield* makeConnection
+    const tenant = makeTenant("t")
+    const replica = yield* makeReplica(tenant)
+    yield* tell(topology(makeMembers(), tenant), { _tag: "ReplicaStarted", replica }, says(connection, attach(tenant)))
+    /** Everything that was queued for the client has been written. */
+    const inFlight = Effect.sync(() => {
+      dequeued(connection, connection.outboxBytes)
+      return dispatcher.inFlight
+    })
+    return { connection, inFlight, replica, tell, tenant }
+  })
+
+  it.effect("is every answer that a client waits for, once", () =>
+    Effect.gen(function*() {
+      const { connection, inFlight, replica, tell } = yield* makeWaiting
+      const nonce = new Uint8Array(Limits.session_nonce_bytes)
+      yield* tell(says(connection, write(1), write(2), read(1), read(1), {
+        _tag: "Open", channel: 2, tenant: replica.tenant, nonce
+      }))
+      assert.strictEqual(yield* inFlight, 5)
+      const requests = yield* requestsTo(replica)
+      for (let left = requests.length; left > 0; left--) {
+        yield* tell(replies(replica, requests.slice(left - 1, left), { session: 9 }))
+        assert.strictEqual(yield* inFlight, left - 1)
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("is not a second answer to a write that was sent twice", () =>
+    Effect.gen(function*() {
+      const { connection, inFlight, replica, tell } = yield* makeWaiting
+      yield* tell(says(connection, write(1)), says(connection, write(1), write(2)))
+      // The core answers whoever asked last.
+      yield* tell(replies(replica, (yield* requestsTo(replica)).slice(1), {}))
+      assert.strictEqual(yield* inFlight, 0)
+    }).pipe(Effect.scoped))
+
+  it.effect("is no answer to whoever asked for a write before somebody else did: a session that has moved", () =>
+    Effect.gen(function*() {
+      const { connection, inFlight, replica, tell, tenant } = yield* makeWaiting
+      const moved = yield* makeClientConnection(2, "client", { bytes: 0 })
+      yield* tell(says(connection, write(1)), says(moved, attach(tenant), write(1)))
+      assert.strictEqual(yield* inFlight, 1)
+      yield* tell(replies(replica, (yield* requestsTo(replica)).slice(1), {}))
+      dequeued(moved, moved.outboxBytes)
+      assert.strictEqual(yield* inFlight, 0)
+    }).pipe(Effect.scoped))
+
+  it.effect("is no answer of a replica that has stopped, or on a channel that was closed", () =>
+    Effect.gen(function*() {
+      const { connection, inFlight, replica, tell, tenant } = yield* makeWaiting
+      yield* tell(says(connection, write(1), read(1), attach(tenant, 2), write(2, 2)))
+      assert.strictEqual(yield* inFlight, 3)
+      yield* tell(says(connection, { _tag: "Close", channel: 2 }))
+      assert.strictEqual(yield* inFlight, 2)
+      yield* tell({ _tag: "ReplicaStopped", tenant: replica.tenant })
+      assert.strictEqual(yield* inFlight, 0)
     }).pipe(Effect.scoped))
 })
