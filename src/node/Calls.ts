@@ -32,7 +32,7 @@ export interface CallsOptions {
 export interface Calls {
   /** Prepares a replica of a new tenant on a node, this one included. */
   readonly bootstrap: (node: string, tenant: Tenants.Tenant) => Effect.Effect<void, CallError>
-  /** Adds a tenant to a node's registry; gives what that node then knows under the tenant's name. */
+  /** Adds a tenant to a node's registry; gives what that node then knows under its name, the first first. */
   readonly publish: (node: string, tenant: Tenants.Tenant) => Effect.Effect<Tenants.Tenants, CallError>
   /** The state of all replicas of a node. */
   readonly summary: (node: string) => Effect.Effect<ReadonlyArray<ReplicaStatus>, CallError>
@@ -111,7 +111,7 @@ const oneTenant = (self: string, args: unknown): Effect.Effect<Tenants.Tenant, C
 }
 
 const sameName = (known: Tenants.Tenants, tenant: Tenants.Tenant): ReadonlyArray<Tenants.Tenant> =>
-  Tenants.toRecords(known).filter(({ id, name }) => id === tenant.id || (name !== null && name === tenant.name))
+  [...known.values()].filter(({ id, name }) => id === tenant.id || (name !== null && name === tenant.name))
 
 /** Every replica of this node, those that cannot run included. */
 const summarize = (options: CallsOptions): Effect.Effect<ReadonlyArray<ReplicaStatus>> =>

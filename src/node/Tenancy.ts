@@ -1,6 +1,6 @@
 /**
- * Creating a tenant, from the node that was asked: choose its nodes, prepare every replica, publish, and see whether
- * another node took the name at the same time.
+ * Creating a tenant, from the node that was asked: choose its nodes, prepare every replica, publish, and see that a
+ * majority of the nodes knows it, and knew no other tenant of that name before. Otherwise it is withdrawn.
  *
  * A replica starts empty, as a voter, only if it was prepared here; a node that merely hears of a tenant recovers.
  *
@@ -8,13 +8,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import * as Result from "effect/Result"
 import { Limits } from "../base/Limits.ts"
 import { type ReplicaName, uuid } from "../base/Names.ts"
 import * as Members from "../members/Members.ts"
 import * as Tenants from "../tenants/Tenants.ts"
 import { AdminError } from "../wire/AdminProtocol.ts"
 import type { Calls } from "./Calls.ts"
-import type { Gossip } from "./Gossip.ts"
+import { type Gossip, outcastReason } from "./Gossip.ts"
 import type { Links } from "./Links.ts"
 
 export interface TenancyOptions {
@@ -36,9 +37,12 @@ export const createTenant = Effect.fnUntraced(function*(
   const create = (tenants: Tenants.Tenants) =>
     Tenants.create(tenants, { id, name, replicas: replicas ?? choose(options), coordinator: node })
 
+  const lost = outcastReason(gossip.state(), gossip.self)
+  if (lost !== null) return yield* new AdminError({ code: "conflict", message: lost })
   const planned = create(gossip.state().tenants)
   if (!planned.ok) return yield* new AdminError({ code: planned.code, message: planned.reason })
   yield* checkMembers(options, planned.tenant)
+  yield* checkMajority(options)
   yield* Effect.forEach(planned.tenant.replicas, (replica) =>
     Effect.mapError(calls.bootstrap(replica.node, planned.tenant), (error) =>
       new AdminError({ code: "unavailable", message: `the tenant was not created: ${error.message}` })), {
@@ -71,32 +75,65 @@ const checkMembers = ({ gossip }: TenancyOptions, tenant: Tenants.Tenant): Effec
       ? new AdminError({ code: "not_found", message: `node ${replica.node} is not a member of the cluster` })
       : Effect.void, { discard: true })
 
+/** As many as are needed so that any two such numbers of nodes have one in common. */
+const majority = (nodes: number): number => Math.floor(nodes / 2) + 1
+
+/** Before anything is begun: a creation that cannot come to an end would only leave traces. */
+const checkMajority = ({ gossip, links, node }: TenancyOptions): Effect.Effect<void, AdminError> => {
+  const members = Members.list(gossip.state().members)
+  const gone = members.filter(({ name }) => name !== node && !links.status(name).connected)
+  const there = members.length - gone.length
+  return there >= majority(members.length) ? Effect.void : tooFew(
+    `${there} of ${members.length} nodes can be reached`,
+    members.length,
+    gone.map(({ name }) => `node ${name}: ${links.status(name).reason ?? "not connected"}`)
+  )
+}
+
+const tooFew = (have: string, nodes: number, why: ReadonlyArray<string>): Effect.Effect<never, AdminError> => {
+  const message = `the tenant was not created: ${have}, ${majority(nodes)} are needed: ${why.join("; ")}`
+  return Effect.fail(new AdminError({ code: "unavailable", message }))
+}
+
 /**
- * The tenant exists once it is in the registry. All nodes that are there hear of it before the creator is answered, so
- * whoever creates the same name later sees it; two that publish at the same moment both see both, agree on the winner
- * by its stamp and id, and the other one is withdrawn by its creator.
+ * The tenant exists once a majority of the nodes has it in the registry, and no older claim to its name. A node goes by
+ * what it heard of first, so of two that are published at the same moment, to whomever, one at most gets that far; its
+ * creator withdraws the other one. Only a creator that ends in between leaves two, of which all agree on the holder.
  */
 const publish = (options: TenancyOptions, tenant: Tenants.Tenant): Effect.Effect<Tenants.Tenant, AdminError> =>
   Effect.gen(function*() {
-    const { calls, gossip, links } = options
-    let known = yield* gossip.update((tenants) => {
-      const taken = tenant.name !== null && Tenants.holderOf(tenants, tenant.name) !== undefined
-      return taken || tenants.has(tenant.id) ? tenants : new Map(tenants).set(tenant.id, tenant)
+    const { gossip } = options
+    const before = yield* gossip.update((tenants) => {
+      const free = tenant.name === null || Tenants.holderOf(tenants, tenant.name) === undefined
+      return free && !tenants.has(tenant.id) ? new Map(tenants).set(tenant.id, tenant) : tenants
     })
-    if (!known.has(tenant.id)) return yield* conflict(known, tenant)
-    const answers = yield* Effect.forEach(links.connected(), (node) =>
-      Effect.catch(calls.publish(node, tenant), (error) =>
-        Effect.as(Effect.logWarning(`tenant ${tenant.id} not published: ${error.message}`), Tenants.noTenants)), {
-      concurrency: "unbounded"
-    })
-    known = yield* gossip.update((tenants) => answers.reduce(Tenants.merge, tenants))
-    if (tenant.name === null || Tenants.holderOf(known, tenant.name)?.id === tenant.id) return tenant
-    yield* gossip.update((tenants) => Tenants.withdraw(tenants, tenant.id))
-    return yield* conflict(known, tenant)
+    if (!before.has(tenant.id)) return yield* conflict(Tenants.holderOf(before, tenant.name ?? ""), tenant)
+    return yield* Effect.onError(Effect.as(acknowledged(options, tenant), tenant), () =>
+      gossip.update((tenants) => Tenants.withdraw(tenants, tenant.id)))
   })
 
-const conflict = (known: Tenants.Tenants, { name }: Tenants.Tenant): Effect.Effect<never, AdminError> => {
-  const holder = Tenants.holderOf(known, name ?? "")
+/** Fails unless a majority has acknowledged this tenant as the holder of its name. */
+const acknowledged = (
+  { calls, gossip, node }: TenancyOptions,
+  tenant: Tenants.Tenant
+): Effect.Effect<void, AdminError> =>
+  Effect.gen(function*() {
+    const members = Members.list(gossip.state().members)
+    const results = yield* Effect.forEach(members.filter(({ name }) => name !== node), ({ name }) =>
+      Effect.result(calls.publish(name, tenant)), { concurrency: "unbounded" })
+    const answers = results.flatMap((result) => Result.isSuccess(result) ? [result.success] : [])
+    const silent = results.flatMap((result) => Result.isFailure(result) ? [result.failure.message] : [])
+    const known = yield* gossip.update((tenants) => answers.reduce(Tenants.merge, tenants))
+    const firsts = [known, ...answers].map((tenants) => Tenants.firstOf(tenants, tenant))
+    const votes = firsts.filter((first) => first?.id === tenant.id).length
+    if (votes >= majority(members.length)) return
+    const rival = firsts.find((first) => first !== undefined && first.id !== tenant.id)
+    if (rival !== undefined) return yield* conflict(rival, tenant)
+    const have = `${votes} of ${members.length} nodes ${votes === 1 ? "has" : "have"} acknowledged it`
+    return yield* tooFew(have, members.length, silent)
+  })
+
+const conflict = (holder: Tenants.Tenant | undefined, { name }: Tenants.Tenant): Effect.Effect<never, AdminError> => {
   const message = holder === undefined ? `the tenant name "${name}" is already taken` : Tenants.takenReason(holder)
   return Effect.fail(new AdminError({ code: "conflict", message }))
 }

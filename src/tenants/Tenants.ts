@@ -2,8 +2,10 @@
  * The tenants of a cluster: a registry that every node keeps and merges with what others send. Pure values.
  *
  * For each id the newest epoch wins; at equal epochs, withdrawn wins. A withdrawn tenant is remembered, so that a node
- * that comes late cannot bring it back. Names are not keys: two nodes may create one name at the same time. Then all
- * nodes agree on its holder, the lowest (stamp, id), and the creator of the other one withdraws it.
+ * that comes late cannot bring it back. Names are not keys: two nodes may create one name at the same time. Then one
+ * of them at most is acknowledged by a majority, and the creator of the other one withdraws it. Where none is
+ * withdrawn, as of two clusters that were joined, all nodes agree on the holder of the name, the lowest (stamp, id);
+ * the other one goes by its id.
  *
  * `merge` is commutative, associative and idempotent, also for tenants that no sequence of calls here can make.
  *
@@ -25,11 +27,11 @@ export interface Tenant {
   /** 1 + the highest stamp that the creator knew: a tenant created with knowledge of another has the higher one. */
   readonly stamp: number
   readonly withdrawn: boolean
-  /** The node that created it, and withdraws it if its name turns out to be taken. */
+  /** The node that created it, and withdraws it if a majority does not acknowledge it. */
   readonly coordinator: string
 }
 
-/** By id. Never changed in place. */
+/** By id, in the order in which this node heard of them. Never changed in place. */
 export type Tenants = ReadonlyMap<string, Tenant>
 
 /** Several tenants, none of them withdrawn, that claim one name. */
@@ -115,6 +117,10 @@ export const holderOf = (tenants: Tenants, name: string): Tenant | undefined => 
   return holder
 }
 
+/** Of those that claim the name of this one, itself included, the one that was heard of first here. */
+export const firstOf = (tenants: Tenants, { id, name }: Tenant): Tenant | undefined =>
+  [...tenants.values()].find((other) => !other.withdrawn && (other.id === id || (name !== null && other.name === name)))
+
 /** All that are not withdrawn: by name, then those without one by id. */
 export const list = (tenants: Tenants): ReadonlyArray<Tenant> =>
   claims(tenants).toSorted((a, b) => {
@@ -122,7 +128,7 @@ export const list = (tenants: Tenants): ReadonlyArray<Tenant> =>
     return compareText(a.name, b.name) || byId(a, b)
   })
 
-/** The names that more than one tenant claims, sorted. The coordinators of the losers are to withdraw them. */
+/** The names that more than one tenant claims, sorted. The losers go by their ids; operators are told. */
 export const nameConflicts = (tenants: Tenants): ReadonlyArray<TenantConflict> => {
   const byName = Map.groupBy(claims(tenants), (tenant) => tenant.name)
   return [...byName]
@@ -176,7 +182,7 @@ export const fromRecords = (records: ReadonlyArray<Tenant>): Parsed<Tenants> => 
   return { ok: true, value: tenants }
 }
 
-/** Why these are too many tenants, or null: for who creates one or joins clusters, beforehand. A merge may give more. */
+/** Why these are too many, or null: for who creates one or joins clusters, beforehand. A merge may give more. */
 export const sizeProblem = (tenants: Tenants): string | null => {
   const count = claims(tenants).length
   if (count > Limits.tenants_max) return `a cluster has at most ${Limits.tenants_max} tenants, got ${count}`

@@ -160,6 +160,70 @@ describe("what a node hears of tenants", () => {
     }))
 })
 
+describe("a creation needs a majority of the nodes", () => {
+  const cut = (world: World, node: TestNode, others: ReadonlyArray<TestNode>) =>
+    others.forEach((other) => world.hold(node, other))
+  const heal = (world: World, node: TestNode, others: ReadonlyArray<TestNode>) =>
+    others.forEach((other) => world.release(node, other))
+
+  story("with a minority that does not answer it is there, and they hear of it", (world) =>
+    Effect.gen(function*() {
+      const [one, two, three] = yield* world.cluster(3)
+      cut(world, three!, [one!, two!])
+      const { id } = yield* create(world, one!, "blue", [one!, two!])
+      yield* works(world, two!, "blue")
+      heal(world, three!, [one!, two!])
+      yield* world.until("n3 knows it", Effect.map(world.ask(three!, "vr.tenants", {}), (tenants) =>
+        tenants.some((tenant) => tenant.id === id)))
+    }))
+
+  story("without one it fails, says who did not answer, and takes nobody's name", (world) =>
+    Effect.gen(function*() {
+      const [one, two, three] = yield* world.cluster(3)
+      cut(world, one!, [two!, three!])
+      assert.match(
+        yield* refusal(create(world, one!, "blue", [one!])),
+        /^unavailable: the tenant was not created: 1 of 3 nodes has acknowledged it, 2 are needed: node n2: .*; node n3: /
+      )
+      assert.deepStrictEqual(yield* world.ask(one!, "vr.tenants", {}), [])
+      const { id } = yield* create(world, two!, "blue", [two!, three!])
+      heal(world, one!, [two!, three!])
+      yield* world.until("n1 knows the one", Effect.map(world.ask(one!, "vr.tenants", {}), (tenants) =>
+        tenants.length === 1 && tenants[0]!.id === id))
+      yield* world.until("all is well", Effect.map(world.status(one!), ({ verdict }) => verdict === "OK"))
+      // As far as is known that the others are gone, nothing is begun.
+      yield* world.stop(two!)
+      yield* world.stop(three!)
+      yield* world.until("n1 notices", Effect.map(world.ask(one!, "cluster.status", {}), (status) =>
+        status.filter(({ state }) => state === "disconnected").length === 2))
+      const journals = one!.disk.journals.size
+      assert.match(
+        yield* refusal(create(world, one!, "red", [one!])),
+        /^unavailable: the tenant was not created: 1 of 3 nodes can be reached, 2 are needed: node n2: .*; node n3: /
+      )
+      assert.strictEqual(one!.disk.journals.size, journals)
+    }))
+
+  it.effect("two nodes that do not reach each other: one at most has the name, and it is the one that keeps it", () =>
+    Effect.forEach([1, 2, 3, 4, 5, 6], (seed) => run((world) =>
+      Effect.gen(function*() {
+        const [one, two, three] = yield* world.cluster(3)
+        world.hold(one!, two!)
+        world.latency_ms = 20
+        const results = yield* Effect.forEach([one!, two!], (node) =>
+          Effect.result(create(world, node, "blue", [node, three!])), { concurrency: "unbounded" })
+        world.latency_ms = 0
+        const winners = results.flatMap((result) => Result.isSuccess(result) ? [result.success.id] : [])
+        const losers = results.flatMap((result) => Result.isFailure(result) ? [result.failure] : [])
+        assert.deepStrictEqual([winners.length, losers.map(({ code }) => code)], [1, ["conflict"]])
+        world.release(one!, two!)
+        for (const node of [one!, two!, three!]) {
+          yield* world.until(`${node.name} agrees`, Effect.map(world.ask(node, "vr.tenants", {}), (tenants) =>
+            tenants.length === 1 && tenants[0]!.id === winners[0]))
+        }
+      }), seed), { discard: true }), 60_000)
+})
+
 describe("two nodes create one name at the same time", () => {
   const race = (world: World) =>
     Effect.gen(function*() {
