@@ -113,9 +113,7 @@ const onOpen = (
     return fail(refused(`a connection has at most ${Limits.channels_per_connection_max} channels`))
   }
   const tenant = routes.directory.tenant(message.tenant)
-  if (tenant === undefined) {
-    return fail({ _tag: "NoTenant", message: `tenant ${JSON.stringify(message.tenant)} does not exist` })
-  }
+  if (tenant === undefined) return fail(noTenant(message.tenant))
   const replica = routes.local(tenant.id)
   if (replica === undefined) return fail(elsewhere(routes, tenant.id))
   const to = { connection: connection.id, channel: message.channel }
@@ -127,9 +125,15 @@ const onOpen = (
 
 const refused = (message: string): Outcome => ({ _tag: "Refused", message })
 
+const noTenant = (nameOrId: string): Outcome =>
+  ({ _tag: "NoTenant", message: `tenant ${JSON.stringify(nameOrId)} does not exist` })
+
 /** No replica of the tenant runs here, or not yet, or not any more: another node of its group knows better. */
 const elsewhere = (routes: Routes, id: string): Outcome => {
-  const others = (routes.directory.tenant(id)?.replicas ?? []).filter(({ node }) => node !== routes.self)
+  const tenant = routes.directory.tenant(id)
+  // Withdrawn: no node will ever have a replica of it again.
+  if (tenant === undefined) return noTenant(id)
+  const others = tenant.replicas.filter(({ node }) => node !== routes.self)
   const there = others.find(({ node }) => routes.isConnected(node)) ?? others[0]
   return (there === undefined ? null : redirect(routes, there.node)) ??
     { _tag: "Retry", ms: retry_starting_ms, reason: "no replica of this tenant runs on a node that is known here" }

@@ -18,7 +18,7 @@ import { type DispatcherInput, type LocalReplica, makeDispatcherInbox, makeRepli
 import * as Tenants from "../../src/tenants/Tenants.ts"
 import type { ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
 import type { ClientRequest, Reply } from "../../src/vr/Replica.ts"
-import { type ClientMessage, decodeServerMessage, type ServerMessage } from "../../src/wire/ClientProtocol.ts"
+import { type ClientMessage, decodeServerMessage, type Outcome, type ServerMessage } from "../../src/wire/ClientProtocol.ts"
 
 const random = seeded(1)
 const nodes = ["n1", "n2", "n3"]
@@ -269,3 +269,23 @@ describe("what a graceful stop waits for", () => {
       assert.strictEqual(yield* inFlight, 0)
     }).pipe(Effect.scoped))
 })
+
+it.effect("a tenant that was withdrawn does not exist any more: nobody is told to ask again", () =>
+  Effect.gen(function*() {
+    const { tell } = yield* makeWorld
+    const connection = yield* makeConnection
+    const members = makeMembers()
+    const [one, two] = [makeTenant("one"), makeTenant("two")]
+    const withdrawn = [one, two].map((tenant): Tenants.Tenant => ({ ...tenant, withdrawn: true }))
+    const replica = yield* makeReplica(one)
+    yield* tell(topology(members, one, two), { _tag: "ReplicaStarted", replica }, says(connection, attach(one)))
+    yield* tell(topology(members, ...withdrawn), { _tag: "ReplicaStopped", tenant: one.id })
+    const gone = (tenant: Tenants.Tenant): Outcome =>
+      ({ _tag: "NoTenant", message: `tenant ${JSON.stringify(tenant.id)} does not exist` })
+    assert.deepStrictEqual(yield* heard(connection), [{ _tag: "Failed", channel: 1, outcome: gone(one) }])
+    yield* tell(says(connection, attach(one), attach(two, 2)))
+    assert.deepStrictEqual(yield* heard(connection), [
+      { _tag: "Failed", channel: 1, outcome: gone(one) },
+      { _tag: "Failed", channel: 2, outcome: gone(two) }
+    ])
+  }).pipe(Effect.scoped))
