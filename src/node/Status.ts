@@ -152,7 +152,8 @@ export const describeCluster = ({ cluster, nodes, replicas, tenants, view_change
     nodes,
     problems,
     tenants: described,
-    // Patience of up to 1.5 times, once more for a candidate that is dead too.
+    // One dead primary and one dead candidate after it: patience of up to 1.5 times each. It is no bound on what can
+    // happen: every further view change that fails doubles the patience (vr/Replica.ts, drawPatience).
     failover_ms_worst: Math.ceil(view_change_ms * 3)
   }
 }
