@@ -11,6 +11,7 @@ import * as Command from "effect/cli/Command"
 import { platform } from "../src/cli/MainLive.ts"
 import * as TcpNetwork from "../src/network/TcpNetwork.ts"
 import { program, teardown } from "../src/node/Program.ts"
+import { exitInTime } from "../src/node/StopLive.ts"
 import * as JournalsLive from "../src/storage/JournalsLive.ts"
 import * as NodeStoreLive from "../src/storage/NodeStoreLive.ts"
 
@@ -21,6 +22,7 @@ const command = program(({ cluster_name, data_dir, node_name }) =>
     NodeStoreLive.layer(data_dir, { name: node_name, cluster: cluster_name })
   ))
 
+exitInTime()
 NodeRuntime.runMain(
   Command.runWith(command, { version: "0.1.0" })(process.argv.slice(2)).pipe(Effect.provide(platform)),
   { disableErrorReporting: true, teardown }

@@ -140,7 +140,11 @@ export const Limits = {
   typed_ahead_max: 1_024,
 
   // Shutdown
-  shutdown_ms: 4_000
+  shutdown_ms: 4_000,
+  /** How long a stop waits for clients of which none reads its answers. */
+  shutdown_stalled_ms: 200,
+  /** A process that was told to stop and has not ended is cut off after this. */
+  exit_ms: 4_800
 } as const
 
 invariant(Limits.operation_bytes_max > Limits.value_bytes_max + Limits.path_bytes_max, "a value and its path fit an operation")
@@ -171,4 +175,8 @@ invariant(
 invariant(
   Limits.link_ping_after_ms < Limits.link_silent_ms && Limits.link_silent_ms % Limits.link_look_ms === 0,
   "a silent node is asked before it is given up, at one of the looks"
+)
+invariant(
+  Limits.shutdown_ms / 2 + 2 * Limits.linger_ms <= Limits.shutdown_ms && Limits.shutdown_ms < Limits.exit_ms,
+  "a stop has time for what is in flight, and for the last words to clients and to other nodes"
 )

@@ -63,14 +63,13 @@ export const makeClientConnection = (
   }))
 
 /**
- * How many answers clients wait for, what is not written yet included. A session that moved from one channel to another
+ * How many answers clients wait for that are not in an outbox yet. A session that moved from one channel to another
  * is answered on the newer one: what it wrote on the older is not waited for.
  */
 export const countUnanswered = (connections: Iterable<ClientConnection>): number => {
   let sum = 0
   const newest = new Map<string, Channel>()
-  for (const { channels, outboxBytes } of connections) {
-    if (outboxBytes > 0) sum++
+  for (const { channels } of connections) {
     for (const channel of channels.values()) {
       sum += channel.reads
       if (channel.session === 0) sum++

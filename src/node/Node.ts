@@ -14,14 +14,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
-import * as Members from "../members/Members.ts"
+import type * as Members from "../members/Members.ts"
 import type { Network } from "../network/Network.ts"
 import type { Journals } from "../storage/Journal.ts"
 import { NodeStore } from "../storage/NodeStore.ts"
 import { type Hello, makeHello, type Protocol } from "../wire/Hello.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
+import type { Outboxes } from "./ClientConnection.ts"
 import { advertisedAddress, type Config } from "./Config.ts"
 import { Dispatcher } from "./Dispatcher.ts"
 import { lost_there } from "./Dialing.ts"
@@ -93,13 +94,13 @@ const startNode = Effect.fnUntraced(function*(
   yield* essential("dispatcher", dispatcher.run)
   // Known before the first client can ask: what this node has kept is no news to it.
   yield* Queue.offer(inbox, { _tag: "Topology", ...gossip.state() })
-  yield* startServers(config, parts)
+  yield* Scope.provide(startServers(config, parts), yield* together)
   yield* essential("gossip", gossip.run)
   yield* essential("ticker", runTicker(inbox, settings))
   yield* essential("gossip ticker", runGossipTicker(gossip, settings))
   yield* Effect.addFinalizer(() => {
     parts.stopping = true
-    return drain(dispatcher)
+    return drain(dispatcher, parts.outboxes)
   })
   yield* Effect.logInfo(
     `node ${self.name} of cluster ${config.cluster_name} is ready: client ${self.client}, admin ${self.admin}, ` +
@@ -107,6 +108,15 @@ const startNode = Effect.fnUntraced(function*(
   )
   return Node.of({ self, crashed: Deferred.await(crash) })
 })
+
+/** Parts whose connections take leave at the same time: each may take `linger_ms` if the other side does not read. */
+const together: Effect.Effect<Scope.Scope, never, Scope.Scope> =
+  Effect.flatMap(Effect.scope, (scope) => Scope.fork(scope, "parallel"))
+
+/** In a scope of its own within one that closes many at the same time: what is in it closes in order. */
+const inOrder = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) =>
+    Effect.flatMap(Scope.fork(scope, "sequential"), (own) => Scope.provide(effect, own)))
 
 /** What a node consists of, beside its servers. */
 interface Parts {
@@ -117,6 +127,7 @@ interface Parts {
   readonly links: Links
   readonly calls: Calls
   readonly dispatcher: Dispatcher
+  readonly outboxes: Outboxes
   stopping: boolean
 }
 
@@ -130,19 +141,20 @@ const makeParts = Effect.fnUntraced(function*(
   const node = config.node_name
   const self = announce(config, store.identity.id)
   const replicas = yield* makeReplicas({ node, dispatcher: inbox, settings, metrics })
-  const peers = yield* makePeers({
+  const outward = yield* together
+  const peers = yield* Scope.provide(makePeers({
     hello: helloOf(config, "v2r2-peer", PeerServer.frame_bytes_max),
     metrics,
     onLost: (lost) => Effect.asVoid(Queue.offer(inbox, { _tag: "NodeLost", node: lost }))
-  })
-  const links: Links = yield* makeLinks({
+  }), outward)
+  const links: Links = yield* Scope.provide(makeLinks({
     hello: helloOf(config, "v2r2-cluster", ClusterServer.frame_bytes_max),
     state: () => gossip.frame(),
     onState: (message, from) =>
       Effect.flatMap(gossip.merge(message), (refusal) =>
         refusal === null ? Effect.void : Effect.logWarning(`what node ${from} says of the cluster is refused: ${refusal}`)),
     onSilent: (silent) => peers.renew(silent, "it gives no sign of life")
-  })
+  }), outward)
   const spread = (state: State): Effect.Effect<void> =>
     Effect.gen(function*() {
       metrics.gossip_changes++
@@ -156,7 +168,7 @@ const makeParts = Effect.fnUntraced(function*(
   const gossip: Gossip["Service"] = yield* makeGossip({ self, kept: store.kept, onChange: spread, broadcast: links.broadcast })
   const calls = makeCalls({ node, gossip, links, replicas, dispatcher: inbox })
   const dispatcher = new Dispatcher({ node, inbox, peers, metrics })
-  return { self, inbox, gossip, peers, links, calls, dispatcher, stopping: false }
+  return { self, inbox, gossip, peers, links, calls, dispatcher, outboxes: { bytes: 0 }, stopping: false }
 })
 
 const startServers = Effect.fnUntraced(function*(
@@ -171,7 +183,7 @@ const startServers = Effect.fnUntraced(function*(
   const start = (what: "admin" | "client" | "cluster" | "peer", options: Pick<ServerOptions, "frame_bytes_max" | "serve" | "verify">) => {
     const key = `${what}_host` as const
     const hello = helloOf(config, `v2r2-${what}`, options.frame_bytes_max)
-    return startServer({ what, address: config[key], hello, metrics, stopping, ...options }).pipe(
+    return inOrder(startServer({ what, address: config[key], hello, metrics, stopping, ...options })).pipe(
       Effect.mapError(({ address, reason }) => new ListenError({ key, address, reason }))
     )
   }
@@ -197,7 +209,7 @@ const startServers = Effect.fnUntraced(function*(
   })
   yield* start("client", {
     frame_bytes_max: ClientServer.frame_bytes_max,
-    serve: ClientServer.serveClient({ dispatcher: inbox, metrics, outboxes: { bytes: 0 }, stopping })
+    serve: ClientServer.serveClient({ dispatcher: inbox, metrics, outboxes: parts.outboxes, stopping })
   })
 })
 
@@ -230,11 +242,18 @@ const keep = (store: NodeStore["Service"], state: State): Effect.Effect<void> =>
 
 const drain_poll_ms = 10
 
-/** Waits until what clients asked for is answered and written, but not for ever. */
-const drain = (dispatcher: Dispatcher): Effect.Effect<void> =>
+/** Waits until what clients asked for is answered and written, but not for ever, and not for who does not read. */
+const drain = (dispatcher: Dispatcher, outboxes: Outboxes): Effect.Effect<void> =>
   Effect.gen(function*() {
     const start = yield* Clock.currentTimeMillis
+    let now = start
+    let written = { bytes: outboxes.bytes, at: start }
+    const waits = (): boolean =>
+      dispatcher.inFlight > 0 || (outboxes.bytes > 0 && now - written.at < Limits.shutdown_stalled_ms)
     // First of all a moment for what was read and is not counted yet.
-    do yield* Effect.sleep(drain_poll_ms)
-    while (dispatcher.inFlight > 0 && (yield* Clock.currentTimeMillis) - start < Limits.shutdown_ms / 2)
+    do {
+      yield* Effect.sleep(drain_poll_ms)
+      now = yield* Clock.currentTimeMillis
+      if (outboxes.bytes !== written.bytes) written = { bytes: outboxes.bytes, at: now }
+    } while (waits() && now - start < Limits.shutdown_ms / 2)
   })

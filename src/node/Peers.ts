@@ -57,35 +57,11 @@ export interface PeerOptions {
 }
 
 export const makePeers = Effect.fnUntraced(function*(
-  { hello, metrics, onLost }: PeerOptions
+  options: PeerOptions
 ): Effect.fn.Return<Peers, never, Scope.Scope | Network> {
   const links = new Map<string, Link>()
   const fibers = yield* FiberMap.make<string>()
   const network = yield* Effect.context<Network>()
-
-  const talk = (node: string, link: Link) =>
-    Effect.gen(function*() {
-      const framed = yield* connectFramed(link.address, hello)
-      const send = impatient(framed.send)
-      const end = yield* Deferred.make<never, Closed>()
-      yield* Queue.clear(link.outbox)
-      link.queuedBytes = 0
-      link.connected = true
-      link.since_ms = yield* Clock.currentTimeMillis
-      link.end = end
-      yield* Effect.addFinalizer(() => Effect.suspend(() => {
-        link.connected = false
-        metrics.peer_connections_lost++
-        return onLost(node)
-      }))
-      const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames: NonEmptyReadonlyArray<Uint8Array>) => {
-        for (const frame of frames) link.queuedBytes -= frame.length
-        metrics.peer_messages_sent += frames.length
-        return Effect.forEach(inWrites(frames), send, { discard: true })
-      })
-      // Nothing is received here; reading is how the end of the connection is noticed while there is nothing to send.
-      return yield* Effect.raceAllFirst([Effect.forever(write), Effect.forever(framed.receive), Deferred.await(end)])
-    })
 
   const reconcile = (others: ReadonlyArray<Member>): Effect.Effect<void> =>
     Effect.gen(function*() {
@@ -102,7 +78,7 @@ export const makePeers = Effect.fnUntraced(function*(
           address, outbox, wake: Latch.makeUnsafe(), connected: false, since_ms: 0, end: null, queuedBytes: 0
         }
         links.set(node, link)
-        const talking = keepConnected("peer", node, link.wake, talk(node, link))
+        const talking = keepConnected("peer", node, link.wake, talk(options, node, link))
         yield* FiberMap.run(fibers, node, Effect.provideContext(talking, network))
       }
     })
@@ -121,7 +97,7 @@ export const makePeers = Effect.fnUntraced(function*(
       const link = links.get(node)
       const fits = link?.connected === true && link.queuedBytes + frame.length <= Limits.peer_outbox_bytes_max
       if (!fits || !Queue.offerUnsafe(link.outbox, frame)) {
-        metrics.peer_messages_dropped++
+        options.metrics.peer_messages_dropped++
         return
       }
       link.queuedBytes += frame.length
@@ -131,3 +107,28 @@ export const makePeers = Effect.fnUntraced(function*(
     reconcile
   }
 })
+
+/** One connection, from the dial to its end. */
+const talk = ({ hello, metrics, onLost }: PeerOptions, node: string, link: Link) =>
+  Effect.gen(function*() {
+    const framed = yield* connectFramed(link.address, hello)
+    const send = impatient(framed.send)
+    const end = yield* Deferred.make<never, Closed>()
+    yield* Queue.clear(link.outbox)
+    link.queuedBytes = 0
+    link.connected = true
+    link.since_ms = yield* Clock.currentTimeMillis
+    link.end = end
+    yield* Effect.addFinalizer(() => Effect.suspend(() => {
+      link.connected = false
+      metrics.peer_connections_lost++
+      return onLost(node)
+    }))
+    const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames: NonEmptyReadonlyArray<Uint8Array>) => {
+      for (const frame of frames) link.queuedBytes -= frame.length
+      metrics.peer_messages_sent += frames.length
+      return Effect.forEach(inWrites(frames), send, { discard: true })
+    })
+    // Nothing is received here; reading is how the end of the connection is noticed while there is nothing to send.
+    return yield* Effect.raceAllFirst([Effect.forever(write), Effect.forever(framed.receive), Deferred.await(end)])
+  })

@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Limits } from "../../src/base/Limits.ts"
+import { makeAdmin } from "../../src/client/Admin.ts"
 import { connectFramed } from "../../src/network/Framed.ts"
 import { Network } from "../../src/network/Network.ts"
 import { makeHello } from "../../src/wire/Hello.ts"
@@ -95,6 +96,18 @@ describe("a node that stops", () => {
       for (let id = 0; id < 300; id++) {
         yield* client.send(...Array.from({ length: 100 }, (_, index) => ({ _tag: "Tenants", id: id * 100 + index }) as const))
       }
-      assert.isAtMost(yield* timed(world.stop(nodes[0]!)), Limits.shutdown_ms)
+      assert.isBelow(yield* timed(world.stop(nodes[0]!)), 2 * Limits.shutdown_stalled_ms)
+    }))
+
+  story("takes leave of all at once: those who do not read cost their time once, not one after the other", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(2)
+      yield* rawClient(world, nodes[0]!)
+      yield* makeAdmin({ endpoints: [nodes[0]!.config.admin_host] }).pipe(
+        Effect.provideService(Network, world.networkOf("operator"))
+      )
+      world.linger_ms = Limits.linger_ms
+      assert.isAtMost(yield* timed(world.stop(nodes[0]!)), 2.5 * Limits.linger_ms)
+      world.linger_ms = 0
     }))
 })

@@ -83,6 +83,8 @@ export class World {
   private readonly held = new Map<string, Latch.Latch>()
   /** Whatever is sent takes up to so long, by chance. */
   latency_ms = 0
+  /** How long the end of a connection takes, as if the other side did not read. */
+  linger_ms = 0
 
   constructor(network: Network["Service"]) {
     this.network = network
@@ -158,7 +160,8 @@ export class World {
   networkOf(host: string): Network["Service"] {
     const { network } = this
     return {
-      listen: network.listen,
+      listen: (address, onConnection) =>
+        network.listen(address, (duplex) => Effect.ensuring(onConnection(duplex), this.linger)),
       connect: Effect.fnUntraced({ self: this }, function*(address: string) {
         const there = this.latch(host, hostOf(address))
         const back = this.latch(hostOf(address), host)
@@ -167,6 +170,7 @@ export class World {
           return yield* new NetworkError({ address, reason: "timed out" })
         }
         const { pull, remote, write } = yield* network.connect(address)
+        yield* Effect.addFinalizer(() => this.linger)
         return {
           remote,
           pull: Effect.flatMap(pull, (chunks) => back.await.pipe(Effect.andThen(this.delay), Effect.as(chunks))),
@@ -264,6 +268,9 @@ export class World {
   get logs(): string {
     return this.nodes.flatMap(({ log, name }) => log.map((line) => `${name} | ${line}`)).join("\n")
   }
+
+  private readonly linger: Effect.Effect<void> = Effect.suspend(() =>
+    this.linger_ms === 0 ? Effect.void : Effect.sleep(this.linger_ms))
 
   private readonly delay: Effect.Effect<void> = Effect.suspend(() =>
     this.latency_ms === 0 ? Effect.void : Effect.flatMap(Random.nextIntBetween(0, this.latency_ms), Effect.sleep)
