@@ -303,6 +303,9 @@ export const isNormal = (replica: Replica): boolean =>
 export const knownPrimary = (replica: Replica): ReplicaId | null =>
   isNormal(replica) ? primaryOf(replica.configuration, replica.view) : null
 
-/** A randomised time-out: ×0.5 to ×1.5, doubled for each further view change without a stable view between. */
+/** Doubled for each further view change without a stable view between, up to ×32. */
+export const backOff = (replica: Replica): number => 2 ** Math.min(Math.max(replica.attempts - 1, 0), 5)
+
+/** A randomised time-out: ×0.5 to ×1.5, and the back-off. */
 export const drawPatience = (replica: Replica): Millis =>
-  replica.timers.view_change_ms * (0.5 + replica.random.next()) * 2 ** Math.min(Math.max(replica.attempts - 1, 0), 5)
+  replica.timers.view_change_ms * (0.5 + replica.random.next()) * backOff(replica)

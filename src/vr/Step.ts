@@ -19,7 +19,7 @@ import {
   type ReplicaOptions,
   type State
 } from "./Replica.ts"
-import { onRequests } from "./Requests.ts"
+import { onRequests, quorumth } from "./Requests.ts"
 import { backup } from "./states/Backup.ts"
 import { send } from "./states/Normal.ts"
 import { endPrimaryTurn, primary, tickPrimary } from "./states/Primary.ts"
@@ -172,7 +172,10 @@ const forgiveOwnPause = (replica: Replica, now: Now): void => {
 
 /** The back-off is taken back only after a stable period, not on entering the view (F15). */
 const settle = (replica: Replica, now: Now): void => {
-  if (now.mono - replica.normalSince < replica.timers.view_change_ms * 2) return
+  const { configuration, state, timers } = replica
+  if (now.mono - replica.normalSince < timers.view_change_ms * 2) return
+  // A primary that has not heard of a quorum since is in no stable view yet.
+  if (state._tag === "Primary" && quorumth(state.heardAt, configuration.quorum) <= replica.normalSince) return
   replica.attempts = 0
   if (replica.state._tag === "Backup") {
     replica.state.patience = replica.timers.view_change_ms * (0.5 + replica.random.next())

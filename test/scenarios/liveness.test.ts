@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, describe, it } from "vitest"
+import { fairWeather } from "../simulation/Network.ts"
 import { Simulation } from "../simulation/Simulation.ts"
 import { entry, One, only, to, write } from "../vr/One.ts"
 
@@ -118,6 +119,17 @@ describe("back-off (F15)", () => {
     }
     assert.strictEqual(one.replica.attempts, 0)
   })
+})
+
+describe("a network that is slower than the time-outs", () => {
+  for (const delay_ms of [300, 700, 1_500]) {
+    it(`of ${delay_ms} ms one way is found out, and the group serves`, () => {
+      const weather = { ...fairWeather(), delay_ms: [delay_ms, delay_ms] as const }
+      const sim = Simulation.start({ replicas: 3, seed: 6, weather, retry_ms: 10_000 })
+      sim.append("k", sim.client(), 300_000)
+      sim.append("k", sim.clients[0], 300_000)
+    })
+  }
 })
 
 describe("a process that stood still", () => {

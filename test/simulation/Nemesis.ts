@@ -19,7 +19,7 @@ export const drawWeather = (random: Random): Weather => {
     loss: pick(random, [0, 0, 0.01, 0.05, 0.15, 0.3]),
     duplication: pick(random, [0, 0, 0.05, 0.2, 0.5]),
     straggling: pick(random, [0, 0.005, 0.02, 0.1]),
-    delay_ms: [least, least + pick(random, [0.1, 2, 10, 50, 150])],
+    delay_ms: [least, least + pick(random, [0.1, 2, 10, 50, 150, 2_000])],
     inOrder: random.next() < 0.4,
     straggler_ms: pick(random, [300, 1_500, 6_000])
   }

@@ -6,7 +6,7 @@
 import { invariant } from "../../base/Invariant.ts"
 import { Limits } from "../../base/Limits.ts"
 import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
-import type { Handlers, Now, Outcome, PrimaryState, Replica } from "../Replica.ts"
+import { backOff, type Handlers, type Now, type Outcome, type PrimaryState, type Replica } from "../Replica.ts"
 import { quorumth, serveReads, startReadRound } from "../Requests.ts"
 import { enterViewChange, memberIndex, turnClientsAway } from "../Transitions.ts"
 import { onVote, startViewMessage } from "../ViewStart.ts"
@@ -107,7 +107,8 @@ const sendPrepares = (replica: Replica, state: PrimaryState, out: Outcome): void
 export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out: Outcome): void => {
   state.heardAt[memberIndex(replica, replica.id)] = now.mono
   const contact = quorumth(state.heardAt, replica.configuration.quorum)
-  if (!state.abdicated && now.mono - contact > replica.timers.view_change_ms * 2) {
+  // With the back-off: over a slow network the first acknowledgements of a view take longer than that.
+  if (!state.abdicated && now.mono - contact > replica.timers.view_change_ms * 2 * backOff(replica)) {
     // Backups that still hear us would wait for ever: fall silent, and let them move on.
     state.abdicated = true
     out.events.push("lost touch with a quorum")
