@@ -202,7 +202,8 @@ const startServers = Effect.fnUntraced(function*(
     serve: ClusterServer.serveCluster({ gossip, calls, metrics, onHeard: links.nudge })
   })
   const clusterHello = helloOf(config, "v2r2-cluster", ClusterServer.frame_bytes_max)
-  const serveAdmin = AdminServer.serveAdmin({ config, clusterHello, gossip, links, calls, settings, metrics })
+  const started_ms = yield* Clock.currentTimeMillis
+  const serveAdmin = AdminServer.serveAdmin({ config, clusterHello, gossip, links, calls, settings, metrics, started_ms })
   yield* start("admin", {
     frame_bytes_max: AdminServer.frame_bytes_max,
     serve: (framed) => Effect.provideContext(serveAdmin(framed), network)

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, describe } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ClusterStatus } from "../../src/wire/AdminProtocol.ts"
 import { story, type TestNode, type World } from "./World.ts"
@@ -107,6 +108,19 @@ describe("status", () => {
       const before = yield* world.ask(nodes[0]!, "cluster.status", {})
       yield* Effect.sleep("10 seconds")
       assert.deepStrictEqual(yield* world.ask(nodes[0]!, "cluster.status", {}), before)
+    }))
+
+  story("since when a node itself runs", (world) =>
+    Effect.gen(function*() {
+      const node = world.make("n1")
+      yield* Effect.sleep("1 minute")
+      const before = yield* Clock.currentTimeMillis
+      yield* world.start(node)
+      const after = yield* Clock.currentTimeMillis
+      yield* Effect.sleep("1 minute")
+      const [self] = yield* world.ask(node, "cluster.status", {})
+      assert.isAtLeast(self!.since_ms, before)
+      assert.isAtMost(self!.since_ms, after)
     }))
 
   story("stats count what happens", (world) =>

@@ -26,7 +26,7 @@ import {
 import type { Hello } from "../../wire/Hello.ts"
 import type { Calls } from "../Calls.ts"
 import { type Config, config_keys, setRuntime, unknownKeyReason } from "../Config.ts"
-import type { Gossip } from "../Gossip.ts"
+import { conflictsOf, type Gossip } from "../Gossip.ts"
 import { joinCluster } from "../Join.ts"
 import type { Links } from "../Links.ts"
 import type { Counters } from "../Metrics.ts"
@@ -43,6 +43,8 @@ export interface AdminServerOptions {
   readonly calls: Calls
   readonly settings: Settings["Service"]
   readonly metrics: Counters
+  /** When this node started, in ms since 1970. */
+  readonly started_ms: number
 }
 
 export const frame_bytes_max = Limits.admin_frame_bytes_max
@@ -136,6 +138,7 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
           nodes: nodeStatuses(options),
           tenants: Tenants.list(gossip.state().tenants),
           replicas,
+          conflicts: conflictsOf(gossip.state(), gossip.self),
           view_change_ms: settings.current.view_change_ms
         }))
   }
@@ -144,9 +147,9 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
 const fail = (code: AdminError["code"], message: string): Effect.Effect<never, AdminError> =>
   Effect.fail(new AdminError({ code, message }))
 
-const nodeStatuses = ({ gossip, links }: AdminServerOptions): ReadonlyArray<NodeStatus> =>
+const nodeStatuses = ({ gossip, links, started_ms }: AdminServerOptions): ReadonlyArray<NodeStatus> =>
   Members.list(gossip.state().members).map(({ cluster, name }): NodeStatus => {
-    if (name === gossip.self.name) return { name, state: "self", address: cluster, since_ms: 0, reason: null }
+    if (name === gossip.self.name) return { name, state: "self", address: cluster, since_ms: started_ms, reason: null }
     const { connected, reason, since_ms } = links.status(name)
     return { name, state: connected ? "connected" : "disconnected", address: cluster, since_ms, reason }
   })
