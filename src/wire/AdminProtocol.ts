@@ -102,7 +102,7 @@ export const ClusterStatus = Struct({
   /** `remedy`: a command that helps, or null. */
   problems: ArrayOf(Struct({ message: Text, remedy: NullOr(Text) })),
   tenants: ArrayOf(TenantStatus),
-  /** The longest that a tenant is without a primary after one dies. */
+  /** The longest that a tenant is without a primary after one died, and the one that is to follow it too. */
   failover_ms_worst: Natural
 })
 export type ClusterStatus = typeof ClusterStatus.Type
