@@ -11,6 +11,7 @@ import * as Queue from "effect/Queue"
 import { Limits } from "../base/Limits.ts"
 import * as Members from "../members/Members.ts"
 import * as Tenants from "../tenants/Tenants.ts"
+import type { ClusterStatus } from "../wire/AdminProtocol.ts"
 import { type ClusterMessage, encodeClusterMessage } from "../wire/ClusterProtocol.ts"
 
 export type State = Omit<Extract<ClusterMessage, { readonly _tag: "State" }>, "_tag">
@@ -152,6 +153,17 @@ export const outcastReason = (state: State, self: Members.Member): string | null
   const holder = Members.find(state.members, self.name)
   return holder === undefined || holder.id === self.id
     ? null
-    : `${Members.takenReason(holder)}: this node is no longer in the cluster; ` +
-      "stop it, give it another node_name and an empty data_dir, and let it join again"
+    : `${Members.takenReason(holder)}: this node is no longer in the cluster; ${outcast_remedy}`
 }
+
+const outcast_remedy = "stop it, give it another node_name and an empty data_dir, and let it join again"
+
+/** What came about while nodes did not hear each other, and that operators have to know. */
+export const conflictsOf = (state: State, self: Members.Member): ClusterStatus["problems"] => [
+  ...[outcastReason(state, self)].flatMap((message) => message === null ? [] : [{ message, remedy: outcast_remedy }]),
+  ...Tenants.nameConflicts(state.tenants).map(({ losers, name, winner }) => ({
+    message: `the tenant name "${name}" is claimed ${losers.length === 1 ? "twice" : `${losers.length + 1} times`}: ` +
+      `it means ${winner.id}, and not ${losers.map(({ id }) => id).join(", ")}`,
+    remedy: losers.length === 1 ? "use the other one by its id" : "use the others by their ids"
+  }))
+]

@@ -132,10 +132,13 @@ export interface ClusterFacts {
   readonly tenants: ReadonlyArray<Tenant>
   /** Of all replicas that could be asked. */
   readonly replicas: ReadonlyArray<ReplicaStatus>
+  /** Beside what the rest says. */
+  readonly conflicts: ClusterStatus["problems"]
   readonly view_change_ms: number
 }
 
-export const describeCluster = ({ cluster, nodes, replicas, tenants, view_change_ms }: ClusterFacts): ClusterStatus => {
+export const describeCluster = (facts: ClusterFacts): ClusterStatus => {
+  const { cluster, conflicts, nodes, replicas, tenants, view_change_ms } = facts
   const described = tenants.map((tenant) => describeTenant(tenant, replicas))
   const gone = nodes.filter((node) => node.state === "disconnected")
   const problems = [
@@ -143,7 +146,8 @@ export const describeCluster = ({ cluster, nodes, replicas, tenants, view_change
       message: `node ${node.name} is unreachable (${node.address}: ${node.reason ?? "unknown"})`,
       remedy: `start it again: npx v2r2 start --config <its config.json>`
     })),
-    ...described.flatMap((tenant) => tenantProblems(tenant, tenants, replicas, gone))
+    ...described.flatMap((tenant) => tenantProblems(tenant, tenants, replicas, gone)),
+    ...conflicts
   ]
   const down = described.some((tenant) => tenant.primary === null)
   return {

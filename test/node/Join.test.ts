@@ -139,6 +139,9 @@ describe("two nodes of one name, each joined while the two sides did not hear ea
       yield* world.meshed([one!, two!, winner!])
       const members = yield* world.ask(two!, "cluster.members", {})
       assert.deepStrictEqual(members.map(({ cluster }) => cluster), ["n1:2000", "n2:2000", winner!.config.cluster_host])
+      const { problems } = yield* world.status(loser!)
+      assert.isTrue(problems.some(({ message, remedy }) =>
+        /the node name "x" is already taken/.test(message) && /another node_name/.test(remedy ?? "")))
       assert.match((yield* Effect.flip(join(world, loser!, one!))).message, /the node name "x" is already taken/)
       assert.match((yield* Effect.flip(join(world, one!, loser!))).message, /the node name "x" is already taken/)
       yield* world.stop(one!)

@@ -155,6 +155,12 @@ describe("what a node hears of tenants", () => {
       yield* world.meshed([one, two])
       const holders = yield* Effect.forEach([one, two], (node) => world.ask(node, "vr.primary", { tenant: "blue" }))
       assert.strictEqual(holders[0]!.tenant, holders[1]!.tenant)
+      const other = ids.find((id) => id !== holders[0]!.tenant)
+      const { problems, verdict } = yield* world.status(two)
+      assert.deepStrictEqual([verdict, problems], ["DEGRADED", [{
+        message: `the tenant name "blue" is claimed twice: it means ${holders[0]!.tenant}, and not ${other}`,
+        remedy: "use the other one by its id"
+      }]])
       // Nobody's data are taken away: by its id, the other one is served as before.
       for (const id of ids) yield* works(world, one, id)
     }))
