@@ -14,6 +14,8 @@ const makeCounters = () => ({
   client_redirects: 0,
   client_retries: 0,
   peer_messages_received: 0,
+  /** From a node that is not known, or for a replica that is not on it. */
+  peer_messages_refused: 0,
   peer_messages_sent: 0,
   peer_messages_dropped: 0,
   peer_connections_lost: 0,

@@ -16,7 +16,7 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
-import type * as Members from "../members/Members.ts"
+import * as Members from "../members/Members.ts"
 import type { Network } from "../network/Network.ts"
 import type { Journals } from "../storage/Journal.ts"
 import { NodeStore } from "../storage/NodeStore.ts"
@@ -192,6 +192,7 @@ const startServers = Effect.fnUntraced(function*(
     serve: PeerServer.servePeer({
       dispatcher: inbox,
       metrics,
+      isMember: (node) => node !== self.name && Members.find(gossip.state().members, node) !== undefined,
       onHeard: peers.nudge,
       onHeardAgain: (node) => Effect.andThen(peers.renew(node, lost_there), links.renew(node))
     })

@@ -17,6 +17,8 @@ import { malformed } from "./Connection.ts"
 export interface PeerServerOptions {
   readonly dispatcher: DispatcherInbox
   readonly metrics: Counters
+  /** Is that another node of the cluster? One that joins may dial us before we have heard of it. */
+  readonly isMember: (node: string) => boolean
   /** A node that dials us is there to be dialled. */
   readonly onHeard: (node: string) => void
   /** It does so a second time: its first connection has ended on its side, by a crash as it may be. */
@@ -25,7 +27,7 @@ export interface PeerServerOptions {
 
 export const frame_bytes_max = Limits.peer_frame_bytes_max
 
-export const servePeer = ({ dispatcher, metrics, onHeard, onHeardAgain }: PeerServerOptions) => {
+export const servePeer = ({ dispatcher, isMember, metrics, onHeard, onHeardAgain }: PeerServerOptions) => {
   /** How many connections each node has. */
   const open = new Map<string, number>()
   return (framed: Framed): Effect.Effect<void, Closed> => {
@@ -33,17 +35,29 @@ export const servePeer = ({ dispatcher, metrics, onHeard, onHeardAgain }: PeerSe
     const before = open.get(node) ?? 0
     open.set(node, before + 1)
     onHeard(node)
+    let known = false
+    let said = false
     const turn = Effect.flatMap(framed.receive, (payloads) => {
+      known ||= isMember(node)
       const envelopes: Array<Envelope> = []
+      let refused = 0
       for (const payload of payloads) {
         const envelope = decodeEnvelope(payload)
         if ("_tag" in envelope) {
           metrics.malformed_frames++
           return Effect.fail(malformed(`node ${node} sent no peer message: ${envelope.reason}`))
         }
-        envelopes.push(envelope)
+        // Its protocol resends what matters, should it be a member that we do not know yet.
+        if (known && envelope.from.endsWith(`::${node}`)) envelopes.push(envelope)
+        else refused++
       }
-      return Queue.offer(dispatcher, { _tag: "FromPeer", envelopes })
+      metrics.peer_messages_refused += refused
+      const say = refused > 0 && !said
+      said ||= say
+      return Effect.andThen(
+        say ? Effect.logWarning(refusal(framed.remote, node, known)) : Effect.void,
+        envelopes.length > 0 ? Queue.offer(dispatcher, { _tag: "FromPeer", envelopes }) : Effect.void
+      )
     })
     const heard = before > 0 ? onHeardAgain(node) : Effect.void
     return Effect.ensuring(
@@ -57,3 +71,9 @@ export const servePeer = ({ dispatcher, metrics, onHeard, onHeardAgain }: PeerSe
     )
   }
 }
+
+/** Said once a connection: there may be very many. */
+const refusal = (remote: string, node: string, known: boolean): string =>
+  `peer connection from ${remote}: messages are dropped, as ${
+    known ? `they are not from a replica on node ${node}, which sent them` : `node ${node} is not known in this cluster`
+  }`
