@@ -16,8 +16,9 @@
  * @module
  */
 import { Limits } from "../base/Limits.ts"
+import { MsgpackReader } from "../base/MsgpackReader.ts"
+import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 import { elementKinds, type ElementType, elementTypesInWords, isElementType } from "./elements/Elements.ts"
-import { Reader, Writer } from "./Msgpack.ts"
 import { exceeded, invalid, refusePath, refuseResumeToken, shownPath } from "./Path.ts"
 import type { Refusal } from "./Result.ts"
 
@@ -62,32 +63,33 @@ export type Operation = WriteOperation | ReadOperation
 export const isWrite = (operation: Operation): operation is WriteOperation =>
   operation._tag === "Create" || operation._tag === "Put" || operation._tag === "Delete"
 
-const writer = new Writer()
+const writer = new MsgpackWriter()
+const reader = new MsgpackReader()
 
 /** The encoding, in memory of its own. Encodes what {@link refuseOperation} passes; check first. */
 export const encodeOperation = (operation: Operation): Uint8Array => {
   switch (operation._tag) {
     case "Create":
-      return writer.start().array(5).text("create").text(operation.path).text(operation.type).bytes(operation.data)
+      return writer.start().array(5).string("create").string(operation.path).string(operation.type).bin(operation.data)
         .boolean(operation.parents).take()
     case "Put":
-      writer.start().array(4).text("put").text(operation.path).bytes(operation.data)
+      writer.start().array(4).string("put").string(operation.path).bin(operation.data)
       return orNil(operation.version).take()
     case "Delete":
-      writer.start().array(4).text("delete").text(operation.path)
+      writer.start().array(4).string("delete").string(operation.path)
       return orNil(operation.version).boolean(operation.recursive).take()
     case "Get":
-      return writer.start().array(2).text("get").text(operation.path).take()
+      return writer.start().array(2).string("get").string(operation.path).take()
     case "Stat":
-      return writer.start().array(2).text("stat").text(operation.path).take()
+      return writer.start().array(2).string("stat").string(operation.path).take()
     case "List": {
-      writer.start().array(4).text("list").text(operation.path).integer(operation.limit)
-      return (operation.after === null ? writer.nil() : writer.text(operation.after)).take()
+      writer.start().array(4).string("list").string(operation.path).uint(operation.limit)
+      return (operation.after === null ? writer.nil() : writer.string(operation.after)).take()
     }
   }
 }
 
-const orNil = (version: number | null): Writer => version === null ? writer.nil() : writer.integer(version)
+const orNil = (version: number | null): MsgpackWriter => version === null ? writer.nil() : writer.uint(version)
 
 /** Why the store would not take this operation, whatever its state; `undefined` if it would. */
 export const refuseOperation = (operation: Operation): Refusal | undefined => {
@@ -131,19 +133,20 @@ const notALimit = "the limit of a page is not a whole number from 1 up"
  * Data is a view of `bytes`: copy what is kept.
  */
 export const decodeOperation = (bytes: Uint8Array): Operation | Refusal => {
-  const reader = new Reader(bytes)
-  const fields = reader.array()
-  if (fields === undefined) return invalid("", "an operation is a msgpack array")
-  const name = reader.text()
-  if (name === undefined) return invalid("", "an operation begins with its name, a string")
+  const r = reader
+  r.open(bytes)
+  const fields = r.array("operation", bytes.length)
+  if (r.fault !== null) return invalid("", "an operation is a msgpack array")
+  const name = r.string("name", bytes.length)
+  if (r.fault !== null) return invalid("", "an operation begins with its name, a string")
   const expected = fieldCounts.get(name)
   if (expected === undefined) return invalid("", `unknown operation "${shownPath(name)}"`)
   if (fields !== expected) return invalid("", `"${name}" has ${expected} fields, not ${fields}`)
-  const path = reader.text()
-  if (path === undefined) return invalid(reader.textForDisplay() ?? "", "the path is not a string of well-formed UTF-8")
-  const operation = readFields(reader, name, path)
+  const path = r.string("path", bytes.length)
+  if (r.fault !== null) return invalid(r.refused, "the path is not a string of well-formed UTF-8")
+  const operation = readFields(name, path, bytes.length)
   if (operation._tag === "Error") return operation
-  if (!reader.atEnd) return invalid(path, `bytes follow the "${name}" operation`)
+  if (!r.close()) return invalid(path, `bytes follow the "${name}" operation`)
   return refuseOperation(operation) ?? operation
 }
 
@@ -152,46 +155,49 @@ const fieldCounts: ReadonlyMap<string, number> = new Map([
   ["create", 5], ["put", 4], ["delete", 4], ["get", 2], ["stat", 2], ["list", 4]
 ])
 
-const readFields = (reader: Reader, name: string, path: string): Operation | Refusal => {
+/** `max`: no string and no bin is longer, in bytes. */
+const readFields = (name: string, path: string, max: number): Operation | Refusal => {
+  const r = reader
   switch (name) {
     case "create":
-      return readCreate(reader, path)
+      return readCreate(path, max)
     case "put": {
-      const data = reader.bytes()
-      if (data === undefined) return invalid(path, "the data is not a bin")
-      const version = readVersion(reader)
-      return version === undefined ? invalid(path, notAVersion) : { _tag: "Put", path, data, version }
+      const data = r.bin("data", max)
+      if (r.fault !== null) return invalid(path, "the data is not a bin")
+      const version = readVersion()
+      return r.fault === null ? { _tag: "Put", path, data, version } : invalid(path, notAVersion)
     }
     case "delete": {
-      const version = readVersion(reader)
-      if (version === undefined) return invalid(path, notAVersion)
-      const recursive = reader.boolean()
-      return recursive === undefined ? invalid(path, "\"recursive\" is not a boolean")
-        : { _tag: "Delete", path, version, recursive }
+      const version = readVersion()
+      if (r.fault !== null) return invalid(path, notAVersion)
+      const recursive = r.boolean("recursive")
+      return r.fault === null ? { _tag: "Delete", path, version, recursive }
+        : invalid(path, "\"recursive\" is not a boolean")
     }
     case "get":
       return { _tag: "Get", path }
     case "stat":
       return { _tag: "Stat", path }
     default: {
-      const limit = reader.integer()
-      if (limit === undefined) return invalid(path, notALimit)
-      const after = reader.nil() ? null : reader.text()
-      return after === undefined ? invalid(path, "the resume token is neither nil nor a string of well-formed UTF-8")
-        : { _tag: "List", path, limit, after }
+      const limit = r.integer("limit")
+      if (r.fault !== null) return invalid(path, notALimit)
+      const after = r.nullable("resume token", max)
+      return r.fault === null ? { _tag: "List", path, limit, after }
+        : invalid(path, "the resume token is neither nil nor a string of well-formed UTF-8")
     }
   }
 }
 
-const readCreate = (reader: Reader, path: string): Operation | Refusal => {
-  const type = reader.text()
-  if (type === undefined) return invalid(path, "the element type is not a string")
+const readCreate = (path: string, max: number): Operation | Refusal => {
+  const r = reader
+  const type = r.string("type", max)
+  if (r.fault !== null) return invalid(path, "the element type is not a string")
   if (!isElementType(type)) return invalid(path, `unknown element type "${shownPath(type)}": ${elementTypesInWords}`)
-  const data = reader.bytes()
-  if (data === undefined) return invalid(path, "the data is not a bin")
-  const parents = reader.boolean()
-  return parents === undefined ? invalid(path, "\"parents\" is not a boolean")
-    : { _tag: "Create", path, type, data, parents }
+  const data = r.bin("data", max)
+  if (r.fault !== null) return invalid(path, "the data is not a bin")
+  const parents = r.boolean("parents")
+  return r.fault === null ? { _tag: "Create", path, type, data, parents }
+    : invalid(path, "\"parents\" is not a boolean")
 }
 
-const readVersion = (reader: Reader): number | null | undefined => reader.nil() ? null : reader.integer()
+const readVersion = (): number | null => reader.nil() ? null : reader.integer("version")

@@ -19,10 +19,11 @@
  *
  * @module
  */
-import { Limits } from "../base/Limits.ts"
 import { invariant } from "../base/Invariant.ts"
+import { Limits } from "../base/Limits.ts"
+import { MsgpackReader } from "../base/MsgpackReader.ts"
+import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 import { type ElementType, isElementType } from "./elements/Elements.ts"
-import { Reader, Writer } from "./Msgpack.ts"
 
 /** One line of a listing. `size`: bytes of its value; `children`: elements directly below it. */
 export interface PageEntry {
@@ -103,25 +104,26 @@ invariant(
   "the largest page of a listing fits a client frame"
 )
 
-const writer = new Writer()
+const writer = new MsgpackWriter()
+const reader = new MsgpackReader()
 
 /** The encoding, in memory of its own. */
 export const encodeResult = (result: Result): Uint8Array => {
   switch (result._tag) {
     case "Written":
-      return writer.start().array(3).text("ok").text("written").integer(result.version).take()
+      return writer.start().array(3).string("ok").string("written").uint(result.version).take()
     case "Value":
-      return writer.start().array(4).text("ok").text("value").bytes(result.data).integer(result.version).take()
+      return writer.start().array(4).string("ok").string("value").bin(result.data).uint(result.version).take()
     case "Stat":
-      return writer.start().array(7).text("ok").text("stat").text(result.type).integer(result.version)
-        .integer(result.created_version).integer(result.size).integer(result.children).take()
+      return writer.start().array(7).string("ok").string("stat").string(result.type).uint(result.version)
+        .uint(result.created_version).uint(result.size).uint(result.children).take()
     case "Page": {
-      writer.start().array(4).text("ok").text("page").array(result.entries.length)
+      writer.start().array(4).string("ok").string("page").array(result.entries.length)
       for (const entry of result.entries) {
-        writer.array(5).text(entry.name).text(entry.type).integer(entry.version).integer(entry.size)
-          .integer(entry.children)
+        writer.array(5).string(entry.name).string(entry.type).uint(entry.version).uint(entry.size)
+          .uint(entry.children)
       }
-      return (result.next === null ? writer.nil() : writer.text(result.next)).take()
+      return (result.next === null ? writer.nil() : writer.string(result.next)).take()
     }
     case "Error":
       return encodeError(result)
@@ -129,137 +131,132 @@ export const encodeResult = (result: Result): Uint8Array => {
 }
 
 const encodeError = (error: ErrorResult): Uint8Array => {
-  const begin = (length: number): Writer => writer.start().array(length).text("error").text(error.code).text(error.path)
+  const begin = (length: number): MsgpackWriter =>
+    writer.start().array(length).string("error").string(error.code).string(error.path)
   switch (error.code) {
     case "NotFound":
     case "AlreadyExists":
       return begin(3).take()
     case "ParentNotFound":
-      return begin(4).text(error.parent).take()
+      return begin(4).string(error.parent).take()
     case "CasFailed":
-      return begin(5).integer(error.expected).integer(error.actual).take()
+      return begin(5).uint(error.expected).uint(error.actual).take()
     case "WrongType":
-      return begin(5).text(error.expected).text(error.actual).take()
+      return begin(5).string(error.expected).string(error.actual).take()
     case "NotEmpty":
-      return begin(4).integer(error.children).take()
+      return begin(4).uint(error.children).take()
     case "Invalid":
-      return begin(4).text(error.reason).take()
+      return begin(4).string(error.reason).take()
     case "LimitExceeded":
-      return begin(6).text(error.what).integer(error.limit).integer(error.actual).take()
+      return begin(6).string(error.what).uint(error.limit).uint(error.actual).take()
   }
 }
 
 /** Never throws. The data of a value is a view of `bytes`. */
 export const decodeResult = (bytes: Uint8Array): Result | Malformed => {
-  const reader = new Reader(bytes)
-  const length = reader.array()
-  const outcome = reader.text()
-  const kind = reader.text()
-  if (length === undefined || outcome === undefined || kind === undefined) {
-    return malformed("it is not an array that begins with two strings")
-  }
+  const r = reader
+  r.open(bytes)
+  const fields = r.array("result", bytes.length) - 2
+  const outcome = readString()
+  const kind = readString()
+  if (r.fault !== null) return malformed("it is not an array that begins with two strings")
   if (outcome !== "ok" && outcome !== "error") return malformed(`it begins with neither "ok" nor "error"`)
-  const fields = length - 2
-  const result = outcome === "ok" ? readOk(reader, kind, fields) : readError(reader, kind, fields)
-  if (result === undefined) return malformed(`unknown or ill-formed ${outcome} result "${kind.slice(0, 32)}"`)
-  return reader.atEnd ? result : malformed(`bytes follow the "${kind}" result`)
+  const result = outcome === "ok" ? readOk(kind, fields) : readError(kind, fields)
+  if (result === undefined || r.fault !== null) {
+    return malformed(`unknown or ill-formed ${outcome} result "${kind.slice(0, 32)}"`)
+  }
+  return r.close() ? result : malformed(`bytes follow the "${kind}" result`)
 }
 
 const malformed = (reason: string): Malformed => ({ _tag: "Malformed", reason: `not a result: ${reason}` })
 
-const readOk = (reader: Reader, kind: string, fields: number): OkResult | undefined => {
+/** `undefined`, or a fault of the reader, if it is none. */
+const readOk = (kind: string, fields: number): OkResult | undefined => {
+  const r = reader
   switch (kind) {
-    case "written": {
-      const version = reader.integer()
-      return fields !== 1 || version === undefined ? undefined : { _tag: "Written", version }
-    }
-    case "value": {
-      const data = reader.bytes()
-      const version = reader.integer()
-      return fields !== 2 || data === undefined || version === undefined ? undefined : { _tag: "Value", data, version }
-    }
-    case "stat": {
-      const type = readType(reader)
-      const version = reader.integer()
-      const created_version = reader.integer()
-      const size = reader.integer()
-      const children = reader.integer()
-      if (fields !== 5 || type === undefined || version === undefined || created_version === undefined) return undefined
-      if (size === undefined || children === undefined) return undefined
-      return { _tag: "Stat", type, version, created_version, size, children }
-    }
+    case "written":
+      return fields === 1 ? { _tag: "Written", version: r.integer("version") } : undefined
+    case "value":
+      return fields === 2
+        ? { _tag: "Value", data: r.bin("data", Limits.client_frame_bytes_max), version: r.integer("version") }
+        : undefined
+    case "stat":
+      return fields !== 5 ? undefined : {
+        _tag: "Stat",
+        type: readType(),
+        version: r.integer("version"),
+        created_version: r.integer("created version"),
+        size: r.integer("size"),
+        children: r.integer("children")
+      }
     case "page":
-      return fields === 2 ? readPage(reader) : undefined
+      return fields === 2
+        ? { _tag: "Page", entries: readEntries(), next: r.nullable("next", Limits.client_frame_bytes_max) }
+        : undefined
     default:
       return undefined
   }
 }
 
-const readPage = (reader: Reader): OkResult | undefined => {
-  const length = reader.array()
-  if (length === undefined || length > Limits.list_page_max) return undefined
+const readEntries = (): ReadonlyArray<PageEntry> => {
+  const r = reader
   const entries: Array<PageEntry> = []
-  for (let i = 0; i < length; i++) {
-    if (reader.array() !== 5) return undefined
-    const name = reader.text()
-    const type = readType(reader)
-    const version = reader.integer()
-    const size = reader.integer()
-    const children = reader.integer()
-    if (name === undefined || type === undefined || version === undefined) return undefined
-    if (size === undefined || children === undefined) return undefined
-    entries.push({ name, type, version, size, children })
+  for (let left = r.array("page", Limits.list_page_max); left > 0 && r.fault === null; left--) {
+    if (r.array("entry", 5) !== 5) r.fail("entry: expected five elements")
+    const name = readString()
+    const type = readType()
+    const version = r.integer("version")
+    const size = r.integer("size")
+    entries.push({ name, type, version, size, children: r.integer("children") })
   }
-  if (reader.nil()) return { _tag: "Page", entries, next: null }
-  const next = reader.text()
-  return next === undefined ? undefined : { _tag: "Page", entries, next }
+  return entries
 }
 
-const readError = (reader: Reader, code: string, fields: number): ErrorResult | undefined => {
-  const path = reader.text()
-  if (path === undefined) return undefined
+/** As {@link readOk}. */
+const readError = (code: string, fields: number): ErrorResult | undefined => {
+  const r = reader
+  const path = readString()
   const _tag = "Error"
   switch (code) {
     case "NotFound":
     case "AlreadyExists":
       return fields === 1 ? { _tag, code, path } : undefined
-    case "ParentNotFound": {
-      const parent = reader.text()
-      return fields !== 2 || parent === undefined ? undefined : { _tag, code, path, parent }
-    }
-    case "CasFailed": {
-      const expected = reader.integer()
-      const actual = reader.integer()
-      if (fields !== 3 || expected === undefined || actual === undefined) return undefined
-      return { _tag, code, path, expected, actual }
-    }
-    case "WrongType": {
-      const expected = readType(reader)
-      const actual = readType(reader)
-      if (fields !== 3 || expected === undefined || actual === undefined) return undefined
-      return { _tag, code, path, expected, actual }
-    }
-    case "NotEmpty": {
-      const children = reader.integer()
-      return fields !== 2 || children === undefined ? undefined : { _tag, code, path, children }
-    }
-    case "Invalid": {
-      const reason = reader.text()
-      return fields !== 2 || reason === undefined ? undefined : { _tag, code, path, reason }
-    }
+    case "ParentNotFound":
+      return fields === 2 ? { _tag, code, path, parent: readString() } : undefined
+    case "CasFailed":
+      return fields === 3
+        ? { _tag, code, path, expected: r.integer("expected"), actual: r.integer("actual") }
+        : undefined
+    case "WrongType":
+      return fields === 3 ? { _tag, code, path, expected: readType(), actual: readType() } : undefined
+    case "NotEmpty":
+      return fields === 2 ? { _tag, code, path, children: r.integer("children") } : undefined
+    case "Invalid":
+      return fields === 2 ? { _tag, code, path, reason: readString() } : undefined
     case "LimitExceeded":
-      return fields === 4 ? readLimitExceeded(reader, path) : undefined
+      return fields === 4
+        ? { _tag, code, path, what: readLimitName(), limit: r.integer("limit"), actual: r.integer("actual") }
+        : undefined
     default:
       return undefined
   }
 }
 
-const readLimitExceeded = (reader: Reader, path: string): ErrorResult | undefined => {
-  const what = reader.text()
-  const limit = reader.integer()
-  const actual = reader.integer()
-  if (what === undefined || !isLimitName(what) || limit === undefined || actual === undefined) return undefined
-  return { _tag: "Error", code: "LimitExceeded", path, what, limit, actual }
+/** No longer than what carries it. */
+const readString = (): string => reader.string("text", Limits.client_frame_bytes_max)
+
+const readType = (): ElementType => {
+  const type = readString()
+  if (isElementType(type)) return type
+  reader.fail("unknown type")
+  return "blob"
+}
+
+const readLimitName = (): LimitName => {
+  const name = readString()
+  if (isLimitName(name)) return name
+  reader.fail("unknown limit")
+  return "value_bytes_max"
 }
 
 const limitNames: { readonly [Name in LimitName]: true } = {
@@ -270,8 +267,3 @@ const limitNames: { readonly [Name in LimitName]: true } = {
 }
 
 const isLimitName = (name: string): name is LimitName => Object.hasOwn(limitNames, name)
-
-const readType = (reader: Reader): ElementType | undefined => {
-  const type = reader.text()
-  return type !== undefined && isElementType(type) ? type : undefined
-}

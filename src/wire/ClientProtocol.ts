@@ -8,8 +8,8 @@
  * @module
  */
 import { Limits } from "../base/Limits.ts"
-import { MsgpackReader } from "./MsgpackReader.ts"
-import { MsgpackWriter } from "./MsgpackWriter.ts"
+import { MsgpackReader } from "../base/MsgpackReader.ts"
+import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 
 /** Client → node. */
 export type ClientMessage =
@@ -272,7 +272,7 @@ const head = (fields: number, type: number, first: number): void => {
 }
 
 /** Two fields: status and payload. */
-const writeOutcome = (outcome: Outcome): void => {
+const writeOutcome = (outcome: Outcome): MsgpackWriter => {
   const w = writer
   switch (outcome._tag) {
     case "Ok":

@@ -11,7 +11,7 @@
  */
 import { Packr } from "msgpackr/pack"
 import { Limits } from "../base/Limits.ts"
-import { MsgpackReader } from "./MsgpackReader.ts"
+import { MsgpackReader } from "../base/MsgpackReader.ts"
 
 export type Unpacked =
   | { readonly ok: true; readonly value: unknown }

@@ -8,8 +8,8 @@
  */
 import { Limits } from "../base/Limits.ts"
 import type { Entry, Epoch, Message, MessageTag, ReplicaId } from "../vr/Message.ts"
-import { MsgpackReader } from "./MsgpackReader.ts"
-import { MsgpackWriter } from "./MsgpackWriter.ts"
+import { MsgpackReader } from "../base/MsgpackReader.ts"
+import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 
 /** One message between two replicas of a tenant. */
 export interface Envelope {

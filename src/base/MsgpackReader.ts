@@ -1,14 +1,16 @@
 /**
  * Reads msgpack by hand from a payload of unknown origin. It never throws and never allocates more than the payload
  * holds: the first thing that is wrong is kept in `fault`, and reads after it give placeholders, so that a decoder
- * checks once, at the end. It knows no extensions: what is not in the methods cannot be sent.
+ * checks once, at the end. It knows no extensions: what is not in the methods cannot be sent. Strings are well-formed
+ * UTF-8: a decoder that puts U+FFFD for what is malformed would make one path of two.
  *
  * @module
  */
 
 const two32 = 0x1_0000_0000
 const nothing = new Uint8Array(0)
-const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+const utf8Lenient = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /** `open` a payload, read the fields in order, ask `close`. One reader serves one decoder after the other. */
 export class MsgpackReader {
@@ -16,11 +18,13 @@ export class MsgpackReader {
   fault: string | null = null
   private bytes: Uint8Array = nothing
   private at = 0
+  private malformed: Uint8Array | null = null
 
   open(bytes: Uint8Array): void {
     this.bytes = bytes
     this.at = 0
     this.fault = null
+    this.malformed = null
   }
 
   /** True if all was well and nothing is left over. Lets go of the payload. */
@@ -69,6 +73,31 @@ export class MsgpackReader {
     return this.mismatch(what, `an integer from ${min} to 2^53 - 1`)
   }
 
+  /**
+   * As {@link uint}, but of the floats only a whole float64, and no -0. It is what the store takes: replicas must not
+   * differ in that, so it stays as it is.
+   */
+  integer(what: string): number {
+    const token = this.peek()
+    if (token === 0xca || (token === 0xcb && this.bytes[this.at + 1]! >= 0x80)) {
+      return this.mismatch(what, "an integer from 0 to 2^53 - 1")
+    }
+    return this.uint(what)
+  }
+
+  boolean(what: string): boolean {
+    const token = this.token(what)
+    if (token !== 0xc2 && token !== 0xc3) this.mismatch(what, "a boolean")
+    return token === 0xc3
+  }
+
+  /** True, and past it, if nil comes next. */
+  nil(): boolean {
+    if (this.peek() !== 0xc0) return false
+    this.at += 1
+    return true
+  }
+
   /** Any finite number; integers within ±2^53. */
   number(what: string): number {
     const token = this.token(what)
@@ -88,17 +117,20 @@ export class MsgpackReader {
   /** UTF-8 of at most `max` bytes. */
   string(what: string, max: number): string {
     const token = this.token(what)
-    if (token >= 0xa0 && token <= 0xbf) return this.utf8(what, token & 0x1f, max)
-    if (token >= 0xd9 && token <= 0xdb) return this.utf8(what, this.fixed(1 << (token - 0xd9)), max)
+    if (token >= 0xa0 && token <= 0xbf) return this.text(what, token & 0x1f, max)
+    if (token >= 0xd9 && token <= 0xdb) return this.text(what, this.fixed(1 << (token - 0xd9)), max)
     this.mismatch(what, "a string")
     return ""
   }
 
   /** A string, or null for nil. */
   nullable(what: string, max: number): string | null {
-    if (this.peek() !== 0xc0) return this.string(what, max)
-    this.skip()
-    return null
+    return this.nil() ? null : this.string(what, max)
+  }
+
+  /** The string that was refused as malformed, with U+FFFD in it: to show, never to use. Empty if there is none. */
+  get refused(): string {
+    return this.malformed === null ? "" : utf8Lenient.decode(this.malformed)
   }
 
   private token(what: string): number {
@@ -127,28 +159,48 @@ export class MsgpackReader {
     return nothing
   }
 
-  private utf8(what: string, length: number, max: number): string {
+  private text(what: string, length: number, max: number): string {
     if (length >= 0 && length <= short_bytes && length <= max && length <= this.bytes.length - this.at) {
       const ascii = this.shortAscii(length)
       if (ascii !== null) return ascii
     }
+    const bytes = this.take(what, length, max)
     try {
-      return text.decode(this.take(what, length, max))
+      return utf8.decode(bytes)
     } catch {
+      this.malformed = bytes
       this.mismatch(what, "valid UTF-8")
       return ""
     }
   }
 
-  /** The decoder costs more than such a loop. Null, and nothing consumed, if it is not all ASCII. */
+  /**
+   * The decoder costs more than such a loop; and of single characters V8 builds ropes, which it flattens when they are
+   * used, so it takes eight at once. Null, and nothing consumed, if it is not all ASCII.
+   */
   private shortAscii(length: number): string | null {
+    const { bytes } = this
+    const end = this.at + length
     let out = ""
-    for (let i = this.at; i < this.at + length; i++) {
-      const byte = this.bytes[i]!
+    let i = this.at
+    for (; i + 8 <= end; i += 8) {
+      const a = bytes[i]!
+      const b = bytes[i + 1]!
+      const c = bytes[i + 2]!
+      const d = bytes[i + 3]!
+      const e = bytes[i + 4]!
+      const f = bytes[i + 5]!
+      const g = bytes[i + 6]!
+      const h = bytes[i + 7]!
+      if ((a | b | c | d | e | f | g | h) >= 0x80) return null
+      out += String.fromCharCode(a, b, c, d, e, f, g, h)
+    }
+    for (; i < end; i++) {
+      const byte = bytes[i]!
       if (byte >= 0x80) return null
       out += String.fromCharCode(byte)
     }
-    this.at += length
+    this.at = end
     return out
   }
 
@@ -189,5 +241,5 @@ export class MsgpackReader {
 /** Of the formats 0xca to 0xd3: two floats, four unsigned, four signed. */
 const numeric_bytes = [4, 8, 1, 2, 4, 8, 1, 2, 4, 8]
 
-/** Strings up to here are read in a loop: names, UUIDs, map keys. */
+/** Strings up to here are read in a loop: names, UUIDs, map keys, most paths. */
 const short_bytes = 40

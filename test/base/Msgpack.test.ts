@@ -1,0 +1,230 @@
+/**
+ * The hand-written msgpack against msgpackr: they understand each other, and ours takes nothing but what it is asked for.
+ *
+ * @module
+ */
+import * as fc from "fast-check"
+import { Packr } from "msgpackr/pack"
+import { assert, describe, it } from "vitest"
+import { MsgpackReader } from "../../src/base/MsgpackReader.ts"
+import { MsgpackWriter } from "../../src/base/MsgpackWriter.ts"
+
+const packr = new Packr({ useRecords: false, int64AsType: "number" })
+const packed = (value: unknown): Uint8Array => new Uint8Array(packr.pack(value))
+const opened = (bytes: Uint8Array): MsgpackReader => {
+  const reader = new MsgpackReader()
+  reader.open(bytes)
+  return reader
+}
+const raw = (...bytes: ReadonlyArray<number>): MsgpackReader => opened(Uint8Array.from(bytes))
+const max = Number.MAX_SAFE_INTEGER
+
+type Scalar = string | number | boolean | null | Uint8Array
+
+const integer = fc.oneof(fc.maxSafeNat(), fc.nat(), fc.nat(300), fc.constantFrom(0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000,
+  0xffffffff, 0x100000000, Number.MAX_SAFE_INTEGER))
+/** Lengths on both sides of every change of the header. */
+const length = fc.oneof(fc.nat(40), fc.constantFrom(31, 32, 48, 49, 254, 255, 256, 257, 65_535, 65_536))
+const string = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.tuple(fc.constantFrom("a", "é", "€", "😀"), length).map(([character, count]) => character.repeat(count))
+)
+const bin = fc.oneof(fc.uint8Array(), length.map((count) => new Uint8Array(count).fill(count)))
+const scalar: fc.Arbitrary<Scalar> = fc.oneof(integer, string, bin, fc.boolean(), fc.constant(null))
+
+const write = (to: MsgpackWriter, value: Scalar): MsgpackWriter =>
+  value === null ? to.nil()
+    : typeof value === "string" ? to.string(value)
+    : typeof value === "number" ? to.uint(value)
+    : typeof value === "boolean" ? to.boolean(value)
+    : to.bin(value)
+
+const read = (from: MsgpackReader, like: Scalar): Scalar | undefined =>
+  like === null ? (from.nil() ? null : undefined)
+    : typeof like === "string" ? from.string("string", max)
+    : typeof like === "number" ? from.integer("integer")
+    : typeof like === "boolean" ? from.boolean("boolean")
+    : from.bin("bin", max)
+
+const faultOf = (reader: MsgpackReader, ask: (reader: MsgpackReader) => unknown): string | null => {
+  ask(reader)
+  return reader.fault
+}
+
+const plain = (value: Scalar | undefined): Scalar | undefined => value instanceof Uint8Array ? new Uint8Array(value) : value
+
+describe("msgpack", () => {
+  it("reads what it wrote, and what msgpackr writes; and msgpackr reads it", () => {
+    const writer = new MsgpackWriter()
+    fc.assert(fc.property(fc.array(scalar, { maxLength: 20 }), (values) => {
+      writer.start().array(values.length)
+      for (const value of values) write(writer, value)
+      const ours = writer.take()
+      const theirs: ReadonlyArray<Scalar> = packr.unpack(ours)
+      assert.deepStrictEqual(theirs.map(plain), values)
+      for (const encoded of [ours, packed(values)]) {
+        const reader = opened(encoded)
+        assert.strictEqual(reader.array("array", max), values.length)
+        for (const value of values) assert.deepStrictEqual(plain(read(reader, value)), value)
+        assert.isTrue(reader.close())
+      }
+    }), { numRuns: 500 })
+  })
+
+  it("writes the shortest form", () => {
+    fc.assert(fc.property(fc.oneof(fc.nat(), string, bin, fc.boolean(), fc.constant(null)), (value) => {
+      assert.deepStrictEqual(write(new MsgpackWriter().start(), value).take(), packed(value))
+    }))
+    assert.deepStrictEqual(new MsgpackWriter().start().uint(2 ** 32).take(), Uint8Array.of(0xcf, 0, 0, 0, 1, 0, 0, 0, 0))
+  })
+
+  it("takes integers in every form, from 0 to 2^53 - 1", () => {
+    const integerOf = (reader: MsgpackReader) => reader.integer("integer")
+    assert.strictEqual(integerOf(raw(0xd3, 0, 0, 0, 0, 0, 0, 0, 5)), 5)
+    assert.strictEqual(integerOf(raw(0xd0, 0x7f)), 127)
+    assert.strictEqual(integerOf(raw(0xcf, 0, 0x1f, 255, 255, 255, 255, 255, 255)), Number.MAX_SAFE_INTEGER)
+    assert.strictEqual(integerOf(raw(0xcb, 0x41, 0xf0, 0, 0, 0, 0, 0, 0)), 2 ** 32)
+    for (
+      const [what, reader] of [
+        ["2^53", raw(0xcf, 0, 0x20, 0, 0, 0, 0, 0, 0)],
+        ["2^64 - 1", raw(0xcf, 255, 255, 255, 255, 255, 255, 255, 255)],
+        ["-1", raw(0xff)],
+        ["-1 as int8", raw(0xd0, 0xff)],
+        ["-1 as int64", raw(0xd3, 255, 255, 255, 255, 255, 255, 255, 255)],
+        ["1.5", opened(packed(1.5))],
+        ["NaN", opened(packed(NaN))],
+        ["-0", raw(0xcb, 0x80, 0, 0, 0, 0, 0, 0, 0)],
+        ["float32", raw(0xca, 0x3f, 0x80, 0, 0)],
+        ["a big integer", opened(packed(2n ** 53n))],
+        ["a cut-off uint32", raw(0xce, 0, 0, 1)],
+        ["a cut-off int16", raw(0xd1)],
+        ["a cut-off float64", raw(0xcb, 0x41, 0xf0)]
+      ] as const
+    ) assert.include(faultOf(reader, integerOf), "integer: expected an integer from 0 to 2^53 - 1", what)
+    assert.strictEqual(raw(0xca, 0x3f, 0x80, 0, 0).uint("uint"), 1, "which takes every form")
+  })
+})
+
+describe("the reader", () => {
+  it("keeps the first fault", () => {
+    fc.assert(fc.property(scalar, scalar, (value, like) => {
+      const reader = opened(packed(value))
+      const got = read(reader, like)
+      const fits = value === null || like === null ? value === like
+        : typeof value === typeof like
+      if (fits) return assert.deepStrictEqual(plain(got), value)
+      if (like === null) return assert.isUndefined(got)
+      const fault = reader.fault
+      assert.include(fault, "expected")
+      for (const other of ["", 0, true, null, new Uint8Array(0)]) read(reader, other)
+      assert.isFalse(reader.close())
+      assert.strictEqual(reader.fault, fault)
+    }))
+  })
+
+  it("forgets the fault with the next payload", () => {
+    const reader = raw(0xa1, 0x80)
+    reader.string("string", max)
+    assert.isFalse(reader.close())
+    reader.open(Uint8Array.of(0xa1, 0x61))
+    assert.strictEqual(reader.refused, "")
+    assert.strictEqual(reader.string("string", max), "a")
+    assert.isTrue(reader.close())
+  })
+
+  it.each([
+    ["a stray continuation", [0xa1, 0x80]],
+    ["a cut-off pair", [0xa1, 0xc3]],
+    ["an overlong slash", [0xa2, 0xc0, 0xaf]],
+    ["half of a surrogate pair", [0xa3, 0xed, 0xa0, 0x80]],
+    ["a code point above U+10FFFF", [0xa4, 0xf4, 0x90, 0x80, 0x80]],
+    ["latin-1", [0xa2, 0x61, 0xe9]],
+    ["latin-1 among many", [0xa9, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0x61, 0xe9, 0x61]]
+  ])("refuses malformed UTF-8, and shows what can be shown: %s", (_what, bytes) => {
+    const reader = raw(...bytes)
+    assert.strictEqual(reader.string("name", max), "")
+    assert.strictEqual(reader.fault, "name: expected valid UTF-8")
+    assert.include(reader.refused, "\ufffd")
+  })
+
+  it("has nothing to show of what is no string, or cut off", () => {
+    for (const reader of [raw(0xc4, 1, 0x61), raw(0xa2, 0x61), raw()]) {
+      assert.isNotNull(faultOf(reader, (r) => r.string("string", max)))
+      assert.strictEqual(reader.refused, "")
+    }
+  })
+
+  it("keeps a byte order mark: it is part of the name", () => {
+    assert.strictEqual(raw(0xa3, 0xef, 0xbb, 0xbf).string("name", max), "\ufeff")
+  })
+
+  it("reads ASCII of any length, and one other character anywhere in it", () => {
+    for (let length = 0; length <= 50; length++) {
+      const ascii = "abcdefghijklmnopqrstuvwxyz".repeat(2).slice(0, length)
+      assert.strictEqual(opened(packed(ascii)).string("string", max), ascii)
+      for (let at = 0; at < length; at++) {
+        const other = `${ascii.slice(0, at)}é${ascii.slice(at + 1)}`
+        assert.strictEqual(opened(packed(other)).string("string", max), other)
+      }
+    }
+  })
+
+  it("refuses lengths that the input does not have, or that are too long", () => {
+    const string = (r: MsgpackReader) => r.string("it", 100)
+    const bin = (r: MsgpackReader) => r.bin("it", 100)
+    const array = (r: MsgpackReader) => r.array("it", 100)
+    assert.include(faultOf(raw(0xdb, 255, 255, 255, 255, 0x61), string), "at most 100 bytes, got 4294967295")
+    assert.include(faultOf(raw(0xc6, 255, 255, 255, 255, 0x61), bin), "at most 100 bytes, got 4294967295")
+    assert.include(faultOf(raw(0xdd, 255, 255, 255, 255), array), "at most 100 elements, got 4294967295")
+    for (const [reader, ask] of [[raw(0xa2, 0x61), string], [raw(0xc4), bin], [raw(0xda, 0), string], [raw(0x92, 0), array]] as const) {
+      assert.strictEqual(faultOf(reader, ask), "the message ends inside it")
+    }
+    assert.strictEqual(faultOf(raw(), array), "the message ends before it")
+  })
+
+  it("reads a view of a larger buffer within its bounds", () => {
+    const around = Uint8Array.of(1, 0xa2, 0x61, 0x62, 0xcb, 0x41, 0xf0, 0, 0, 0, 0, 0, 0, 9)
+    assert.isNotNull(faultOf(opened(around.subarray(1, 3)), (r) => r.string("string", max)))
+    const reader = opened(around.subarray(1, 13))
+    assert.strictEqual(reader.string("string", max), "ab")
+    assert.strictEqual(reader.integer("integer"), 2 ** 32)
+    assert.isTrue(reader.close())
+  })
+})
+
+describe("the writer", () => {
+  it("gives away memory that is exactly as long as what was written", () => {
+    const writer = new MsgpackWriter()
+    writer.start().bin(new Uint8Array(1_000_000)).take()
+    const small = writer.start().array(1).string("ok").take()
+    assert.strictEqual(small.buffer.byteLength, 4)
+    const again = writer.start().string("other").take()
+    assert.deepStrictEqual(small, Uint8Array.of(0x91, 0xa2, 0x6f, 0x6b))
+    assert.strictEqual(again.length, 6)
+  })
+
+  it("begins afresh after a value that could not be written", () => {
+    const writer = new MsgpackWriter()
+    for (const wrong of [-1, 1.5, NaN, 2 ** 53]) assert.throws(() => writer.start().string("half").uint(wrong))
+    assert.deepStrictEqual(writer.start().nil().take(), Uint8Array.of(0xc0))
+    assert.throws(() => writer.begin().string("half").uint(-1))
+    assert.deepStrictEqual(writer.begin().nil().end(), Uint8Array.of(0, 0, 0, 1, 0xc0))
+  })
+
+  it("writes frames with their length, and never again to what it gave away", () => {
+    const writer = new MsgpackWriter()
+    const one = fc.record({ value: scalar, framed: fc.boolean() })
+    fc.assert(fc.property(fc.array(one, { minLength: 1, maxLength: 20 }), (ones) => {
+      const written = ones.map(({ value, framed }) =>
+        framed ? write(writer.begin(), value).end() : write(writer.start(), value).take())
+      ones.forEach(({ value, framed }, i) => {
+        const bytes = written[i]!
+        const payload = framed ? bytes.subarray(4) : bytes
+        if (framed) assert.strictEqual(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0), payload.length)
+        const reader = opened(payload)
+        assert.deepStrictEqual(plain(read(reader, value)), value)
+        assert.isTrue(reader.close())
+      })
+    }), { numRuns: 300 })
+  })
+})
