@@ -150,7 +150,7 @@ describe("what is shown", () => {
     Effect.gen(function*() {
       assert.strictEqual(yield* shown("cluster status", true), [
         "NODE  STATE         FOR    ADDRESS  REASON",
-        "dev1  self                 n1:2000",
+        "dev1  self          4m12s  n1:2000",
         "dev2  disconnected  4m11s  n2:3000  refused",
         ""
       ].join("\n"))

@@ -129,7 +129,7 @@ const clusterStatus = define({
         cells: [
           node.name,
           node.state,
-          node.state === "self" ? "" : since(Math.max(0, now_ms - node.since_ms)),
+          since(Math.max(0, now_ms - node.since_ms)),
           node.address,
           node.reason ?? ""
         ]
