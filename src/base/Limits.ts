@@ -77,6 +77,8 @@ export const Limits = {
   /** The same for a connection in memory: written and not yet read. */
   memory_pipe_bytes_max: 256 * KiB,
   connections_per_server_max: 4_096,
+  /** Lines in the log about bad connections, for each server. */
+  bad_lines_per_second_max: 100,
   /** A reader of replies that falls this far behind is disconnected. */
   connection_outbox_bytes_max: 256 * MiB,
   /** Answers to reads wait for a connection up to this; above it the client is told to ask again. */

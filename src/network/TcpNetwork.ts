@@ -12,6 +12,7 @@ import * as net from "node:net"
 import { formatAddress, parseAddress } from "../base/Address.ts"
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
+import { makeLineLimit } from "./LineLimit.ts"
 import { Closed, type Duplex, Network, NetworkError, serveConnection } from "./Network.ts"
 
 /** The same for both ends. Names are resolved by every dial, as no socket is made twice. */
@@ -30,8 +31,11 @@ const listen: Network["Service"]["listen"] = Effect.fnUntraced(function*(address
     run(serveConnection(connection, onConnection, connection.close))
   })
   yield* Effect.acquireRelease(bind(server, address, host, port), () => Effect.sync(() => server.close()))
+  const limited = yield* makeLineLimit(`accepting connections on ${address}`)
   // The kernel may refuse a connection now and then (out of descriptors); the listener goes on.
-  server.on("error", () => {})
+  server.on("error", (error) => {
+    run(limited(Effect.logError(`a connection to ${address} could not be accepted: ${inWords(error)}`)))
+  })
   return formatAddress({ host, port: boundPort(server) })
 })
 

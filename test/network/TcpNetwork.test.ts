@@ -6,12 +6,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as net from "node:net"
+import { vi } from "vitest"
 import { Limits } from "../../src/base/Limits.ts"
 import { type Duplex, Network } from "../../src/network/Network.ts"
 import * as TcpNetwork from "../../src/network/TcpNetwork.ts"
@@ -140,4 +142,23 @@ describe("strangers over TCP", () => {
     const [chunk] = yield* (yield* accept).pull
     assert.strictEqual(Object.getPrototypeOf(chunk), Uint8Array.prototype)
   }))
+})
+
+describe("a listener that the kernel gives no connection", () => {
+  it.live("says so, and not for every one", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const listening = vi.spyOn(net.Server.prototype, "listen")
+      const address = yield* Effect.flatMap(Network, ({ listen }) => listen("127.0.0.1:0", () => Effect.void)).pipe(
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void log.push(String(message)))]))
+      )
+      const server: unknown = listening.mock.contexts[0]
+      listening.mockRestore()
+      assert.isTrue(server instanceof net.Server)
+      const failure = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" })
+      for (let i = 0; i < 500 && server instanceof net.Server; i++) server.emit("error", failure)
+      assert.strictEqual(log[0], "a connection to 127.0.0.1:0 could not be accepted: too many open files")
+      assert.strictEqual(log.length, Limits.bad_lines_per_second_max)
+      assert.match(address, /^127/)
+    }).pipe(Effect.scoped, Effect.provide(TcpNetwork.layer)))
 })

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../../base/Limits.ts"
 import { acceptFramed, type Framed, HelloRejected, impatient } from "../../network/Framed.ts"
+import { makeLineLimit } from "../../network/LineLimit.ts"
 import { Closed, type Duplex, Network, type NetworkError } from "../../network/Network.ts"
 import { encodeReject, type Hello, type Reject, reject } from "../../wire/Hello.ts"
 import type { Counters } from "../Metrics.ts"
@@ -32,6 +33,7 @@ export const startServer = Effect.fnUntraced(function*(
   { address, frame_bytes_max, hello, metrics, serve, stopping, verify, what }: ServerOptions
 ): Effect.fn.Return<string, NetworkError, Network | Scope.Scope> {
   const network = yield* Network
+  const limited = yield* makeLineLimit(`bad ${what} connections`)
   let open = 0
 
   const check = (got: Hello): Reject | null =>
@@ -44,10 +46,10 @@ export const startServer = Effect.fnUntraced(function*(
       return Effect.flatMap(acceptFramed(duplex, hello, { frame_bytes_max, verify: check }), (framed) =>
         serve({ ...framed, send: impatient(framed.send) }))
     }).pipe(
-      Effect.catchTag("Closed", (closed) => logEnd(what, duplex.remote, closed)),
+      Effect.catchTag("Closed", (closed) => logEnd(what, duplex.remote, closed, limited)),
       Effect.catchTag("HelloRejected", (rejected) => {
         metrics.connections_refused++
-        return Effect.logWarning(`${what} connection refused: ${rejected.message}`)
+        return limited(Effect.logWarning(`${what} connection refused: ${rejected.message}`))
       }),
       Effect.ensuring(Effect.sync(() => void open--))
     ))
@@ -67,9 +69,14 @@ export const complain = (framed: Framed, complaint: Uint8Array): Effect.Effect<v
   Effect.ignore(Effect.timeoutOption(framed.send([complaint]), Limits.linger_ms))
 
 /** Ordinary ends are for debugging; a broken protocol is news. */
-const logEnd = (what: string, remote: string, closed: Closed): Effect.Effect<void> =>
+const logEnd = (
+  what: string,
+  remote: string,
+  closed: Closed,
+  limited: (line: Effect.Effect<void>) => Effect.Effect<void>
+): Effect.Effect<void> =>
   closed.malformed === true
-    ? Effect.logWarning(`${what} connection from ${remote} closed by us: ${closed.reason}`)
+    ? limited(Effect.logWarning(`${what} connection from ${remote} closed by us: ${closed.reason}`))
     : Effect.logDebug(`${what} connection from ${remote} ended: ${closed.reason}`)
 
 export const malformed = (reason: string): Closed => new Closed({ reason, malformed: true })
