@@ -1,5 +1,5 @@
 /**
- * `cluster join`: two nodes look at what each of them knows, and if nothing speaks against it, both take in the other's.
+ * `cluster join`: two nodes look at what each of them knows, and if nothing speaks against it, both take in all of it.
  * Gossip and the links do the rest. Only here is anything refused: what nodes hear of each other later is the union.
  *
  * @module

@@ -5,6 +5,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import { replicaId } from "../../src/base/Names.ts"
 import type { AdminError } from "../../src/wire/AdminProtocol.ts"
@@ -208,6 +209,21 @@ describe("a creation needs a majority of the nodes", () => {
         /^unavailable: the tenant was not created: 1 of 3 nodes can be reached, 2 are needed: node n2: .*; node n3: /
       )
       assert.strictEqual(one!.disk.journals.size, journals)
+    }))
+
+  story("who used it before it was withdrawn is told that it does not exist, and its replica has stopped", (world) =>
+    Effect.gen(function*() {
+      const [one, two, three] = yield* world.cluster(3)
+      cut(world, one!, [two!, three!])
+      const creation = yield* Effect.forkChild(refusal(create(world, one!, "blue", [one!])))
+      yield* world.until("it is served", Effect.map(world.replica(one!, "blue"), ({ state }) => state === "primary"))
+      const client = yield* world.client([one!])
+      const session = yield* client.tenant("blue")
+      yield* session.create("/a", bytes("a"))
+      assert.match(yield* Fiber.join(creation), /^unavailable: /)
+      assert.match(JSON.stringify(yield* Effect.flip(session.get("/a"))), /does not exist/)
+      assert.strictEqual((yield* Effect.flip(client.tenant("blue")))._tag, "NoSuchTenant")
+      assert.deepStrictEqual((yield* world.status(one!)).tenants, [])
     }))
 
   it.effect("two nodes that do not reach each other: one at most has the name, and it is the one that keeps it", () =>
