@@ -30,7 +30,7 @@ export interface ClusterOptions {
   readonly nodes: number
   /** For Node.js itself. */
   readonly flags: ReadonlyArray<string>
-  /** What a node writes once the cluster stands: on a good day, nothing. */
+  /** What a node writes between the cluster's start and its end: on a good day, next to nothing. */
   readonly line: (node: string, text: string) => void
 }
 

@@ -47,7 +47,10 @@ const repeat = (options: Options, repetition: number): Effect.Effect<Repetition,
     const where = `repetition ${repetition} of ${options.repetitions}`
     progress(`${where}: starting a cluster`)
     const flags = profiling(options)
-    const cluster = yield* startCluster({ flags, nodes, line: (node, text) => say(`${node}: ${text}`) })
+    // What a node has to say while it is measured is news, such as a view change: the numbers are not of a quiet cluster.
+    let measuring = false
+    const line = (node: string, text: string): void => measuring ? say(`${node}: ${text}`) : undefined
+    const cluster = yield* startCluster({ flags, nodes, line })
     const plan: Plan = {
       endpoints: cluster.endpoints,
       tenant: cluster.tenant,
@@ -57,8 +60,10 @@ const repeat = (options: Options, repetition: number): Effect.Effect<Repetition,
       measure_ms: options.seconds * 1000
     }
     progress(`${where}: warming up`)
-    const samples = yield* generate(plan, flags, ({ operation, outstanding }, done) =>
-      progress(`${where}: ${operation}s, ${outstanding} outstanding (${done + 1} of ${plan.works.length})`))
+    const samples = yield* generate(plan, flags, ({ operation, outstanding }, done) => {
+      measuring = true
+      progress(`${where}: ${operation}s, ${outstanding} outstanding (${done + 1} of ${plan.works.length})`)
+    })
     const peaks = cluster.pids.map(peakMemory)
     return { samples, peak_memory_mib: peaks.every((peak) => peak !== null) ? peaks : null }
   }))
