@@ -7,13 +7,16 @@
 /** The known word nearest to `word`, if it is near enough to be a slip. Two letters swapped are one slip. */
 export const nearest = (word: string, known: ReadonlyArray<string>): string | undefined =>
   known
-    .map((candidate) => ({ candidate, distance: distanceOf(word.toLowerCase(), candidate.toLowerCase()) }))
+    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, distance }) => distance <= Math.max(1, Math.min(word.length, candidate.length) / 3))
     .sort((a, b) => a.distance - b.distance)[0]?.candidate
 
-/** Letters to insert, remove, replace, or swap with their neighbour (Damerau; optimal string alignment). */
-const distanceOf = (a: string, b: string): number => {
-  if (Math.abs(a.length - b.length) > b.length) return Number.POSITIVE_INFINITY
+/**
+ * Letters to insert, remove, replace, or swap with their neighbour (Damerau; optimal string alignment). Infinite if `a`
+ * is more than twice as long as `b`, and no near one.
+ */
+export const editDistance = (a: string, b: string): number => {
+  if (a.length - b.length > Math.max(2, b.length)) return Number.POSITIVE_INFINITY
   let [older, old]: [Array<number>, Array<number>] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)]
   for (let i = 1; i <= a.length; i++) {
     const row = [i]

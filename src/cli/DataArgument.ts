@@ -10,6 +10,7 @@ import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import { concat } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 import { Failure, usage } from "./Failure.ts"
 
@@ -48,13 +49,7 @@ const readStdin = Effect.gen(function*() {
     })
   ).pipe(Effect.mapError((error) => usage(`cannot read standard input: ${error.message}`)))
   if (bytes > Limits.value_bytes_max) return yield* tooLong("standard input", null)
-  const data = new Uint8Array(bytes)
-  let at = 0
-  for (const chunk of chunks) {
-    data.set(chunk, at)
-    at += chunk.length
-  }
-  return data
+  return concat(chunks)
 })
 
 const readFile = Effect.fnUntraced(function*(path: string) {

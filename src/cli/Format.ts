@@ -5,6 +5,7 @@
  */
 import * as Base64 from "effect/encoding/Base64"
 import { displayWidth } from "effect/cli/CliOutput"
+import { editDistance } from "../base/Suggest.ts"
 
 /** Characters that move the cursor, start escape sequences, hide, or turn the writing direction round. */
 const unprintable = /[\p{Cc}\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu
@@ -104,16 +105,4 @@ export const closest = (word: string, candidates: ReadonlyArray<string>): Readon
   return distances
     .filter(({ distance }) => distance === least && distance < word.length)
     .map(({ candidate }) => candidate)
-}
-
-const editDistance = (a: string, b: string): number => {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      row.push(Math.min(row[j - 1]! + 1, previous[j]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    previous = row
-  }
-  return previous[b.length]!
 }

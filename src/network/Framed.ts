@@ -7,6 +7,7 @@ import { isReadonlyArrayNonEmpty, type NonEmptyReadonlyArray } from "effect/Arra
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { concat } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 import { FrameDecoder } from "../wire/Frame.ts"
 import * as Hello from "../wire/Hello.ts"
@@ -163,15 +164,4 @@ export const inWrites = (frames: NonEmptyReadonlyArray<Uint8Array>): ReadonlyArr
     }
   }
   return parts
-}
-
-const concat = (chunks: NonEmptyReadonlyArray<Uint8Array>): Uint8Array => {
-  if (chunks.length === 1) return chunks[0]
-  const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.length
-  }
-  return whole
 }
