@@ -4,10 +4,15 @@
  * @module
  */
 import { assert, describe } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Limits } from "../../src/base/Limits.ts"
 import * as Members from "../../src/members/Members.ts"
 import { acceptFramed, connectFramed } from "../../src/network/Framed.ts"
 import { Network } from "../../src/network/Network.ts"
+import { Metrics } from "../../src/node/Metrics.ts"
+import { makePeers } from "../../src/node/Peers.ts"
 import { noTenants } from "../../src/tenants/Tenants.ts"
 import { decodeClusterMessage, encodeClusterMessage } from "../../src/wire/ClusterProtocol.ts"
 import { makeHello, type Protocol } from "../../src/wire/Hello.ts"
@@ -107,5 +112,32 @@ describe("a node that lost its connections without a word", () => {
       for (let again = 0; again < 10; again++) yield* dial("v2r2-peer", "n1:2003")
       yield* Effect.sleep("1 second")
       assert.deepStrictEqual(dialled, { cluster: 2, peer: 2 })
+    }))
+})
+
+describe("a node that does not read", () => {
+  story("costs a connection what one write may take, and is dialled anew", (world) =>
+    Effect.gen(function*() {
+      const network = world.networkOf("n2")
+      let dialled = 0
+      yield* network.listen("n2:2003", (duplex) =>
+        Effect.gen(function*() {
+          yield* acceptFramed(duplex, helloOf("v2r2-peer"), { frame_bytes_max: 1_000_000 })
+          dialled++
+          return yield* Effect.never
+        }).pipe(Effect.ignore))
+      const lost: Array<string> = []
+      const peers = yield* makePeers({
+        hello: helloOf("v2r2-peer"),
+        metrics: Context.get(yield* Layer.build(Metrics.layer), Metrics),
+        onLost: (node) => Effect.sync(() => void lost.push(node))
+      }).pipe(Effect.provideService(Network, network))
+      yield* peers.reconcile([n2])
+      yield* world.until("it is connected", Effect.sync(() => peers.isConnected("n2")))
+      peers.send("n2", new Uint8Array(2 * Limits.memory_pipe_bytes_max))
+      yield* Effect.sleep(Limits.connection_stalled_ms - 100)
+      assert.deepStrictEqual([lost, dialled], [[], 1])
+      yield* Effect.sleep(200)
+      assert.deepStrictEqual([lost, dialled], [["n2"], 2])
     }))
 })
