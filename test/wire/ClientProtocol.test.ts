@@ -41,7 +41,8 @@ const outcomes: ReadonlyArray<[Outcome, number, unknown]> = [
   [{ _tag: "NoTenant", message: "no tenant \"x\"" }, 3, "no tenant \"x\""],
   [{ _tag: "NoSession", message: "evicted" }, 4, "evicted"],
   [{ _tag: "Stale", message: "" }, 5, ""],
-  [{ _tag: "Refused", message: "zu groß: 2 MiB…" }, 6, "zu groß: 2 MiB…"]
+  [{ _tag: "Refused", message: "zu groß: 2 MiB…" }, 6, "zu groß: 2 MiB…"],
+  [{ _tag: "Doubt", ms: 20, reason: "gave up" }, 7, [20, "gave up"]]
 ]
 
 const tenants = [
@@ -176,7 +177,7 @@ describe("messages of the server", () => {
   })
 
   it.each<[string, unknown, string]>([
-    ["an unknown status", [4, 1, 1, 7, "x"], "status: 7 is unknown"],
+    ["an unknown status", [4, 1, 1, 8, "x"], "status: 8 is unknown"],
     ["a result that is text", [4, 1, 1, 0, "x"], "result: expected binary data"],
     ["half a redirect", [4, 1, 1, 1, ["a:1"]], "payload: expected two elements"],
     ["a redirect to nowhere", [4, 1, 1, 1, "a:1"], "payload: expected an array"],
