@@ -25,6 +25,8 @@ const program = Path.join(root, "bin/v2r2.ts")
 const poll_ms = 20
 const patience_ms = 30_000
 const log_lines_max = 50_000
+/** Of each node's log, when a test fails. */
+const shown_lines_max = 1_000
 
 /** Asks until the answer is neither undefined nor false. An error counts as "not yet", and is told when time is up. */
 export const until = async <A>(
@@ -262,7 +264,7 @@ export class Cluster {
 
   /** What all nodes have said, for the report of a test that failed. */
   logs(): string {
-    return this.nodes.flatMap(({ lines, name }) => lines.map((line) => `${name} | ${line}`)).join("\n")
+    return this.nodes.flatMap(({ lines, name }) => lines.slice(-shown_lines_max).map((line) => `${name} | ${line}`)).join("\n")
   }
 
   async close(): Promise<void> {

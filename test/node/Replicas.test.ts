@@ -114,17 +114,17 @@ describe("a node that was away", () => {
       const nodes = yield* world.cluster(3)
       yield* world.tenant("t", nodes)
       const [record] = toRecords(nodes[0]!.disk.tenants)
-      const answer = yield* asNode(world, nodes[1]!, "v2r2-cluster", (framed) =>
+      const answer = yield* asNode(world, nodes[2]!, "v2r2-cluster", (framed) =>
         Effect.gen(function*() {
           yield* framed.send([encodeClusterMessage({ _tag: "Call", id: 1, method: "bootstrap", args: [record] })])
           return decodeClusterMessage((yield* framed.receive)[0])
         }))
       assert.deepInclude(answer, { _tag: "Failure", id: 1, code: "conflict" })
-      assert.strictEqual((yield* world.replica(nodes[1]!, "t")).state, "backup")
+      assert.strictEqual((yield* world.replica(nodes[2]!, "t")).state, "backup")
     }))
 })
 
-/** Talks to a node's port as another node would. */
+/** Talks to a node's port as n2 would. */
 const asNode = <A, E>(
   world: World,
   node: TestNode,
@@ -133,9 +133,9 @@ const asNode = <A, E>(
 ) =>
   Effect.gen(function*() {
     const address = protocol === "v2r2-peer" ? node.config.peer_host : node.config.cluster_host
-    const hello = makeHello(protocol, { cluster: "test", node: "other", limits: { frame_bytes_max: 1 << 20 } })
+    const hello = makeHello(protocol, { cluster: "test", node: "n2", limits: { frame_bytes_max: 1 << 20 } })
     return yield* talk(yield* connectFramed(address, hello))
-  }).pipe(Effect.scoped, Effect.provideService(Network, world.networkOf("other")))
+  }).pipe(Effect.scoped, Effect.provideService(Network, world.networkOf("n2")))
 
 describe("a replica that breaks, breaks alone", () => {
   /** Two tenants, a and b, on three nodes. */

@@ -48,6 +48,9 @@ export const configOf = (name: string, changes: Partial<Config> = {}, host = nam
   ...changes
 })
 
+/** Of each node's log, when a test fails. */
+const shown_lines_max = 300
+
 export class TestNode {
   readonly config: Config
   readonly disk: MemoryDisk = makeMemoryDisk()
@@ -261,12 +264,12 @@ export class World {
         if (holds) return
         yield* Effect.sleep(10)
       }
-      throw new Error(`it never happened: ${what}. ${last}\n${this.logs}`)
+      throw new Error(`it never happened: ${what}. ${last}`)
     })
   }
 
   get logs(): string {
-    return this.nodes.flatMap(({ log, name }) => log.map((line) => `${name} | ${line}`)).join("\n")
+    return this.nodes.flatMap(({ log, name }) => log.slice(-shown_lines_max).map((line) => `${name} | ${line}`)).join("\n")
   }
 
   private readonly linger: Effect.Effect<void> = Effect.suspend(() =>
