@@ -99,6 +99,8 @@ export const Limits = {
   // Queues (elements; see node/Queues.ts for the policy of each)
   dispatcher_queue_max: 65_536,
   replica_queue_max: 16_384,
+  /** What those hold of operations and entries. */
+  replica_queue_bytes_max: 128 * MiB,
   peer_outbox_max: 4_096,
   peer_outbox_bytes_max: 64 * MiB,
   gossip_queue_max: 4_096,
@@ -182,3 +184,4 @@ invariant(
   Limits.shutdown_ms / 2 + 2 * Limits.linger_ms <= Limits.shutdown_ms && Limits.shutdown_ms < Limits.exit_ms,
   "a stop has time for what is in flight, and for the last words to clients and to other nodes"
 )
+invariant(Limits.replica_queue_bytes_max > 2 * Limits.peer_frame_bytes_max, "the longest messages fit a replica's inbox")

@@ -9,6 +9,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import { Limits } from "../base/Limits.ts"
 import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
 import { encodeEnvelope, encodeMessage, type Envelope } from "../wire/PeerProtocol.ts"
@@ -17,7 +18,9 @@ import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } f
 import { Directory } from "./Directory.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
-import type { DispatcherInbox, DispatcherInput, LocalReplica, ReplicaInput } from "./Queues.ts"
+import {
+  type DispatcherInbox, type DispatcherInput, inputBytes, type LocalReplica, type ReplicaInput
+} from "./Queues.ts"
 
 export interface DispatcherOptions {
   readonly node: string
@@ -32,6 +35,8 @@ export class Dispatcher {
   private readonly connections = new Map<number, ClientConnection>()
   private readonly requests = new Map<LocalReplica, Array<ClientRequest>>()
   private readonly answers = new Map<ClientConnection, Array<Uint8Array>>()
+  /** What is in the inboxes of replicas. */
+  private readonly waitingBytes = new WeakMap<LocalReplica, number>()
   private readonly routes: Routes
   private readonly options: DispatcherOptions
   /** The message encoded last: one message goes to several replicas in a row. */
@@ -129,7 +134,11 @@ export class Dispatcher {
   }
 
   private offer(replica: LocalReplica, input: ReplicaInput): boolean {
-    const taken = Queue.offerUnsafe(replica.inbox, input)
+    // Nobody else offers, and a replica takes all that waits: what was counted before is gone.
+    const before = Queue.sizeUnsafe(replica.inbox) === 0 ? 0 : this.waitingBytes.get(replica) ?? 0
+    const waiting = before + inputBytes(input)
+    const taken = waiting <= Limits.replica_queue_bytes_max && Queue.offerUnsafe(replica.inbox, input)
+    this.waitingBytes.set(replica, taken ? waiting : before)
     if (!taken) this.options.metrics.replica_inputs_dropped++
     return taken
   }

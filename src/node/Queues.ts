@@ -4,7 +4,7 @@
  * | queue | from → to | bound | when full |
  * |---|---|---|---|
  * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max batches | the offerer waits |
- * | replica inbox | dispatcher, ticker → a replica | replica_queue_max batches | dropped: VR resends, a client is told to retry |
+ * | replica inbox | dispatcher → a replica | replica_queue_max, replica_queue_bytes_max | dropped: VR resends, clients retry |
  * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames, peer_outbox_bytes_max | dropped: VR resends |
  * | connection outbox | dispatcher → a client's connection | connection_outbox_bytes_max | the client is disconnected |
  * | gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
@@ -69,3 +69,14 @@ export const makeReplicaInbox = Queue.dropping<ReplicaInput>(Limits.replica_queu
 export const makePeerOutbox = Queue.dropping<Uint8Array>(Limits.peer_outbox_max)
 /** Bounded by bytes, by {@link ClientConnection}. */
 export const makeConnectionOutbox = Queue.unbounded<Uint8Array>()
+
+/** What an input for a replica holds, in bytes: operations and entries; the rest is small. */
+export const inputBytes = (input: ReplicaInput): number => {
+  let bytes = 0
+  if (input._tag === "Requests") {
+    for (const request of input.requests) bytes += request.kind === "register" ? 0 : request.operation.length
+  } else if (input._tag === "Message" && "entries" in input.message) {
+    for (const { operation } of input.message.entries) bytes += operation.length
+  }
+  return bytes
+}
