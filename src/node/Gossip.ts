@@ -53,7 +53,7 @@ export class Gossip extends Context.Service<Gossip, {
 
 export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChange, self }: GossipOptions) {
   const inbox = yield* Queue.bounded<GossipInput>(Limits.gossip_queue_max)
-  let state: State = { members: withSelf(Members.settle(kept.members), self), tenants: kept.tenants }
+  let state: State = { members: withSelf(Members.settle(kept.members), self), tenants: Tenants.withdrawUnfinished(kept.tenants, self.name) }
   let frame: Uint8Array | null = null
 
   const currentFrame = (): Uint8Array => frame ??= encodeClusterMessage({ _tag: "State", ...state })

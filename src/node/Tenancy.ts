@@ -75,6 +75,10 @@ const checkMembers = ({ gossip }: TenancyOptions, tenant: Tenants.Tenant): Effec
       ? new AdminError({ code: "not_found", message: `node ${replica.node} is not a member of the cluster` })
       : Effect.void, { discard: true })
 
+/** How often a claim is put to the vote, and the pause in between, in which a younger rival gives way. */
+const rounds_max = 20
+const round_pause_ms = 100
+
 /** As many as are needed so that any two such numbers of nodes have one in common. */
 const majority = (nodes: number): number => Math.floor(nodes / 2) + 1
 
@@ -96,9 +100,9 @@ const tooFew = (have: string, nodes: number, why: ReadonlyArray<string>): Effect
 }
 
 /**
- * The tenant exists once a majority of the nodes has it in the registry, and no older claim to its name. A node goes by
- * what it heard of first, so of two that are published at the same moment, to whomever, one at most gets that far; its
- * creator withdraws the other one. Only a creator that ends in between leaves two, of which all agree on the holder.
+ * First a claim, which nobody may use; confirmed once a majority of the nodes has it in the registry, and no earlier
+ * claim to its name. A node goes by what it heard of first, so of two that are published at the same moment, to
+ * whomever, one at most gets that far; the other one is withdrawn by its creator.
  */
 const publish = (options: TenancyOptions, tenant: Tenants.Tenant): Effect.Effect<Tenants.Tenant, AdminError> =>
   Effect.gen(function*() {
@@ -108,16 +112,34 @@ const publish = (options: TenancyOptions, tenant: Tenants.Tenant): Effect.Effect
       return free && !tenants.has(tenant.id) ? new Map(tenants).set(tenant.id, tenant) : tenants
     })
     if (!before.has(tenant.id)) return yield* conflict(Tenants.holderOf(before, tenant.name ?? ""), tenant)
-    return yield* Effect.onError(Effect.as(acknowledged(options, tenant), tenant), () =>
+    yield* Effect.onError(acknowledged(options, tenant, rounds_max), () =>
       gossip.update((tenants) => Tenants.withdraw(tenants, tenant.id)))
+    return yield* confirm(options, tenant)
   })
 
-/** Fails unless a majority has acknowledged this tenant as the holder of its name. */
+/** From here on it may be used. Gossip brings that to everyone; whom a client may ask first had better know at once. */
+const confirm = ({ calls, gossip, links }: TenancyOptions, tenant: Tenants.Tenant): Effect.Effect<Tenants.Tenant> =>
+  Effect.gen(function*() {
+    const confirmed = { ...tenant, confirmed: true }
+    yield* gossip.update((tenants) => Tenants.confirm(tenants, tenant.id))
+    yield* Effect.forEach(links.connected(), (node) => Effect.ignore(calls.publish(node, confirmed)), {
+      concurrency: "unbounded",
+      discard: true
+    })
+    return confirmed
+  })
+
+/**
+ * Fails unless a majority has acknowledged this tenant as the holder of its name. When two creators split the votes, so
+ * that neither has a majority, the younger claim gives way, and the older one asks again.
+ */
 const acknowledged = (
-  { calls, gossip, node }: TenancyOptions,
-  tenant: Tenants.Tenant
+  options: TenancyOptions,
+  tenant: Tenants.Tenant,
+  rounds: number
 ): Effect.Effect<void, AdminError> =>
   Effect.gen(function*() {
+    const { calls, gossip, node } = options
     const members = Members.list(gossip.state().members)
     const results = yield* Effect.forEach(members.filter(({ name }) => name !== node), ({ name }) =>
       Effect.result(calls.publish(name, tenant)), { concurrency: "unbounded" })
@@ -128,7 +150,11 @@ const acknowledged = (
     const votes = firsts.filter((first) => first?.id === tenant.id).length
     if (votes >= majority(members.length)) return
     const rival = firsts.find((first) => first !== undefined && first.id !== tenant.id)
-    if (rival !== undefined) return yield* conflict(rival, tenant)
+    if (rival !== undefined) {
+      const outlasts = !rival.confirmed && Tenants.byAge(tenant, rival) < 0 && rounds > 1
+      if (!outlasts) return yield* conflict(rival, tenant)
+      return yield* Effect.andThen(Effect.sleep(round_pause_ms), acknowledged(options, tenant, rounds - 1))
+    }
     const have = `${votes} of ${members.length} nodes ${votes === 1 ? "has" : "have"} acknowledged it`
     return yield* tooFew(have, members.length, silent)
   })

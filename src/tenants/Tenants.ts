@@ -1,7 +1,7 @@
 /**
  * The tenants of a cluster: a registry that every node keeps and merges with what others send. Pure values.
  *
- * For each id the newest epoch wins; at equal epochs, withdrawn wins. A withdrawn tenant is remembered, so that a node
+ * For each id the newest epoch wins; at equal epochs, withdrawn wins, then confirmed. A withdrawn tenant is remembered, so that a node
  * that comes late cannot bring it back. Names are not keys: two nodes may create one name at the same time. Then one
  * of them at most is acknowledged by a majority, and the creator of the other one withdraws it. Where none is
  * withdrawn, as of two clusters that were joined, all nodes agree on the holder of the name, the lowest (stamp, id);
@@ -26,6 +26,8 @@ export interface Tenant {
   readonly durability: "memory"
   /** 1 + the highest stamp that the creator knew: a tenant created with knowledge of another has the higher one. */
   readonly stamp: number
+  /** Until a majority of the nodes has acknowledged it, it claims its name and does nothing else: nobody may use it. */
+  readonly confirmed: boolean
   readonly withdrawn: boolean
   /** The node that created it, and withdraws it if a majority does not acknowledge it. */
   readonly coordinator: string
@@ -71,6 +73,7 @@ export const create = (tenants: Tenants, { id, name, replicas, coordinator }: Cr
     replicas: sortReplicas(replicas),
     durability: "memory",
     stamp,
+    confirmed: false,
     withdrawn: false,
     coordinator
   }
@@ -78,6 +81,19 @@ export const create = (tenants: Tenants, { id, name, replicas, coordinator }: Cr
   const full = sizeProblem(next)
   return full === null ? { ok: true, tenants: next, tenant } : { ok: false, code: "denied", reason: full }
 }
+
+/** From now on the tenant is there to be used. */
+export const confirm = (tenants: Tenants, id: string): Tenants => {
+  const tenant = tenants.get(id)
+  if (!tenant || tenant.withdrawn || tenant.confirmed) return tenants
+  return new Map(tenants).set(id, { ...tenant, confirmed: true })
+}
+
+/** A creator that ended halfway takes back what it had begun. */
+export const withdrawUnfinished = (tenants: Tenants, coordinator: string): Tenants =>
+  [...tenants.values()]
+    .filter((tenant) => tenant.coordinator === coordinator && !tenant.confirmed)
+    .reduce((left, { id }) => withdraw(left, id), tenants)
 
 /** Takes a tenant out of the registry, for good in its epoch. */
 export const withdraw = (tenants: Tenants, id: string): Tenants => {
@@ -99,19 +115,24 @@ export const merge = (ours: Tenants, theirs: Tenants): Tenants => {
   return changed ? merged : ours
 }
 
-/** By id, or by the name that it holds. A withdrawn tenant is not found. */
+/** By id, or by the name that it holds. Only one that may be used is found. */
 export const find = (tenants: Tenants, nameOrId: string): Tenant | undefined => {
   const tenant = tenants.get(nameOrId)
-  if (tenant) return tenant.withdrawn ? undefined : tenant
-  return holderOf(tenants, nameOrId)
+  if (tenant) return isUsable(tenant) ? tenant : undefined
+  return oldest(tenants, (other) => other.name === nameOrId && isUsable(other))
 }
 
-/** Of all tenants with this name that are not withdrawn, the one that all nodes agree on: the lowest (stamp, id). */
-export const holderOf = (tenants: Tenants, name: string): Tenant | undefined => {
+/** Of all tenants that claim this name, the one that all nodes agree on: the lowest (stamp, id). */
+export const holderOf = (tenants: Tenants, name: string): Tenant | undefined =>
+  oldest(tenants, (tenant) => tenant.name === name && !tenant.withdrawn)
+
+const isUsable = (tenant: Tenant): boolean => tenant.confirmed && !tenant.withdrawn
+
+const oldest = (tenants: Tenants, matches: (tenant: Tenant) => boolean): Tenant | undefined => {
   // Asked for every session that a client opens: one pass, no sorting.
   let holder: Tenant | undefined
   for (const tenant of tenants.values()) {
-    if (tenant.withdrawn || tenant.name !== name) continue
+    if (!matches(tenant)) continue
     if (holder === undefined || byAge(tenant, holder) < 0) holder = tenant
   }
   return holder
@@ -121,16 +142,16 @@ export const holderOf = (tenants: Tenants, name: string): Tenant | undefined => 
 export const firstOf = (tenants: Tenants, { id, name }: Tenant): Tenant | undefined =>
   [...tenants.values()].find((other) => !other.withdrawn && (other.id === id || (name !== null && other.name === name)))
 
-/** All that are not withdrawn: by name, then those without one by id. */
+/** All that may be used: by name, then those without one by id. */
 export const list = (tenants: Tenants): ReadonlyArray<Tenant> =>
-  claims(tenants).toSorted((a, b) => {
+  claims(tenants).filter(isUsable).toSorted((a, b) => {
     if (a.name === null || b.name === null) return Number(a.name === null) - Number(b.name === null) || byId(a, b)
     return compareText(a.name, b.name) || byId(a, b)
   })
 
 /** The names that more than one tenant claims, sorted. The losers go by their ids; operators are told. */
 export const nameConflicts = (tenants: Tenants): ReadonlyArray<TenantConflict> => {
-  const byName = Map.groupBy(claims(tenants), (tenant) => tenant.name)
+  const byName = Map.groupBy(claims(tenants).filter(isUsable), (tenant) => tenant.name)
   return [...byName]
     .flatMap(([name, [winner, ...losers]]) =>
       name !== null && winner && losers.length > 0 ? [{ name, winner, losers }] : []
@@ -200,8 +221,8 @@ export const capProblem = (tenants: Tenants): string | null =>
 const claims = (tenants: Tenants): ReadonlyArray<Tenant> =>
   [...tenants.values()].filter((tenant) => !tenant.withdrawn).sort(byAge)
 
-/** The order of claims to a name. */
-const byAge = (a: Tenant, b: Tenant): number => a.stamp - b.stamp || byId(a, b)
+/** Which of two claims to a name is the older: the lower (stamp, id). */
+export const byAge = (a: Tenant, b: Tenant): number => a.stamp - b.stamp || byId(a, b)
 
 const tenantProblem = (tenant: Tenant): string | null => {
   if (!isUuid(tenant.id)) return "a tenant id is a UUID"
@@ -219,6 +240,7 @@ const tenantProblem = (tenant: Tenant): string | null => {
 const supersedes = (a: Tenant, b: Tenant): boolean => {
   if (a.epoch !== b.epoch) return a.epoch > b.epoch
   if (a.withdrawn !== b.withdrawn) return a.withdrawn
+  if (a.confirmed !== b.confirmed) return a.confirmed
   return compareText(canonical(a), canonical(b)) > 0
 }
 

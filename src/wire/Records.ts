@@ -32,6 +32,7 @@ const TenantRecords = Schema.Array(Schema.Struct({
   replicas: Schema.Array(Schema.Struct({ name: Schema.String, node: Schema.String })),
   durability: Schema.Literal("memory"),
   stamp: Schema.Natural,
+  confirmed: Schema.Boolean,
   withdrawn: Schema.Boolean,
   coordinator: Schema.String
 }))

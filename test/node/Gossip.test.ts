@@ -76,7 +76,7 @@ describe("merging what two nodes know", () => {
   it("takes in more tenants than a cluster may have, and reads them back", () => {
     const tenant = (): Tenants.Tenant => ({
       id: uuid(random), name: null, epoch: 0, replicas: [{ name: "r1", node: "a" }], durability: "memory",
-      stamp: 1, withdrawn: false, coordinator: "a"
+      stamp: 1, confirmed: true, withdrawn: false, coordinator: "a"
     })
     const tenantsOf = (count: number) => new Map(Array.from({ length: count }, tenant).map((each) => [each.id, each]))
     const members = membersOf(one!, two!)

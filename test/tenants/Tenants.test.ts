@@ -17,7 +17,7 @@ const created = (tenants: Tenants.Tenants, options: Partial<Tenants.Create> = {}
   const usual = { id: ids[0]!, name: "orders", replicas: three, coordinator: "dev1" }
   const result = Tenants.create(tenants, { ...usual, ...options })
   if (!result.ok) throw new Error(result.reason)
-  return result.tenants
+  return Tenants.confirm(result.tenants, result.tenant.id)
 }
 
 const same = (a: Tenants.Tenants, b: Tenants.Tenants): void =>
@@ -31,6 +31,7 @@ const anyTenant = fc.record({
   replicas: fc.constantFrom(three, three.slice(1), three.slice(0, 1)),
   durability: fc.constant("memory" as const),
   stamp: fc.integer({ min: 1, max: 3 }),
+  confirmed: fc.boolean(),
   withdrawn: fc.boolean(),
   coordinator: fc.constantFrom("dev1", "dev2")
 })
@@ -85,12 +86,34 @@ describe("creating", () => {
       replicas: [{ name: "a", node: "n3" }, { name: "a-", node: "n2" }, { name: "b", node: "n1" }],
       durability: "memory",
       stamp: 1,
+      confirmed: false,
       withdrawn: false,
       coordinator: "n1"
     })
-    assert.deepStrictEqual(Tenants.find(result.tenants, "orders"), result.tenant)
-    assert.deepStrictEqual(Tenants.find(result.tenants, ids[0]!), result.tenant)
-    assert.isUndefined(Tenants.find(result.tenants, ids[1]!))
+    const confirmed = Tenants.confirm(result.tenants, ids[0]!)
+    assert.deepStrictEqual(Tenants.find(confirmed, "orders"), { ...result.tenant, confirmed: true })
+    assert.deepStrictEqual(Tenants.find(confirmed, ids[0]!), { ...result.tenant, confirmed: true })
+    assert.isUndefined(Tenants.find(confirmed, ids[1]!))
+  })
+
+  it("is a claim that nobody may use, until it is confirmed; but the name is taken", () => {
+    const claimed = Tenants.create(Tenants.noTenants, { id: ids[0]!, name: "orders", replicas: three, coordinator: "dev1" })
+    if (!claimed.ok) throw new Error(claimed.reason)
+    assert.isUndefined(Tenants.find(claimed.tenants, "orders"))
+    assert.isUndefined(Tenants.find(claimed.tenants, ids[0]!))
+    assert.isEmpty(Tenants.list(claimed.tenants))
+    assert.strictEqual(Tenants.holderOf(claimed.tenants, "orders")?.id, ids[0])
+    const taken = Tenants.create(claimed.tenants, { id: ids[1]!, name: "orders", replicas: three, coordinator: "dev2" })
+    assert.deepInclude(taken, { ok: false, code: "conflict" })
+    assert.isUndefined(Tenants.holderOf(Tenants.withdrawUnfinished(claimed.tenants, "dev1"), "orders"))
+    same(Tenants.withdrawUnfinished(claimed.tenants, "dev2"), claimed.tenants)
+  })
+
+  it("stays with its confirmed holder, though an older claim turns up that is none yet", () => {
+    const claimed = Tenants.create(Tenants.noTenants, { id: ids[0]!, name: "orders", replicas: three, coordinator: "dev1" })
+    if (!claimed.ok) throw new Error(claimed.reason)
+    const other = created(Tenants.noTenants, { id: ids[1]! })
+    assert.strictEqual(Tenants.find(Tenants.merge(other, claimed.tenants), "orders")?.id, ids[1])
   })
 
   it.each<[string, Partial<Tenants.Create>, string]>([

@@ -31,6 +31,7 @@ const tenant = (n: number): Tenant => ({
   replicas: Array.from({ length: Limits.replicas_max }, (_, r) => ({ name: longName(r), node: longName(r) })),
   durability: "memory",
   stamp: Number.MAX_SAFE_INTEGER,
+  confirmed: true,
   withdrawn: false,
   coordinator: longName(0)
 })
