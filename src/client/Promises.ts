@@ -3,9 +3,11 @@
  *
  * @module
  */
-import type * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
-import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { NoSuchTenant, Unavailable } from "./Errors.ts"
 import type {
@@ -43,24 +45,25 @@ export const connect = (options: TenantOptions): Promise<PromiseTenant> => conne
 
 /** The same with a layer of one's own, such as one in memory. */
 export const connectWith = async (layer: Layer.Layer<Tenant, Unavailable | NoSuchTenant>): Promise<PromiseTenant> => {
-  const runtime = ManagedRuntime.make(layer)
+  // A scope, and no runtime of its own: its end lets the library end the calls, each with the error that is true of it.
+  const scope = Scope.makeUnsafe()
+  const close = (): Promise<void> => Effect.runPromise(Scope.close(scope, Exit.void))
   try {
-    const tenant = await runtime.runPromise(Tenant)
-    const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => runtime.runPromise(effect)
+    const tenant = Context.get(await Effect.runPromise(Layer.buildWithScope(layer, scope)), Tenant)
     return {
       id: tenant.id,
       name: tenant.name,
-      create: (path, data, options) => run(tenant.create(path, data, options)),
-      put: (path, data, options) => run(tenant.put(path, data, options)),
-      delete: (path, options) => run(tenant.delete(path, options)),
-      get: (path) => run(tenant.get(path)),
-      stat: (path) => run(tenant.stat(path)),
-      list: (path, options) => run(tenant.list(path, options)),
+      create: (path, data, options) => Effect.runPromise(tenant.create(path, data, options)),
+      put: (path, data, options) => Effect.runPromise(tenant.put(path, data, options)),
+      delete: (path, options) => Effect.runPromise(tenant.delete(path, options)),
+      get: (path) => Effect.runPromise(tenant.get(path)),
+      stat: (path) => Effect.runPromise(tenant.stat(path)),
+      list: (path, options) => Effect.runPromise(tenant.list(path, options)),
       listAll: (path) => Stream.toAsyncIterable(tenant.listAll(path)),
-      close: () => runtime.dispose()
+      close
     }
   } catch (error) {
-    await runtime.dispose()
+    await close()
     throw error
   }
 }

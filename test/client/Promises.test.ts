@@ -5,7 +5,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { CasFailed, connect, NoSuchTenant, Tenant, Unavailable } from "../../src/client/index.ts"
+import { CasFailed, connect, Indeterminate, NoSuchTenant, Tenant, Unavailable } from "../../src/client/index.ts"
 import * as TcpNetwork from "../../src/network/TcpNetwork.ts"
 import { FakeCluster } from "./FakeServer.ts"
 import { bytes } from "./Scenario.ts"
@@ -35,6 +35,18 @@ describe("promises", () => {
     for await (const entry of tenant.listAll("/")) names.push(entry.name)
     assert.deepStrictEqual(names, ["d"])
     await tenant.delete("/d", { recursive: true })
+    await tenant.close()
+  })
+
+  overTcp("end with what is true of each call when the client is closed, and are refused after that", async (endpoint, cluster) => {
+    const tenant = await connect({ endpoints: [endpoint], tenant: "dev" })
+    cluster.node("n1").intercept = (message) => message._tag === "Write" ? "ignore" : undefined
+    const write = rejection(tenant.create("/a"))
+    while (cluster.node("n1").count("Write") === 0) await new Promise((resolve) => setImmediate(resolve))
+    await tenant.close()
+    assert.instanceOf(await write, Indeterminate)
+    assert.instanceOf(await rejection(tenant.get("/a")), Unavailable)
+    assert.instanceOf(await rejection(tenant.create("/b")), Unavailable)
     await tenant.close()
   })
 
