@@ -21,6 +21,9 @@ export const protocolOf = (port: Port): Protocol => `v2r2-${port}`
 /** Above what the node has after its start: much less than any of these attacks would cost an unbounded one. */
 const memory_growth_mib_max = 600
 
+/** Instead of what is logged of bad connections, when there are very many. */
+export const left_out = /more of these lines were left out/
+
 export class Attacked {
   readonly cluster: Cluster
   readonly friend: PromiseTenant
@@ -57,10 +60,12 @@ export class Attacked {
     return this.watch(port, RawSocket.greeted(this.node.layout[port], protocolOf(port)))
   }
 
-  /** What the log says about the end of this connection. */
-  ending(socket: RawSocket): Promise<string> {
+  /** What the log says about the end of this connection; if it says too much at that time, that lines were left out. */
+  async ending(socket: RawSocket): Promise<string> {
     const { from, port } = this.sockets.get(socket)!
-    return this.node.says(new RegExp(`${port} connection (from ${socket.name} |refused: ${socket.name}:)`), from)
+    const own = new RegExp(`${port} connection (from ${socket.name} |refused: ${socket.name}:)`)
+    const any = await this.node.says(new RegExp(`${own.source}|bad ${port} connections: .*${left_out.source}`), from)
+    return this.node.lines.slice(from).find((line) => own.test(line)) ?? any
   }
 
   /** Those who behave are served, on the connections that they had and on new ones. */
