@@ -45,7 +45,7 @@ const makeTenant = (name: string): Tenants.Tenant => {
   const replicas = nodes.map((node, index) => ({ name: `r${index + 1}`, node }))
   const created = Tenants.create(Tenants.noTenants, { id: uuid(random), name, replicas, coordinator: "n1" })
   if (!created.ok) throw new Error(created.reason)
-  return created.tenant
+  return { ...created.tenant, confirmed: true }
 }
 
 /** Of node n1. */
