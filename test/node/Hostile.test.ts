@@ -202,7 +202,10 @@ describe("what takes its time", () => {
 
   it("answers that are never read", { timeout: 60_000 }, async () => {
     for (const [what, socket] of deaf) {
-      expect([what, await attacked().ending(socket)]).toEqual([what, expect.stringMatching(`WARN .*(has not read for 10000 ms|${left_out.source})`)])
+      expect([what, await attacked().ending(socket)]).toEqual([
+        what,
+        expect.stringMatching(`WARN .*(has not read for 10000 ms|${left_out.source})`)
+      ])
       socket.destroy()
     }
   })
