@@ -50,6 +50,8 @@ export class ClientTable {
   private readonly byNonce = new Map<string, SessionId>()
   private readonly pendingRegistrations = new Map<string, OpNumber>()
   private readonly sessionsMax: number
+  /** The last of `sessions`. */
+  private latest: SessionId = 0
 
   constructor(sessionsMax: number = Limits.sessions_max) {
     this.sessionsMax = sessionsMax
@@ -76,6 +78,7 @@ export class ClientTable {
     }
     this.sessions.set(op, { id: op, nonce: key, answered: 0, results: new Map(), pending: new Map() })
     this.byNonce.set(key, op)
+    this.latest = op
     if (this.sessions.size > this.sessionsMax) {
       const [oldest] = this.sessions.values()
       this.sessions.delete(oldest!.id)
@@ -109,7 +112,10 @@ export class ClientTable {
     return result
   }
 
+  /** A map keeps what is deleted until it is rebuilt, so a session that is the latest already is left where it is. */
   private touch(session: Session): void {
+    if (session.id === this.latest) return
+    this.latest = session.id
     this.sessions.delete(session.id)
     this.sessions.set(session.id, session)
   }
