@@ -142,6 +142,15 @@ describe("eviction", () => {
     assert.deepStrictEqual([1, 2, 4, 5].filter((id) => table.has(id)), [2, 4, 5])
   })
 
+  it("follows use that goes to and fro", () => {
+    const table = new ClientTable(2)
+    table.register(1, nonce(1))
+    table.register(2, nonce(2))
+    for (const id of [2, 1, 1, 2]) table.apply(id, 1, 0, () => result(1))
+    table.register(3, nonce(3))
+    assert.deepStrictEqual([1, 2, 3].filter((id) => table.has(id)), [2, 3])
+  })
+
   it("is not undone by the old registration: that makes another session", () => {
     const table = new ClientTable(1)
     table.register(1, nonce(1))
