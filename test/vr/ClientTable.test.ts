@@ -149,6 +149,11 @@ describe("eviction", () => {
     for (const id of [2, 1, 1, 2]) table.apply(id, 1, 0, () => result(1))
     table.register(3, nonce(3))
     assert.deepStrictEqual([1, 2, 3].filter((id) => table.has(id)), [2, 3])
+    table.apply(2, 2, 0, () => result(2))
+    table.register(4, nonce(4))
+    table.apply(2, 3, 0, () => result(3))
+    table.register(5, nonce(5))
+    assert.deepStrictEqual([2, 3, 4, 5].filter((id) => table.has(id)), [2, 5])
   })
 
   it("is not undone by the old registration: that makes another session", () => {
