@@ -70,6 +70,8 @@ describe("a lock", () => {
           import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
           import { holdLock } from "./src/storage/LockLive.ts"
           const hold = Effect.flatMap(FileSystem.FileSystem, (fs) => holdLock(fs, ${JSON.stringify(folder)}))
+          // A waiting fiber alone does not keep a process alive.
+          setInterval(() => {}, 60_000)
           const told = Effect.sync(() => process.stdout.write("held"))
           Effect.runFork(Effect.scoped(hold.pipe(Effect.andThen(told), Effect.andThen(Effect.never))).pipe(
             Effect.provide(NodeFileSystem.layer)
