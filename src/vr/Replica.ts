@@ -161,8 +161,8 @@ export type RegisterRequest = Extract<ClientRequest, { readonly kind: "register"
 export interface BackupState {
   readonly _tag: "Backup"
   heardAt: Millis
-  /** How long a silence of the primary this replica bears. */
-  patience: Millis
+  /** How long a silence of the primary this replica bears, in units of `view_change_ms` as it is then. */
+  patience: number
   /** Something was received that a PrepareOk at the end of the turn acknowledges. */
   ackDue: boolean
 }
@@ -170,7 +170,7 @@ export interface BackupState {
 export interface ViewChangeState {
   readonly _tag: "ViewChange"
   readonly startedAt: Millis
-  readonly patience: Millis
+  readonly patience: number
   resendAt: Millis
   /** What may be large is resent less and less often, lest it stand in its own way on a slow link. */
   resendLargeAt: Millis
@@ -191,7 +191,7 @@ export interface StateTransferState {
   /** null: the view is our own, and what arrives goes straight to the log. */
   staging: Staging | null
   heardAt: Millis
-  readonly patience: Millis
+  readonly patience: number
   resendAt: Millis
   /** How long an answer may take before the question is repeated: doubled each time, as what came late was under way. */
   wait_ms: Millis
@@ -306,6 +306,5 @@ export const knownPrimary = (replica: Replica): ReplicaId | null =>
 /** Doubled for each further view change without a stable view between, up to ×32. */
 export const backOff = (replica: Replica): number => 2 ** Math.min(Math.max(replica.attempts - 1, 0), 5)
 
-/** A randomised time-out: ×0.5 to ×1.5, and the back-off. */
-export const drawPatience = (replica: Replica): Millis =>
-  replica.timers.view_change_ms * (0.5 + replica.random.next()) * backOff(replica)
+/** A randomised time-out in units of `view_change_ms`, which may be set anew: 0.5 to 1.5, and the back-off. */
+export const drawPatience = (replica: Replica): number => (0.5 + replica.random.next()) * backOff(replica)

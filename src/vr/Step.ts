@@ -32,11 +32,11 @@ import { Log } from "./Log.ts"
 
 /** A replica of a group that is being created: empty, normal in view 0. Only ever once in its life. */
 export const newReplica = (options: ReplicaOptions): Replica => {
-  const { configuration, now, timers } = options
+  const { configuration, now } = options
   const isPrimary = primaryOf(configuration, 0) === options.id
   const state: State = isPrimary
     ? makePrimaryState({ configuration, log: new Log() }, now)
-    : { _tag: "Backup", heardAt: now.mono, patience: timers.view_change_ms * (0.5 + options.random.next()), ackDue: false }
+    : { _tag: "Backup", heardAt: now.mono, patience: 0.5 + options.random.next(), ackDue: false }
   return makeReplica(options, state, 0, 0)
 }
 
@@ -178,7 +178,7 @@ const settle = (replica: Replica, now: Now): void => {
   if (state._tag === "Primary" && quorumth(state.heardAt, configuration.quorum) <= replica.normalSince) return
   replica.attempts = 0
   if (replica.state._tag === "Backup") {
-    replica.state.patience = replica.timers.view_change_ms * (0.5 + replica.random.next())
+    replica.state.patience = 0.5 + replica.random.next()
   }
 }
 

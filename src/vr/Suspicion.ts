@@ -45,7 +45,7 @@ const outOfPatience = (replica: Replica, now: Now): boolean => {
   const state = replica.state
   if (state._tag === "Primary") return state.abdicated
   if (state._tag === "Recovery") return false
-  return primaryIsLost(replica) || now.mono - silentSince(replica)! >= state.patience
+  return primaryIsLost(replica) || now.mono - silentSince(replica)! >= state.patience * replica.timers.view_change_ms
 }
 
 /** On every tick and when a transport breaks. */

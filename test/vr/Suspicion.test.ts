@@ -28,6 +28,12 @@ describe("patience", () => {
     }
   })
 
+  it("follows the time-out when that is set anew", () => {
+    const one = One.start("R1")
+    one.replica.timers = { ...timers, view_change_ms: 10 * timers.view_change_ms }
+    assert.isAtLeast(silence(one), 5 * timers.view_change_ms)
+  })
+
   it("begins anew with each sign of life", () => {
     const one = One.start("R1")
     for (let i = 0; i < 100; i++) {
