@@ -5,7 +5,7 @@
  *
  * 1. One owner. A replica is a mutable structure; only its owner calls `step`, one call at a time.
  * 2. After a step, in this order: send `early`; make head, cut and entries durable; send `sends` and `replies`;
- *    then, if entries were written, tell the replica so with a `Durable` input.
+ *    then, if entries were written, tell the replica so with a `Durable` input, before any other one.
  * 3. If the writes fail, the replica is stopped: nothing of `sends` and `replies` may leave.
  * 4. A replica that was started before is created with `recovering`, never as new.
  *
