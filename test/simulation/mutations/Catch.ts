@@ -1,0 +1,29 @@
+/**
+ * Starts hunts, each in a process of its own with the bug in it (hunt.ts), and gives what came of them.
+ *
+ * @module
+ */
+import { execFile } from "node:child_process"
+import { promisify } from "node:util"
+import { commandWith } from "./Mutation.ts"
+
+/** What came of a hunt. */
+export interface Catch {
+  /** null: of the core as it is. */
+  readonly name: string | null
+  /** Runs until one failed, the failed one included; null: none did. */
+  readonly caughtAfter: number | null
+  /** What the failed run broke, without its particulars; null: nothing. */
+  readonly rule: string | null
+  readonly seconds: number
+}
+
+/** A bug may make a run endless; that is no catch. */
+const timeout_ms = 300_000
+
+/** Runs seeds 1, 2, 3, … with that bug until one fails, `runs` at most. Rejects if the hunt itself fails. */
+export const hunt = async (mutation: string | null, runs: number): Promise<Catch> => {
+  const { args, command, env } = commandWith(mutation, new URL("./hunt.ts", import.meta.url), [`${runs}`])
+  const { stdout } = await promisify(execFile)(command, args, { env, timeout: timeout_ms })
+  return JSON.parse(stdout)
+}

@@ -1,0 +1,56 @@
+/**
+ * The harness is tested: it must catch every mutation of the table within its budget of random runs, and nothing else.
+ *
+ * Seeds are fixed, so this changes only when the core or the simulation does. `node test/simulation/mutations/report.ts`
+ * tells after how many runs each is caught now.
+ *
+ * @module
+ */
+import { assert, describe, it } from "vitest"
+import { hunt } from "./Catch.ts"
+import { commandWith } from "./Mutation.ts"
+import { mutate, sourceOf, type Mutation } from "./Row.ts"
+import { mutations } from "./Table.ts"
+
+const example: Mutation = {
+  name: "example",
+  what: "It adds where it should subtract.",
+  file: "src/vr/Quorum.ts",
+  find: "a - b",
+  replace: "a + b",
+  budget: 1
+}
+
+describe("the table", () => {
+  it("is applied to the one place that it fits, and refuses any other number of them", () => {
+    assert.strictEqual(mutate(example, "return a - b"), "return a + b")
+    assert.throws(() => mutate(example, "return a - c"), /"example" does not fit src\/vr\/Quorum.ts: .* 0 times/)
+    assert.throws(() => mutate(example, "a - b + (a - b)"), / 2 times/)
+  })
+
+  it("has names that tell mutations apart, and no unknown one is started", () => {
+    assert.strictEqual(new Set(mutations.map(({ name }) => name)).size, mutations.length)
+    assert.throws(() => commandWith("no such bug", "a.ts"), /no mutation is called "no such bug"; there are: F1/)
+  })
+
+  it("takes back each fix that random runs can reach", () => {
+    const fixes = new Set(mutations.flatMap(({ name }) => /^F\d+/.exec(name)?.[0] ?? []))
+    assert.sameMembers([...fixes], ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F10", "F11", "F15"])
+  })
+
+  it.each(mutations)("$name: fits its source", (mutation) => {
+    assert.notStrictEqual(mutate(mutation, sourceOf(mutation)), sourceOf(mutation))
+  })
+})
+
+describe("the harness", () => {
+  it("catches nothing in the core as it is", { timeout: 120_000 }, async () => {
+    assert.deepInclude(await hunt(null, 100), { name: null, caughtAfter: null, rule: null })
+  })
+
+  it.each(mutations)("catches $name", { timeout: 120_000 }, async ({ budget, name }) => {
+    const { caughtAfter, rule } = await hunt(name, budget)
+    assert.isNotNull(caughtAfter, `no rule was broken in ${budget} runs`)
+    assert.isNotNull(rule)
+  })
+})
