@@ -13,7 +13,7 @@ import { entries, One, to } from "../vr/One.ts"
 const readAt = (sim: Simulation, target: string) => {
   const reader = sim.client()
   reader.target = target
-  return reader.read("k")
+  return reader.read(get("k"))
 }
 
 describe("a primary that was paused (brief §8.18)", () => {
@@ -78,7 +78,7 @@ describe("a primary that was cut off", () => {
     const reader = sim.client()
     reader.target = "R0"
     const answers = sim.holdReplies((reply, from) => reply.kind === "read" && from === "R0" && reply.status === "ok")
-    reader.read("k")
+    reader.read(get("k"))
     sim.run(5_000)
     assert.isEmpty(answers.held)
   })

@@ -18,7 +18,7 @@ describe("a retry after a failover (F10; the original's defect 10)", () => {
     // Committed and executed, but the answer is lost with the primary.
     const answers = sim.holdReplies((reply) => reply.kind === "write")
     let asked: { reply: unknown } | undefined
-    client.append("k", (pending) => {
+    client.write(append("k", client.tag()), (pending) => {
       asked = pending
     })
     sim.runUntil(() => sim.history.op === 3)
@@ -35,7 +35,7 @@ describe("a retry after a failover (F10; the original's defect 10)", () => {
     const client = sim.client()
     sim.append("k", client)
     const acks = sim.hold((message) => message._tag === "PrepareOk" || message._tag === "CommitOk")
-    client.append("k")
+    client.write(append("k", client.tag()))
     sim.runUntil(() => sim.replica("R1").op === 3 && sim.replica("R2").op === 3)
     sim.replica("R0").crash()
     sim.runUntil(() => sim.primary !== undefined)
@@ -51,7 +51,7 @@ describe("a retry after a failover (F10; the original's defect 10)", () => {
     const client = sim.client()
     sim.append("k", client)
     sim.isolate("R0")
-    client.append("k")
+    client.write(append("k", client.tag()))
     sim.run(10)
     assert.strictEqual(sim.replica("R0").op, 3)
     sim.runUntil(() => client.outstanding === 0)
@@ -119,6 +119,7 @@ describe("a session that was evicted", () => {
     // Its old registration and its old request come again, from a network that kept them.
     const nonce = sim.history.entries[0]!.operation
     const first = sim.history.entries[1]!
+    const to = { connection: 0, channel: 1 }
     sim.network.send(a.name, "R0", { _tag: "Request", request: { kind: "register", to, nonce } })
     sim.network.send(a.name, "R0", {
       _tag: "Request",
@@ -159,7 +160,7 @@ describe("what a primary says about a session", () => {
     const acks = sim.hold((message) => message._tag === "PrepareOk" || message._tag === "CommitOk")
     sim.runUntil(() => sim.primary !== undefined)
     client.target = sim.primary!
-    client.append("k")
+    client.write(append("k", client.tag()))
     sim.run(1_000)
     acks.release()
     sim.runUntil(() => client.outstanding === 0)

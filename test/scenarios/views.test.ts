@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, describe, it } from "vitest"
-import { appendResult, readResult } from "../simulation/Register.ts"
+import { append, appendResult, readResult } from "../simulation/Register.ts"
 import { Simulation } from "../simulation/Simulation.ts"
 import { entries, entry, One, only } from "../vr/One.ts"
 
@@ -158,7 +158,7 @@ describe("the log of a new view", () => {
       // R0, cut off, collects operations that will never commit.
       sim.isolate("R0")
       const late = sim.client()
-      for (let i = 0; i < 5; i++) late.append("k")
+      for (let i = 0; i < 5; i++) late.write(append("k", late.tag()))
       if (way === "transfer") sim.isolate("R2")
       sim.runUntil(() => sim.primary === "R1")
       if (way === "recovery") {
@@ -180,6 +180,56 @@ describe("the log of a new view", () => {
       assert.strictEqual(readResult(sim.read("other", client).reply!.result!).length, length)
     })
   }
+})
+
+describe("replicas that hold what a later view has truncated (brief §8.5)", () => {
+  it("ask from their commit number on, and never apply it, though their logs are as long as the new one", () => {
+    const sim = Simulation.start({ replicas: 5, seed: 8 })
+    sim.append()
+    sim.run(300)
+    const head = sim.replica("R0").op
+    // R0 and R4 hold one more operation, which no other replica has seen.
+    for (const a of ["R0", "R4"]) for (const b of ["R1", "R2", "R3"]) sim.link(a, b).cut()
+    const late = sim.client()
+    late.target = "R0"
+    late.register()
+    sim.runUntil(() => sim.replica("R4").op === head + 1)
+    // The others put something else in its place, and commit it.
+    sim.runUntil(() => sim.primary === "R1")
+    const client = sim.client()
+    client.target = "R1"
+    client.register()
+    sim.runUntil(() => sim.replica("R2").commit === head + 1)
+    for (const id of ["R0", "R4"]) {
+      const { commit, op, replica } = sim.replica(id)
+      assert.deepStrictEqual([op, commit, replica.log.get(op).view], [head + 1, head, 0])
+    }
+    sim.heal()
+    sim.runUntil(() => sim.hasConverged)
+    for (const { replica } of sim.processes) assert.strictEqual(replica.log.get(head + 1).view, 1)
+  })
+})
+
+describe("five replicas, and only two links between them fail (brief §8.15; the outage of an etcd in 2020)", () => {
+  it.each([0, 1, 2, 3, 4])("view %i stays, whoever its primary is, and serves", (view) => {
+    const sim = Simulation.start({ replicas: 5, seed: 15 })
+    sim.append()
+    for (let old = 0; old < view; old++) {
+      sim.isolate(`R${old}`)
+      sim.runUntil(() => sim.primary === `R${old + 1}`)
+      sim.heal()
+      sim.runUntil(() => sim.hasConverged)
+    }
+    // The fourth and the second replica do not reach each other, nor do the fifth and the third.
+    sim.link("R3", "R1").cut()
+    sim.link("R4", "R2").cut()
+    for (let i = 0; i < 30; i++) {
+      sim.append()
+      sim.run(1_000)
+    }
+    assert.strictEqual(sim.primary, `R${view}`)
+    for (const process of sim.processes) assert.strictEqual(process.view, view)
+  })
 })
 
 describe("two primaries in different views, the higher without a quorum (brief §8.16)", () => {

@@ -1,23 +1,18 @@
 /**
  * A client: one session at a time, requests numbered in it, retried with the same number over any replica until they
- * are answered. It follows hints about the primary, and checks every answer against the history.
+ * are answered. It follows hints about the primary, and checks that what it gets is final.
  *
  * @module
  */
 import { Limits } from "../../src/base/Limits.ts"
-import type { OpNumber, ReplicaId, SessionId } from "../../src/vr/Message.ts"
+import type { ReplicaId, SessionId } from "../../src/vr/Message.ts"
 import type { ClientRequest, Reply, ReplyTo } from "../../src/vr/Replica.ts"
-import { checkAnswer } from "./checkers/Answers.ts"
+import { same } from "./checkers/Check.ts"
 import type { EventQueue } from "./EventQueue.ts"
-import type { History } from "./History.ts"
-import { append, appendResult, get, malformed, readResult } from "./Register.ts"
 
 /** Something asked, and what came of it. */
 export interface Pending {
   readonly request: ClientRequest
-  /** Op number of the latest write (or read version) that anybody was answered with before this was asked. */
-  readonly floor: OpNumber
-  readonly isMalformed: boolean
   sentAt: number
   /** Was sent again because of a hint. */
   hinted: boolean
@@ -29,11 +24,12 @@ export interface Pending {
 
 export interface ClientSurroundings {
   readonly events: EventQueue
-  readonly history: History
   readonly replicas: ReadonlyArray<ReplicaId>
   readonly send: (client: string, to: ReplicaId, request: ClientRequest) => void
-  /** Shared by all clients: what anybody was answered with so far. */
-  readonly seen: { version: OpNumber }
+  /** Something is asked for the first time. */
+  readonly onAsked: (client: Client, pending: Pending) => void
+  /** The first answer to it. Not called for what stays in doubt. */
+  readonly onAnswered: (client: Client, pending: Pending, reply: Reply) => void
 }
 
 export interface ClientOptions {
@@ -89,17 +85,15 @@ export class Client {
     return { connection: this.index, channel: this.sessions }
   }
 
-  private ask(request: ClientRequest, isMalformed = false): Pending {
-    const { events, seen } = this.around
+  private ask(request: ClientRequest): Pending {
     const pending: Pending = {
       request,
-      floor: seen.version,
-      isMalformed,
-      sentAt: events.now,
+      sentAt: this.around.events.now,
       hinted: false,
       reply: undefined,
       inDoubt: false
     }
+    this.around.onAsked(this, pending)
     this.around.send(this.name, this.target, request)
     return pending
   }
@@ -122,14 +116,6 @@ export class Client {
   }
 
   /** Once there is a session; `done` gets what was asked then. */
-  append(key: string, done: (pending: Pending) => void = () => {}): void {
-    this.write(append(key, this.tag()), done)
-  }
-
-  appendMalformed(done: (pending: Pending) => void = () => {}): void {
-    this.write(malformed, done)
-  }
-
   write(operation: Uint8Array, done: (pending: Pending) => void = () => {}): void {
     if (this.session === undefined) {
       this.queue.push({ operation, done })
@@ -138,17 +124,14 @@ export class Client {
     }
     const number = this.nextRequest++
     const { session, through } = this
-    const pending = this.ask(
-      { kind: "write", to: this.to, session, request: number, answered: through, operation },
-      operation === malformed
-    )
+    const pending = this.ask({ kind: "write", to: this.to, session, request: number, answered: through, operation })
     this.writes.set(number, pending)
     done(pending)
   }
 
-  read(key: string): Pending {
+  read(operation: Uint8Array): Pending {
     const id = this.nextRead++
-    const pending = this.ask({ kind: "read", to: this.to, request: id, operation: get(key) })
+    const pending = this.ask({ kind: "read", to: this.to, request: id, operation })
     this.reads.set(id, pending)
     return pending
   }
@@ -159,9 +142,11 @@ export class Client {
     if (reply.status === "not primary" || reply.status === "in doubt") return this.redirect(pending, reply.primary, from)
     if (reply.status === "busy") return
     pending.reply = reply
-    checkAnswer(this.name, this.around.history, pending)
     this.target = from
-    this.settle(pending, reply)
+    if (reply.status === "no session") return this.loseSession()
+    same(reply.status, "ok", this.name, "no other answer is final")
+    this.around.onAnswered(this, pending, reply)
+    this.settle(reply)
   }
 
   private pendingOf(reply: Reply): Pending | undefined {
@@ -171,9 +156,7 @@ export class Client {
     return reply.kind === "register" ? this.registration : this.writes.get(reply.request)
   }
 
-  private settle({ isMalformed }: Pending, reply: Reply): void {
-    const { seen } = this.around
-    if (reply.status === "no session") return this.loseSession()
+  private settle(reply: Reply): void {
     this.answered++
     if (reply.kind === "register") {
       this.session = reply.session
@@ -181,11 +164,9 @@ export class Client {
       for (const { done, operation } of this.queue.splice(0)) this.write(operation, done)
     } else if (reply.kind === "read") {
       this.reads.delete(reply.request)
-      seen.version = Math.max(seen.version, readResult(reply.result!).version)
     } else {
       this.writes.delete(reply.request)
       while (this.through + 1 < this.nextRequest && !this.writes.has(this.through + 1)) this.through++
-      if (!isMalformed) seen.version = Math.max(seen.version, appendResult(reply.result!).op)
     }
   }
 

@@ -6,7 +6,7 @@
  */
 import type { Entry, OpNumber, SessionId } from "../../src/vr/Message.ts"
 import { same } from "./checkers/Check.ts"
-import { Register } from "./Register.ts"
+import type { Replicated } from "./Data.ts"
 
 interface ModelSession {
   readonly nonce: string
@@ -20,13 +20,16 @@ export class History {
   readonly digests: Array<number> = [0]
   /** Least recently used first. */
   private sessions: Array<readonly [SessionId, ModelSession]> = []
-  private readonly model = new Register()
+  /** The data after the last op. */
+  readonly model: Replicated
   private readonly results = new Map<string, Uint8Array>()
+  private readonly ops = new Map<string, OpNumber>()
   private readonly registered = new Map<OpNumber, SessionId>()
   private readonly sessionsMax: number
 
-  constructor(sessionsMax: number) {
+  constructor(sessionsMax: number, model: Replicated) {
     this.sessionsMax = sessionsMax
+    this.model = model
   }
 
   get op(): OpNumber {
@@ -60,6 +63,7 @@ export class History {
     const key = `${session}:${request}`
     if (request > live.answered && !this.results.has(key)) {
       this.results.set(key, this.model.apply(operation, { op, session, time }))
+      this.ops.set(key, op)
     }
     live.answered = Math.max(live.answered, Math.min(answered, request - 1))
   }
@@ -85,6 +89,11 @@ export class History {
   /** What the request must be answered with; undefined: it did not run. */
   resultOf(session: SessionId, request: number): Uint8Array | undefined {
     return this.results.get(`${session}:${request}`)
+  }
+
+  /** Where the request ran. */
+  opOf(session: SessionId, request: number): OpNumber | undefined {
+    return this.ops.get(`${session}:${request}`)
   }
 
   /** Is there a committed registration that made (or named) this session? */

@@ -1,12 +1,13 @@
 /**
  * The network between replicas and clients: messages may be lost, doubled, delayed and overtaken; single directions may
- * be cut; a test may hold messages back and let them go one by one.
+ * be cut, or clogged for a while; a test may hold messages back and let them go one by one.
  *
  * @module
  */
 import type { Random } from "../../src/base/Random.ts"
 import type { Message } from "../../src/vr/Message.ts"
 import type { ClientRequest, Reply } from "../../src/vr/Replica.ts"
+import { dice } from "./Dice.ts"
 import type { EventQueue } from "./EventQueue.ts"
 
 export type Payload =
@@ -53,20 +54,28 @@ export interface Hold {
   readonly drop: () => void
 }
 
+/** From one to another. */
+interface Direction {
+  readonly random: Random
+  isCut: boolean
+  /** Nothing arrives before then. */
+  cloggedUntil: number
+  /** When the last message arrives. */
+  latest: number
+}
+
 export class Network {
   weather: Weather
-  readonly counts = { sent: 0, lost: 0, doubled: 0, cut: 0 }
-  private readonly cuts = new Set<string>()
-  /** When the last message of a direction arrives. */
-  private readonly latest = new Map<string, number>()
+  readonly counts = { sent: 0, lost: 0, doubled: 0, cut: 0, clogged: 0 }
+  private readonly directions = new Map<string, Map<string, Direction>>()
   private readonly holds = new Set<{ readonly matches: (envelope: Envelope) => boolean; readonly held: Array<Envelope> }>()
   private readonly events: EventQueue
-  private readonly random: Random
+  private readonly seed: number
   private readonly receive: (envelope: Envelope) => void
 
-  constructor(events: EventQueue, random: Random, receive: (envelope: Envelope) => void, weather: Weather) {
+  constructor(events: EventQueue, seed: number, receive: (envelope: Envelope) => void, weather: Weather) {
     this.events = events
-    this.random = random
+    this.seed = seed
     this.receive = receive
     this.weather = weather
   }
@@ -79,7 +88,8 @@ export class Network {
       hold.held.push(envelope)
       return
     }
-    const { random, weather } = this
+    const { weather } = this
+    const { random } = this.direction(from, to)
     if (weather.loss > 0 && random.next() < weather.loss) {
       this.counts.lost++
       return
@@ -91,40 +101,64 @@ export class Network {
     }
   }
 
+  private direction(from: string, to: string): Direction {
+    let ways = this.directions.get(from)
+    if (ways === undefined) this.directions.set(from, ways = new Map())
+    let direction = ways.get(to)
+    if (direction === undefined) {
+      direction = { random: dice(this.seed, `${from}>${to}`), isCut: false, cloggedUntil: 0, latest: 0 }
+      ways.set(to, direction)
+    }
+    return direction
+  }
+
   private deliver(envelope: Envelope): void {
     const { delay_ms: [least, most], inOrder, straggler_ms, straggling } = this.weather
-    const slow = straggling > 0 && this.random.next() < straggling
-    const delay = slow ? straggler_ms * this.random.next() : least === most ? least : least + (most - least) * this.random.next()
-    const soonest = this.events.now + delay
-    this.events.at(inOrder ? this.behindOthers(envelope, soonest) : soonest, () => {
+    const direction = this.direction(envelope.from, envelope.to)
+    const { random } = direction
+    const slow = straggling > 0 && random.next() < straggling
+    const delay = slow ? straggler_ms * random.next() : least === most ? least : least + (most - least) * random.next()
+    let at = this.events.now + delay
+    if (at < direction.cloggedUntil) {
+      this.counts.clogged++
+      at = direction.cloggedUntil + delay
+    }
+    if (inOrder) {
+      at = Math.max(at, direction.latest)
+      direction.latest = at
+    }
+    this.events.at(at, () => {
       // A cut loses what is under way too, as a broken connection does.
-      if (this.cuts.size > 0 && this.cuts.has(`${envelope.from}>${envelope.to}`)) this.counts.cut++
+      if (direction.isCut) this.counts.cut++
       else this.receive(envelope)
     })
   }
 
-  private behindOthers({ from, to }: Envelope, soonest: number): number {
-    const direction = `${from}>${to}`
-    const at = Math.max(soonest, this.latest.get(direction) ?? 0)
-    this.latest.set(direction, at)
-    return at
-  }
-
   /** One direction. */
   cut(from: string, to: string): void {
-    this.cuts.add(`${from}>${to}`)
+    this.direction(from, to).isCut = true
   }
 
   heal(from: string, to: string): void {
-    this.cuts.delete(`${from}>${to}`)
+    this.direction(from, to).isCut = false
   }
 
   healAll(): void {
-    this.cuts.clear()
+    for (const ways of this.directions.values()) {
+      for (const direction of ways.values()) {
+        direction.isCut = false
+        direction.cloggedUntil = 0
+      }
+    }
   }
 
   isCut(from: string, to: string): boolean {
-    return this.cuts.has(`${from}>${to}`)
+    return this.direction(from, to).isCut
+  }
+
+  /** What is sent from now on in one direction arrives later. */
+  clog(from: string, to: string, for_ms: number): void {
+    this.direction(from, to).cloggedUntil = this.events.now + for_ms
   }
 
   hold(matches: (envelope: Envelope) => boolean): Hold {

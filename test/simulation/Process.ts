@@ -4,15 +4,16 @@
  *
  * @module
  */
-import { seeded, type Random } from "../../src/base/Random.ts"
+import { type Random, seeded } from "../../src/base/Random.ts"
 import { ClientTable } from "../../src/vr/ClientTable.ts"
 import type { Configuration } from "../../src/vr/Configuration.ts"
 import type { OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
 import type { Input, Now, Outcome, Replica, ReplicaOptions, Send, StateTag, Timers } from "../../src/vr/Replica.ts"
 import { newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
+import type { Replicated } from "./Data.ts"
+import { dice } from "./Dice.ts"
 import type { EventQueue } from "./EventQueue.ts"
 import { Journal } from "./Journal.ts"
-import { Register } from "./Register.ts"
 
 export interface ProcessOptions {
   readonly timers: Timers
@@ -37,8 +38,10 @@ export interface Before {
 
 export interface Surroundings {
   readonly events: EventQueue
-  readonly random: Random
+  readonly seed: number
   readonly configuration: Configuration
+  /** Empty data for a replica. */
+  readonly makeData: () => Replicated
   readonly onStep: (process: Process, before: Before, out: Outcome, inputs: ReadonlyArray<Input>) => void
   /** Called when messages leave, with what was durable then. */
   readonly onSends: (process: Process, sends: ReadonlyArray<Send>) => void
@@ -53,8 +56,13 @@ export class Process {
   readonly journal = new Journal()
   /** undefined while the process is down. */
   private running: Replica | undefined
-  private data = new Register()
+  private replicated: Replicated
+  private readonly random: Random
   paused = false
+  /** Writes take up to so much longer. */
+  slowedBy_ms = 0
+  /** Its disk is lost: it will not come back under its name. */
+  isGone = false
   /** Parts of the monotonic clock, and the offset of the wall clock. */
   private clock = { rate: 1, offset: 0 }
   wallOffset_ms = 0
@@ -74,17 +82,19 @@ export class Process {
     this.id = id
     this.options = options
     this.around = around
+    this.random = dice(around.seed, id)
+    this.replicated = around.makeData()
     this.running = this.make((made) => newReplica(made))
     this.tickLater()
   }
 
   private make(create: (options: ReplicaOptions) => Replica): Replica {
-    this.data = new Register()
+    this.replicated = this.around.makeData()
     const replica = create({
       id: this.id,
       configuration: this.around.configuration,
-      application: this.data,
-      random: seeded(Math.floor(this.around.random.next() * 2 ** 32)),
+      application: this.replicated,
+      random: seeded(Math.floor(this.random.next() * 2 ** 32)),
       timers: this.options.timers,
       now: this.now
     })
@@ -96,9 +106,9 @@ export class Process {
     return { mono, wall: epoch_2026 + this.around.events.now + this.wallOffset_ms }
   }
 
-  /** From now on the monotonic clock runs at `rate`; it never goes back. */
-  drift(rate: number): void {
-    this.clock = { rate, offset: this.now.mono - this.around.events.now * rate }
+  /** From now on the monotonic clock runs at `rate`, and jumps ahead once; it never goes back. */
+  drift(rate: number, jump_ms = 0): void {
+    this.clock = { rate, offset: this.now.mono + jump_ms - this.around.events.now * rate }
   }
 
   get isUp(): boolean {
@@ -110,8 +120,8 @@ export class Process {
     return this.running
   }
 
-  get register(): Register {
-    return this.data
+  get data(): Replicated {
+    return this.replicated
   }
 
   get state(): StateTag | "Down" {
@@ -153,7 +163,7 @@ export class Process {
 
   /** Comes back without its memory, with the head that it wrote. `forgetful`: without even that (flaw F1). */
   restart({ forgetful = false } = {}): void {
-    if (this.running !== undefined) return
+    if (this.running !== undefined || this.isGone) return
     if (forgetful) this.journal.head = { epoch: 0, view: 0, log_view: 0 }
     const promised = this.journal.head.view
     this.running = this.make((made) => recoveringReplica(made, promised))
@@ -196,7 +206,7 @@ export class Process {
     if (this.options.turn_ms === 0) return this.turn()
     const life = this.life
     this.turnDue = true
-    this.around.events.after(this.options.turn_ms * this.around.random.next(), () => {
+    this.around.events.after(this.options.turn_ms * this.random.next(), () => {
       if (life !== this.life) return
       this.turnDue = false
       this.turn()
@@ -215,9 +225,10 @@ export class Process {
     this.around.onSends(this, out.early)
     if (this.crashAt === "early sent") return this.crash()
     if (out.head === null && out.truncate_to === null && out.entries.length === 0) return this.letGo(out)
-    if (this.options.disk_ms === 0) return this.written(out)
+    const write_ms = this.options.disk_ms + this.slowedBy_ms
+    if (write_ms === 0) return this.written(out)
     this.writing = out
-    this.around.events.after(this.options.disk_ms * this.around.random.next(), () => {
+    this.around.events.after(write_ms * this.random.next(), () => {
       if (life === this.life) this.written(out)
     })
   }

@@ -5,7 +5,8 @@
  * @module
  */
 import { invariant } from "../../src/base/Invariant.ts"
-import type { Application, ApplyContext } from "../../src/vr/Application.ts"
+import type { ApplyContext } from "../../src/vr/Application.ts"
+import { digestOf, type Replicated, type Workload } from "./Data.ts"
 
 export interface AppendResult {
   /** Op number at which it ran. */
@@ -36,7 +37,7 @@ export const malformed: Uint8Array = bytes("malformed")
 export const appendResult = (result: Uint8Array): AppendResult => JSON.parse(text(result)) as AppendResult
 export const readResult = (result: Uint8Array): ReadResult => JSON.parse(text(result)) as ReadResult
 
-export class Register implements Application {
+export class Register implements Replicated {
   version = 0
   digest = 0
   private readonly registers = new Map<string, { length: number; last: string }>()
@@ -52,7 +53,7 @@ export class Register implements Application {
     invariant(op > this.version, "operations run in the order of the log", { op, version: this.version })
     this.seen.add(tag)
     this.version = op
-    this.digest = digestOf(this.digest, op, tag)
+    this.digest = digestOf(this.digest, op, operation)
     const register = this.registers.get(key) ?? { length: 0, last: "" }
     register.length++
     register.last = tag
@@ -66,10 +67,10 @@ export class Register implements Application {
     const { last, length } = register ?? { last: "", length: 0 }
     return bytes(JSON.stringify({ version, length, last, digest } satisfies ReadResult))
   }
+
+  whole(): string {
+    return JSON.stringify([...this.registers])
+  }
 }
 
-const digestOf = (before: number, op: number, tag: string): number => {
-  let digest = Math.imul(before ^ op, 0x01000193)
-  for (let i = 0; i < tag.length; i++) digest = Math.imul(digest ^ tag.charCodeAt(i), 0x01000193)
-  return digest
-}
+export const registers: Workload = { replica: () => new Register(), model: () => new Register() }

@@ -4,18 +4,19 @@
  *
  * @module
  */
-import { seeded, type Random } from "../../src/base/Random.ts"
 import { type Configuration, makeConfiguration, primaryOf } from "../../src/vr/Configuration.ts"
 import type { Message, ReplicaId } from "../../src/vr/Message.ts"
 import type { Reply, Timers } from "../../src/vr/Replica.ts"
 import { allCheckers } from "./checkers/all.ts"
 import type { Checker, World } from "./checkers/Checker.ts"
-import { Client, type Pending } from "./Client.ts"
+import { Client, type ClientSurroundings, type Pending } from "./Client.ts"
+import { Coverage } from "./Coverage.ts"
+import type { Workload } from "./Data.ts"
 import { EventQueue } from "./EventQueue.ts"
 import { History } from "./History.ts"
 import { type Envelope, fairWeather, type Hold, Network, type Weather } from "./Network.ts"
-import { append } from "./Register.ts"
 import { Process, type ProcessOptions, type Surroundings } from "./Process.ts"
+import { append, get, registers } from "./Register.ts"
 import { Trace } from "./Trace.ts"
 
 export interface SimulationOptions {
@@ -29,6 +30,10 @@ export interface SimulationOptions {
   readonly retry_ms?: number
   readonly sessionsMax?: number
   readonly inboxMax?: number
+  /** Registers unless said otherwise. */
+  readonly workload?: Workload
+  /** The trace keeps every line. */
+  readonly keepTrace?: boolean
 }
 
 export class Simulation implements World {
@@ -37,25 +42,31 @@ export class Simulation implements World {
   readonly history: History
   readonly events = new EventQueue()
   readonly network: Network
-  readonly random: Random
-  readonly trace = new Trace()
+  readonly trace: Trace
   readonly clients: Array<Client> = []
   /** Faults are over. */
   isCalm = false
+  /** Every client asks one replica for so many writes at once. */
+  burst: (target: ReplicaId, count: number) => void = () => {}
   /** Steps of replicas so far. */
   steps = 0
+  lastStepped: ReplicaId | null = null
+  readonly coverage = new Coverage()
   private readonly checkers: ReadonlyArray<Checker> = allCheckers()
-  private readonly seen = { version: 0 }
+  private readonly seed: number
+  private readonly workload: Workload
   private readonly retry_ms: number
 
   private constructor(options: SimulationOptions) {
-    this.random = seeded(options.seed)
+    this.seed = options.seed
+    this.trace = new Trace(options.keepTrace === true ? Infinity : undefined)
+    this.workload = options.workload ?? registers
     this.retry_ms = options.retry_ms ?? 300
     const ids = Array.from({ length: options.replicas }, (_, i) => `R${i}`)
     this.configuration = makeConfiguration(0, ids)
     const sessionsMax = options.sessionsMax ?? 1_000
-    this.history = new History(sessionsMax)
-    this.network = new Network(this.events, this.random, (envelope) => this.arrive(envelope), options.weather ?? fairWeather())
+    this.history = new History(sessionsMax, this.workload.model())
+    this.network = new Network(this.events, options.seed, (envelope) => this.arrive(envelope), options.weather ?? fairWeather())
     const processOptions: ProcessOptions = {
       timers: options.timers ?? { heartbeat_ms: 100, view_change_ms: 500 },
       tick_ms: options.tick_ms ?? 20,
@@ -72,14 +83,18 @@ export class Simulation implements World {
   }
 
   private surroundings(): Surroundings {
-    const { configuration, events, random } = this
+    const { configuration, events, seed, workload } = this
     return {
       events,
-      random,
+      seed,
       configuration,
+      makeData: workload.replica,
       onStep: (process, before, out, inputs) => {
         this.steps++
-        this.trace.step(this.events.now, process, before, inputs, out)
+        this.lastStepped = process.id
+        // What came later in the turn may have met a later state.
+        for (const input of inputs) if (input._tag === "Message") this.coverage.counts[before.tag][input.message._tag]++
+        this.trace.step(this.steps, this.events.now, process, before, inputs, out)
         for (const checker of this.checkers) checker.onStep?.(this, process, before, out)
       },
       onSends: (process, sends) => {
@@ -87,8 +102,10 @@ export class Simulation implements World {
         for (const checker of this.checkers) checker.onSends?.(this, process, sends)
         for (const { message, to } of sends) this.network.send(process.id, to, { _tag: "Peer", message })
       },
-      onReplies: (process, { replies }) => {
-        for (const reply of replies) this.network.send(process.id, `C${reply.to.connection}`, { _tag: "Reply", reply })
+      onReplies: (process, out) => {
+        if (out.replies.length === 0) return
+        for (const checker of this.checkers) checker.onReplies?.(this, process, out)
+        for (const reply of out.replies) this.network.send(process.id, `C${reply.to.connection}`, { _tag: "Reply", reply })
       },
       onCrash: (process) => {
         this.trace.note(this.events.now, process.id, "crashes")
@@ -214,14 +231,17 @@ export class Simulation implements World {
 
   // --- clients
 
-  client(): Client {
-    const { events, history, network, seen } = this
+  client(watch: Partial<Pick<ClientSurroundings, "onAsked" | "onAnswered">> = {}): Client {
+    const { events, network } = this
     const client = new Client(this.clients.length, { retry_ms: this.retry_ms }, {
       events,
-      history,
       replicas: this.configuration.replicas,
       send: (from, to, request) => network.send(from, to, { _tag: "Request", request }),
-      seen
+      onAsked: (asking, pending) => {
+        for (const checker of this.checkers) checker.onAsked?.(this, pending.request)
+        watch.onAsked?.(asking, pending)
+      },
+      onAnswered: watch.onAnswered ?? (() => {})
     })
     this.clients.push(client)
     return client
@@ -248,7 +268,7 @@ export class Simulation implements World {
 
   /** Reads through a client and waits for the answer. */
   read(key = "k", client = this.anyClient, limit_ms = 30_000): Pending {
-    const asked = client.read(key)
+    const asked = client.read(get(key))
     this.runUntil(() => asked.reply !== undefined, limit_ms)
     return asked
   }

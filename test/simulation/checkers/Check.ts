@@ -7,10 +7,17 @@
 /** A rule was broken. */
 export class Violation extends Error {
   override readonly name = "Violation"
+  /** Which one, in the same words each time. */
+  readonly rule: string
+
+  constructor(who: string, rule: string, seen: string) {
+    super(`${who}: ${rule} (${seen})`)
+    this.rule = rule
+  }
 }
 
 const violated = (who: string, fact: string, seen: string): never => {
-  throw new Violation(`${who}: ${fact} (${seen})`)
+  throw new Violation(who, fact, seen)
 }
 
 export const holds = (condition: boolean, who: string, fact: string, detail: number | string = ""): void => {

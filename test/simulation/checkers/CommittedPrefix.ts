@@ -20,8 +20,10 @@ const everyNthOp = 32
 
 export const committedPrefix = (): Checker => {
   const sessions = new Map<number, string>()
+  /** The model's data, by op. */
+  const wholes = new Map<number, string>()
   return {
-    onStep: ({ history }, { id, register, replica }, before) => {
+    onStep: ({ history }, { data, id, replica }, before) => {
       const { commit, log } = replica
       if (commit === before.commit) return
       for (let op = before.commit + 1; op <= commit; op++) {
@@ -31,8 +33,13 @@ export const committedPrefix = (): Checker => {
         }
         history.commit(entry)
       }
-      same(register.digest, history.digests[commit], id, "equal commits make equal data")
+      same(data.digest, history.digests[commit], id, "equal commits make equal data")
       if (commit % everyNthOp !== 0) return
+      const whole = wholes.get(commit) ?? (commit === history.op ? history.model.whole() : undefined)
+      if (whole !== undefined) {
+        wholes.set(commit, whole)
+        same(data.whole(), whole, id, "equal commits make equal data")
+      }
       const mine = sessionsOf(replica)
       same(mine, sessions.get(commit) ?? mine, id, "equal commits make equal sessions")
       sessions.set(commit, mine)

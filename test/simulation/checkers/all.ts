@@ -1,8 +1,9 @@
 /**
- * All checkers that watch replicas and their messages; Answers.ts watches the clients.
+ * All checkers that watch every step, every message and every answer.
  *
  * @module
  */
+import { answers } from "./Answers.ts"
 import { bounds } from "./Bounds.ts"
 import type { Checker } from "./Checker.ts"
 import { commitsAreBacked } from "./CommitsAreBacked.ts"
@@ -15,4 +16,5 @@ import { viewStarts } from "./ViewStarts.ts"
 
 /** The history grows first: others compare with it. */
 export const allCheckers = (): ReadonlyArray<Checker> =>
-  [monotone, committedPrefix, commitsAreBacked, quorumsHold, oneLogPerView, viewStarts, gates, bounds].map((make) => make())
+  [monotone, committedPrefix, commitsAreBacked, quorumsHold, oneLogPerView, viewStarts, gates, bounds, answers]
+    .map((make) => make())

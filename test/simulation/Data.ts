@@ -1,0 +1,26 @@
+/**
+ * The data of simulated replicas: the real thing, and a model that it is compared with.
+ *
+ * @module
+ */
+import type { Application } from "../../src/vr/Application.ts"
+
+export interface Replicated extends Application {
+  /** Of everything that was applied and its results: equal histories give equal digests. */
+  readonly digest: number
+  /** All that it holds, in words. Costly. */
+  readonly whole: () => string
+}
+
+export interface Workload {
+  /** Of one replica. */
+  readonly replica: () => Replicated
+  /** Runs what the group has committed. */
+  readonly model: () => Replicated
+}
+
+export const digestOf = (before: number, op: number, bytes: Uint8Array): number => {
+  let digest = Math.imul(before ^ op, 0x01000193)
+  for (let i = 0; i < bytes.length; i++) digest = Math.imul(digest ^ bytes[i]!, 0x01000193)
+  return digest
+}

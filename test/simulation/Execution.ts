@@ -1,0 +1,225 @@
+/**
+ * A schedule, executed event by event: faults and load for a while, then the faults end, or those of a quorum do, and
+ * the group must serve, converge, and have told its clients a story that is linearizable.
+ *
+ * @module
+ */
+import { InvariantViolation } from "../../src/base/Invariant.ts"
+import type { ReplicaId } from "../../src/vr/Message.ts"
+import { holds, Violation } from "./checkers/Check.ts"
+import type { Counts } from "./Coverage.ts"
+import { relent } from "./Ending.ts"
+import { type FaultName, faults } from "./faults/all.ts"
+import { checkLinearizable } from "./linearizability/Linearizability.ts"
+import type { Process } from "./Process.ts"
+import type { FaultEvent, Schedule } from "./Schedule.ts"
+import { Simulation } from "./Simulation.ts"
+import { squeeze } from "./Squeeze.ts"
+import { stores } from "./StoreData.ts"
+import { StoreLoad } from "./StoreLoad.ts"
+
+/** How long a healed group may take, in ms of simulated time: views are lost with a back-off of up to 32. */
+const convergence_ms = 120_000
+
+export interface Failure {
+  /** What was broken, in the same words each time. */
+  readonly rule: string
+  readonly message: string
+  readonly at_ms: number
+  /** The replica that took the last step, and its number. */
+  readonly replica: ReplicaId | null
+  readonly step: number
+  readonly cause: unknown
+}
+
+export interface RunReport {
+  readonly replicas: number
+  readonly steps: number
+  readonly committed: number
+  readonly views: number
+  readonly sessionsLost: number
+  /** Answered and not. */
+  readonly calls: number
+  readonly unanswered: number
+  readonly undecided: number
+  readonly faults: Readonly<Partial<Record<FaultName, number>>>
+  readonly messages: Simulation["network"]["counts"]
+  readonly coverage: Counts
+  readonly simulated_ms: number
+  /** From the end of the faults until a client was answered. */
+  readonly served_ms: number
+  /** And until everybody was served and had the same. */
+  readonly converged_ms: number
+}
+
+export class SimulationFailure extends Error {
+  override readonly name = "SimulationFailure"
+  readonly failure: Failure
+
+  constructor(failure: Failure, where: string) {
+    super(`${failure.message} [at ${failure.at_ms.toFixed(0)} ms, step ${failure.step}]\n${where}`, { cause: failure.cause })
+    this.failure = failure
+  }
+}
+
+export class Execution {
+  readonly sim: Simulation
+  phase: "faults" | "serving" | "converging" | "done" = "faults"
+  failure: Failure | null = null
+  private readonly schedule: Schedule
+  private readonly load: StoreLoad
+  private readonly struck: Partial<Record<FaultName, number>> = {}
+  private readonly release: () => void
+  private healthy: ReadonlyArray<Process> = []
+  /** Of the phase. */
+  private deadline_ms = 0
+  private answeredBefore = { byAll: 0, byFirst: 0 }
+  private served_ms = 0
+  private undecided = 0
+
+  constructor(schedule: Schedule, { keepTrace = false }: { readonly keepTrace?: boolean } = {}) {
+    this.schedule = schedule
+    this.release = squeeze(schedule.limits)
+    this.sim = Simulation.start({
+      replicas: schedule.replicas,
+      seed: schedule.seed,
+      timers: schedule.timers,
+      weather: schedule.weather,
+      tick_ms: schedule.tick_ms,
+      disk_ms: schedule.disk_ms,
+      turn_ms: schedule.turn_ms,
+      retry_ms: schedule.retry_ms,
+      sessionsMax: schedule.sessions_max,
+      inboxMax: schedule.inbox_max,
+      workload: stores,
+      keepTrace
+    })
+    this.load = new StoreLoad(this.sim, schedule)
+    this.strikeNext(schedule.faults, 0)
+  }
+
+  /** Gives back the bounds, which are global: at most one execution may be open. */
+  close(): void {
+    this.release()
+  }
+
+  /** Runs the next event. False when it is over, or has failed. */
+  advance(): boolean {
+    if (this.phase === "done" || this.failure !== null) return false
+    try {
+      this.next()
+    } catch (cause) {
+      this.failure = this.failureOf(cause)
+      return false
+    }
+    return true
+  }
+
+  /** Runs to the end. */
+  finish(): RunReport {
+    while (this.advance());
+    if (this.failure !== null) throw new SimulationFailure(this.failure, this.sim.summary())
+    return this.report
+  }
+
+  get report(): RunReport {
+    const { history, network, processes, steps } = this.sim
+    return {
+      replicas: processes.length,
+      steps,
+      committed: history.op,
+      views: Math.max(...processes.map((process) => process.journal.head.view)),
+      sessionsLost: this.sim.clients.reduce((sum, one) => sum + one.sessionsLost, 0),
+      calls: this.load.calls.length,
+      unanswered: this.load.calls.filter(({ returned }) => returned === null).length,
+      undecided: this.undecided,
+      faults: this.struck,
+      messages: network.counts,
+      coverage: this.sim.coverage.counts,
+      simulated_ms: this.sim.events.now,
+      served_ms: this.served_ms,
+      converged_ms: this.sim.events.now - this.schedule.faults_ms
+    }
+  }
+
+  private strikeNext([event, ...later]: ReadonlyArray<FaultEvent>, since_ms: number): void {
+    if (event === undefined) return
+    const at = since_ms + this.schedule.pace_ms * 2 * event.after / 1_000
+    if (at >= this.schedule.faults_ms) return
+    this.sim.events.at(at, () => {
+      this.sim.trace.note(at, "nemesis", event.fault)
+      if (faults[event.fault].strike(this.sim, event)) this.struck[event.fault] = (this.struck[event.fault] ?? 0) + 1
+      this.strikeNext(later, at)
+    })
+  }
+
+  private next(): void {
+    const { events } = this.sim
+    switch (this.phase) {
+      case "faults":
+        if (events.nextAt <= this.schedule.faults_ms) return void events.runNext()
+        events.now = this.schedule.faults_ms
+        return this.serve()
+      case "serving":
+        if (this.hasServed) return this.converge()
+        break
+      case "converging":
+        if (this.sim.haveConverged(this.healthy)) return this.end()
+        break
+      case "done":
+        return
+    }
+    holds(events.nextAt <= this.deadline_ms, "the group", `goes on once the faults are over (${this.phase})`)
+    events.runNext()
+  }
+
+  private serve(): void {
+    this.healthy = relent(this.sim, this.schedule.ending)
+    this.answeredBefore = { byAll: this.answered, byFirst: this.sim.clients[0]!.answered }
+    this.enter("serving")
+  }
+
+  private converge(): void {
+    this.load.isOver = true
+    this.enter("converging")
+  }
+
+  private enter(phase: "serving" | "converging"): void {
+    this.phase = phase
+    this.deadline_ms = this.sim.events.now + convergence_ms
+  }
+
+  private end(): void {
+    const verdict = checkLinearizable(this.load.calls)
+    if (verdict._tag === "Undecided") this.undecided++
+    if (verdict._tag === "NotLinearizable") {
+      throw new Violation("clients", "what they were told is linearizable", `${verdict.partition}: ${verdict.explanation}`)
+    }
+    this.phase = "done"
+  }
+
+  private get answered(): number {
+    return this.sim.clients.reduce((sum, one) => sum + one.answered, 0)
+  }
+
+  /** One client got many answers, and everybody one. */
+  private get hasServed(): boolean {
+    const { clients, events } = this.sim
+    if (this.served_ms === 0 && this.answered > this.answeredBefore.byAll) this.served_ms = events.now - this.schedule.faults_ms
+    return clients[0]!.answered >= this.answeredBefore.byFirst + 30 && clients.every((one) => one.answered > 0)
+  }
+
+  private failureOf(cause: unknown): Failure {
+    const { events, steps } = this.sim
+    const known = cause instanceof Violation || cause instanceof InvariantViolation
+    const message = cause instanceof Error ? cause.message : String(cause)
+    return {
+      rule: cause instanceof Violation ? cause.rule : known ? message.replace(/ [({].*$/s, "") : "an error that nobody expected",
+      message: known ? message : cause instanceof Error ? cause.stack ?? message : message,
+      at_ms: events.now,
+      replica: this.sim.lastStepped,
+      step: steps,
+      cause
+    }
+  }
+}

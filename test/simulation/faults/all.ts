@@ -1,0 +1,28 @@
+/**
+ * Every fault that a schedule draws from, by name. Changes of the group's configuration will be one more.
+ *
+ * @module
+ */
+import { drawWeather } from "../Weather.ts"
+import { drift, jump, wallClock } from "./Clocks.ts"
+import { crash, crashWithinTurn, pause } from "./Crashes.ts"
+import { lostDisk, slowDisk } from "./Disks.ts"
+import { diceOf, type Fault } from "./Fault.ts"
+import { alone, breakLink, clog, halves, handOver, heal, holes } from "./Partitions.ts"
+
+const weather: Fault = {
+  weight: 1,
+  strike: (sim, choice) => {
+    sim.network.weather = drawWeather(diceOf(choice))
+    return true
+  }
+}
+
+export const faults = {
+  heal, crash, crashWithinTurn, pause, alone, halves, holes, handOver, breakLink, clog, weather, wallClock, drift, jump,
+  slowDisk, lostDisk
+} as const satisfies Record<string, Fault>
+
+export type FaultName = keyof typeof faults
+
+export const faultNames = Object.keys(faults) as ReadonlyArray<FaultName>

@@ -1,0 +1,71 @@
+/**
+ * `npm run simulate`: looks for bugs, on all processors, for as long as it is told.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util"
+import { replay, replaySeed } from "./Replay.ts"
+import { ScheduleFileError } from "./ScheduleFile.ts"
+import { soak } from "./Soak.ts"
+
+const usage = `Looks for bugs in the protocol with simulated groups: random faults from seeds, every invariant at every step.
+
+  npm run simulate -- [--minutes M] [--first SEED] [--workers N]   fresh seeds, 1 minute unless said otherwise
+  npm run simulate -- --seed SEED [--trace]                        one seed; what happened, line by line
+  npm run simulate -- --replay FILE [--trace]                      a schedule that was saved
+`
+
+const options = {
+  help: { type: "boolean", short: "h" },
+  seed: { type: "string" },
+  first: { type: "string" },
+  minutes: { type: "string", default: "1" },
+  workers: { type: "string" },
+  replay: { type: "string" },
+  trace: { type: "boolean", default: false },
+} as const
+
+class UsageError extends Error {}
+
+const print = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+const numberOf = (name: string, text: string | undefined, least: number): number | undefined => {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (text.trim() === "" || !Number.isFinite(value) || value < least) {
+    throw new UsageError(`--${name} is a number from ${least} up, not "${text}"`)
+  }
+  return value
+}
+
+const parse = (args: ReadonlyArray<string>) => {
+  try {
+    return parseArgs({ args: [...args], options, strict: true }).values
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+/** True: nothing was found. */
+const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
+  const values = parse(args)
+  if (values.help === true) {
+    process.stdout.write(usage)
+    return true
+  }
+  const minutes = numberOf("minutes", values.minutes, 0)!
+  const seed = numberOf("seed", values.seed, 0)
+  if (values.replay !== undefined) return replay(values.replay, values.trace, print)
+  if (seed !== undefined) return replaySeed(seed, values.trace, print)
+  return soak({ minutes, first: numberOf("first", values.first, 0), workers: numberOf("workers", values.workers, 1), print })
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2)) ? 0 : 1
+} catch (cause) {
+  if (!(cause instanceof UsageError || cause instanceof ScheduleFileError)) throw cause
+  process.stderr.write(`simulate: ${cause.message}\n${cause instanceof UsageError ? `\n${usage}` : ""}`)
+  process.exitCode = 2
+}
