@@ -33,7 +33,7 @@ export type Word =
 const progress_ms = 5_000
 const terminal_progress_ms = 250
 
-/** True: nothing was found. */
+/** True: nothing was found. Ctrl-C ends it early, and it sums up what was done. */
 export const soak = async (options: SoakOptions): Promise<boolean> => {
   const { minutes, print } = options
   const stride = options.workers ?? availableParallelism()
@@ -50,7 +50,7 @@ export const soak = async (options: SoakOptions): Promise<boolean> => {
     else finds.push(word.found)
   }
   const shares = Array.from({ length: stride }, (_, i): Share => ({ first: first + i, stride, until_ms }))
-  await Promise.all(shares.map((share) => work(share, hear)))
+  await inThreads(shares, hear)
   showing.end()
   print(totals.summary(Date.now() - start))
   for (const found of finds) announce(found, print)
@@ -58,13 +58,24 @@ export const soak = async (options: SoakOptions): Promise<boolean> => {
   return finds.length === 0
 }
 
-const work = (share: Share, hear: (word: Word) => void): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./SoakWorker.ts", import.meta.url), { workerData: share })
-    worker.on("message", hear)
-    worker.on("error", reject)
-    worker.on("exit", (code) => code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`)))
-  })
+/** Until all have ended. */
+const inThreads = async (shares: ReadonlyArray<Share>, hear: (word: Word) => void): Promise<void> => {
+  const workers = shares.map((share) => new Worker(new URL("./SoakWorker.ts", import.meta.url), { workerData: share }))
+  let isStopped = false
+  const stop = (): void => {
+    isStopped = true
+    for (const worker of workers) void worker.terminate()
+  }
+  process.once("SIGINT", stop)
+  await Promise.all(workers.map((worker) =>
+    new Promise<void>((resolve, reject) => {
+      worker.on("message", hear)
+      worker.on("error", reject)
+      worker.on("exit", (code) => code === 0 || isStopped ? resolve() : reject(new Error(`a worker ended with ${code}`)))
+    })
+  ))
+  process.off("SIGINT", stop)
+}
 
 /** One line that changes on a terminal; a line now and then elsewhere. */
 const showProgress = (totals: Totals, start: number, until_ms: number, print: (line: string) => void) => {
