@@ -86,7 +86,8 @@ const make = Effect.fnUntraced(function*(
     yield* Effect.addFinalizer(() => Fiber.interrupt(fiber))
     const id = yield* Deferred.await(follower.ready).pipe(
       Effect.timeoutOrElse({ duration: deadline_ms, orElse: () => Effect.suspend(() => follower.unavailable()) }),
-      Effect.tapCause(() => Fiber.interrupt(fiber))
+      // Its last word to a node that does not read would take longer than the caller may be kept waiting.
+      Effect.tapCause(() => Effect.sync(() => fiber.interruptUnsafe()))
     )
     const name = id === nameOrId ? book.tenant(id)?.name ?? null : nameOrId
     return makeTenant(makeCalls({ id, name, follower, deadlines }))

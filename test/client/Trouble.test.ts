@@ -6,6 +6,7 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { Network } from "../../src/network/Network.ts"
 import { encodeServerMessage, type ServerMessage } from "../../src/wire/ClientProtocol.ts"
 import { encodeOperation } from "../../src/store/Operation.ts"
 import { FakeCluster, FakeTenant } from "./FakeServer.ts"
@@ -196,6 +197,32 @@ describe("time runs out", () => {
     assert.include(wrong.message, "host1:2: wrong cluster: got \"prod\", expected \"test\"")
     const none = yield* Effect.flatMap(client(cluster, { endpoints: [] }), (v2r2) => Effect.flip(v2r2.tenants))
     assert.include(none.message, "give the client address of at least one node")
+  }))
+
+  story("also for who enters a tenant through a node that reads nothing: at once, though a last word cannot be said", Effect.gen(function*() {
+    const cluster = new FakeCluster(1)
+    yield* cluster.startAll
+    const network = yield* Network
+    let hello = true
+    const deaf = Network.of({
+      listen: network.listen,
+      connect: (address) => Effect.map(network.connect(address), ({ write, ...rest }) => ({
+        ...rest,
+        write: (chunks) => {
+          const written = hello ? write(chunks) : Effect.never
+          hello = false
+          return written
+        }
+      }))
+    })
+    const v2r2 = yield* Effect.provideService(client(cluster, { deadline: 1_000 }), Network, deaf)
+    const entering = yield* Effect.forkChild(Effect.flip(v2r2.tenant("dev")))
+    yield* pass(1_000)
+    assert.isFalse(hello)
+    assert.isDefined(entering.pollUnsafe(), "it has ended")
+    assert.strictEqual((yield* Fiber.join(entering))._tag, "Unavailable")
+    // Or the end of this test would wait for it.
+    yield* pass(600)
   }))
 })
 
