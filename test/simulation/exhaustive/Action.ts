@@ -1,0 +1,118 @@
+/**
+ * What can happen to one replica, and how the real core is taken through it.
+ *
+ * An action is one turn as its owner makes it (the contract in src/vr/Replica.ts): the step, its writes, the sends, and
+ * `Durable` behind them. A crash in the middle of that is no case of its own: what was not written takes the messages
+ * behind it along, which equals a crash before the turn; and early messages of a turn that writes no head equal a crash
+ * after it, as entries do not outlive a crash in memory mode anyway. Turns take one input: what several inputs do in one
+ * turn, they do in several, with some of the messages lost.
+ *
+ * @module
+ */
+import type { Application } from "../../../src/vr/Application.ts"
+import type { Configuration } from "../../../src/vr/Configuration.ts"
+import type { Message, ReplicaId } from "../../../src/vr/Message.ts"
+import type { ClientRequest, Input, Outcome, Replica } from "../../../src/vr/Replica.ts"
+import * as vr from "../../../src/vr/Step.ts"
+
+/** What the search takes from the protocol; tests plant bugs here. */
+export interface Core {
+  readonly newReplica: typeof vr.newReplica
+  readonly recoveringReplica: typeof vr.recoveringReplica
+  readonly step: typeof vr.step
+}
+
+export const realCore: Core = {
+  newReplica: vr.newReplica,
+  recoveringReplica: vr.recoveringReplica,
+  step: vr.step
+}
+
+export type Action =
+  | { readonly kind: "deliver"; readonly from: ReplicaId; readonly message: Message }
+  /** Everything is due: heartbeats, resends, suspicion. */
+  | { readonly kind: "tick" }
+  /** As a tick, and everything that was heard is long ago. */
+  | { readonly kind: "late" }
+  /** With the restart, and the first tick after it. `promised`: the view in the head that survived. */
+  | { readonly kind: "crash"; readonly promised: number; readonly life: number }
+  /** Of a client, for the operation of this number. */
+  | { readonly kind: "request"; readonly number: number }
+  | { readonly kind: "read" }
+  /** The transport to that replica breaks. */
+  | { readonly kind: "skip"; readonly over: ReplicaId }
+
+export interface Taken {
+  readonly replica: Replica
+  readonly outcomes: ReadonlyArray<Outcome>
+}
+
+const noTimers = { heartbeat_ms: 0, view_change_ms: 0 }
+const start = { mono: 0, wall: 0 }
+/** After a silence that is longer than all time-outs. */
+const later = { mono: 1, wall: 0 }
+
+/** Operations are registrations: all that the protocol needs, and they never reach the application. */
+const noApplication: Application = {
+  refuseWrite: () => undefined,
+  apply: (operation) => operation,
+  query: (operation) => operation
+}
+
+const livesMax = 1024
+
+/** Chance decides about time-outs, which are 0, and about the nonces of recoveries, which must differ from life to life. */
+const optionsOf = (id: ReplicaId, configuration: Configuration, life: number): Parameters<Core["newReplica"]>[0] => ({
+  id,
+  configuration,
+  application: noApplication,
+  random: { next: () => life / livesMax },
+  timers: noTimers,
+  now: start
+})
+
+/** The life that a nonce belongs to. */
+export const lifeOf = (nonce: number): number => Math.round((nonce - 1) / (Number.MAX_SAFE_INTEGER - 1) * livesMax)
+
+export const born = (core: Core, id: ReplicaId, configuration: Configuration): Replica =>
+  core.newReplica(optionsOf(id, configuration, 0))
+
+const to = { connection: 0, channel: 0 }
+
+const requestOf = (action: Action & { readonly kind: "request" | "read" }): ClientRequest =>
+  action.kind === "read"
+    ? { kind: "read", to, request: 1, operation: Uint8Array.of() }
+    : { kind: "register", to, nonce: Uint8Array.of(action.number) }
+
+const inputOf = (action: Exclude<Action, { readonly kind: "crash" }>, epoch: number): Input => {
+  switch (action.kind) {
+    case "deliver":
+      return { _tag: "Message", from: action.from, epoch, message: action.message }
+    case "tick":
+    case "late":
+      return { _tag: "Tick" }
+    case "request":
+    case "read":
+      return { _tag: "Requests", requests: [requestOf(action)] }
+    case "skip":
+      return { _tag: "PeerLost", replica: action.over }
+  }
+}
+
+/** Changes `replica`; a crash leaves it as it was and gives another one. Throws what the core throws. */
+export const take = (core: Core, replica: Replica, action: Action): Taken => {
+  if (action.kind === "crash") {
+    const restarted = core.recoveringReplica(optionsOf(replica.id, replica.configuration, action.life), action.promised)
+    return { replica: restarted, outcomes: [core.step(restarted, [{ _tag: "Tick" }], start)] }
+  }
+  if (action.kind === "late") {
+    // It was the others' silence, not its own; and what others asked for then is forgotten.
+    replica.lastTickAt = later.mono
+    replica.probes.clear()
+  }
+  const input = inputOf(action, replica.configuration.epoch)
+  const outcome = core.step(replica, [input], action.kind === "late" ? later : start)
+  const last = outcome.entries[outcome.entries.length - 1]
+  if (last === undefined) return { replica, outcomes: [outcome] }
+  return { replica, outcomes: [outcome, core.step(replica, [{ _tag: "Durable", op: last.op }], start)] }
+}

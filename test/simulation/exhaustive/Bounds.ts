@@ -1,0 +1,35 @@
+/**
+ * How far a search goes. What happens is bounded in number; when it happens, and in which order, is not.
+ *
+ * @module
+ */
+
+export interface Bounds {
+  readonly replicas: number
+  /** Operations that clients ask primaries for. */
+  readonly requests: number
+  /** Reads that clients ask primaries for: 0 or 1. */
+  readonly reads: number
+  /** Crashes, each with its restart, of all replicas together. */
+  readonly crashes: number
+  /** Ticks of all replicas together: heartbeats, suspicions, questions asked again of another. */
+  readonly ticks: number
+  /** Ticks after a silence so long that primaries abdicate and recoveries begin anew. */
+  readonly lates: number
+  /** Broken transports: a suspicion that passes over the next primary. */
+  readonly skips: number
+  /** The highest view; what would lead beyond it does not happen. */
+  readonly views: number
+}
+
+const none: Bounds = { replicas: 3, requests: 0, reads: 0, crashes: 0, ticks: 0, lates: 0, skips: 0, views: 0 }
+
+/** For every run of the tests: seconds each. */
+export const small: Readonly<Record<string, Bounds>> = {
+  f1: { ...none, requests: 1, crashes: 1, ticks: 1, views: 1 }
+}
+
+/** For `npm run simulate -- --exhaustive`: minutes each. */
+export const large: Readonly<Record<string, Bounds>> = {
+  crashes: { ...none, requests: 1, crashes: 2, ticks: 1, views: 2 }
+}

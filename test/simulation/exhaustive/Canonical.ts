@@ -1,0 +1,144 @@
+/**
+ * Copies of replicas, and what makes two of them the same: a key that holds everything that can ever make a difference
+ * to what they do, and nothing else.
+ *
+ * Time stands still in the model: all time-outs are 0 and it is always the instant 0, so that a tick finds everything
+ * due and everybody suspects its primary at once. Real silences are a part of that. Points in time, patience and back-off
+ * make no difference then.
+ *
+ * Left out because it makes no difference in this model:
+ * - who waits for an answer, and counters of bytes (they follow from the log);
+ * - the client table (it follows from the log, as all operations are registrations);
+ * - acknowledgements of what is committed, and confirmations of rounds in which no read waits;
+ * - probes of views that are no news, and a replica's own one, which it makes afresh each time;
+ * - probes that a primary heard which does not doubt itself: they can arrive again when it does;
+ * - which transports broke (`lost`): a breaking transport makes a probe in the same step (see `skip` in Action.ts); that
+ *   it is remembered only moves later probes to other views, which later breaks of the model do too.
+ *
+ * @module
+ */
+import { ClientTable } from "../../../src/vr/ClientTable.ts"
+import { Log } from "../../../src/vr/Log.ts"
+import type { Entry, Message } from "../../../src/vr/Message.ts"
+import type { PrimaryState, Replica, State } from "../../../src/vr/Replica.ts"
+import type { Staging } from "../../../src/vr/Staging.ts"
+import { highestView } from "../../../src/vr/Suspicion.ts"
+
+const copyStaging = ({ base, committed, entries }: Staging): Staging => ({ base, committed, entries: [...entries] })
+
+const copyPrimary = (state: PrimaryState, commit: number): PrimaryState => ({
+  ...state,
+  acked: state.acked.map((op) => Math.max(op, commit)),
+  heardAt: state.heardAt.map(() => 0),
+  rounds: state.rounds.map((round) => state.reads.length === 0 ? state.round : round),
+  heartbeatAt: 0,
+  waiting: new Map(),
+  newReads: [...state.newReads],
+  reads: [...state.reads]
+})
+
+const copyState = (state: State, commit: number): State => {
+  switch (state._tag) {
+    case "Primary":
+      return copyPrimary(state, commit)
+    case "Backup":
+      return { ...state, heardAt: 0, patience: 1 }
+    case "ViewChange": {
+      const fetching = state.fetching === null ? null : { ...state.fetching, staging: copyStaging(state.fetching.staging) }
+      const times = { startedAt: 0, patience: 1, resendAt: 0, resendLargeAt: 0, wait_ms: 0 }
+      return { ...state, ...times, votes: new Map(state.votes), fetching }
+    }
+    case "StateTransfer": {
+      const staging = state.staging === null ? null : copyStaging(state.staging)
+      return { ...state, staging, heardAt: 0, patience: 1, resendAt: 0, wait_ms: 0 }
+    }
+    case "Recovery": {
+      const fetching = state.fetching === null ? null : { ...state.fetching, progressAt: 0, wait_ms: 0 }
+      // Once it knows whom to fetch from, it heeds no answers; and it forgets them when it begins anew.
+      const responses = new Map(fetching === null ? state.responses : [])
+      return { ...state, responses, fetching, alsoRecovering: new Map(), staging: copyStaging(state.staging), resendAt: 0 }
+    }
+  }
+}
+
+const copyLog = (log: Log): Log => {
+  const copy = new Log()
+  for (let op = 1; op <= log.op; op++) copy.append(log.get(op))
+  return copy
+}
+
+const clientsOf = (replica: Replica): ClientTable => {
+  const clients = new ClientTable()
+  for (let op = 1; op <= replica.log.op; op++) {
+    const { operation } = replica.log.get(op)
+    if (op <= replica.commit) clients.register(op, operation)
+    else if (replica.state._tag === "Primary") clients.registrationPending(operation, op)
+  }
+  return clients
+}
+
+/** Probes that may still count, as if they were heard now. */
+const probesOf = (replica: Replica): Replica["probes"] => {
+  const { id, probes, state } = replica
+  const kept: Replica["probes"] = new Map()
+  if (state._tag === "Primary" && !state.abdicated) return kept
+  for (const [from, { view }] of [...probes].sort(([a], [b]) => a < b ? -1 : 1)) {
+    if (from !== id && view > highestView(replica)) kept.set(from, { view, at: 0 })
+  }
+  return kept
+}
+
+/** A copy that shares nothing mutable with the original, without what makes no difference. */
+export const copyReplica = (replica: Replica): Replica => ({
+  ...replica,
+  log: copyLog(replica.log),
+  clients: clientsOf(replica),
+  state: copyState(replica.state, replica.commit),
+  probes: probesOf(replica),
+  probeAt: 0,
+  lost: new Set(),
+  attempts: 0,
+  normalSince: 0,
+  lastTickAt: 0
+})
+
+/** One word for an entry: there is one operation per request, and time stands still. */
+export const entryKey = (entry: Entry): string => `${entry.op}.${entry.view}.${entry.operation.join()}`
+
+const entriesKey = (entries: ReadonlyArray<Entry>): string => entries.map(entryKey).join(" ")
+
+/** Equal for equal messages, and for those only. */
+export const messageKey = (message: Message): string =>
+  JSON.stringify(message, (name, value: unknown) => name === "entries" ? entriesKey(value as ReadonlyArray<Entry>) : value)
+
+const stagingKey = ({ base, committed, entries }: Staging): string => `${base}/${committed}/${entriesKey(entries)}`
+
+const byReplica = (messages: ReadonlyMap<string, Message>): string =>
+  [...messages].sort(([a], [b]) => a < b ? -1 : 1).map(([from, message]) => `${from}:${messageKey(message)}`).join()
+
+const stateKey = (state: State): ReadonlyArray<unknown> => {
+  switch (state._tag) {
+    case "Primary":
+      return [state.acked, state.prepared, state.viewStart, state.round, state.rounds, state.abdicated,
+        state.reads.map(({ round }) => round)]
+    case "Backup":
+      return []
+    case "ViewChange":
+      return [messageKey(state.vote), byReplica(state.votes), state.fetching === null
+        ? null
+        : [state.fetching.from, state.fetching.last, stagingKey(state.fetching.staging)]]
+    case "StateTransfer":
+      return [state.target, state.source, state.staging === null ? null : stagingKey(state.staging)]
+    case "Recovery":
+      return [state.nonce, state.promised, byReplica(state.responses), stagingKey(state.staging), state.fetching === null
+        ? null
+        : [state.fetching.view, state.fetching.from, state.fetching.op]]
+  }
+}
+
+/** Of a copy: equal for replicas that will act equally for ever. */
+export const replicaKey = (replica: Replica): string => {
+  const { commit, durable, id, log, logView, probes, state, view } = replica
+  const held = entriesKey(log.range(1, log.op))
+  return JSON.stringify([id, state._tag, view, logView, commit, durable, held, stateKey(state), [...probes]])
+}

@@ -1,0 +1,207 @@
+/**
+ * The protocol as a table that fills itself: equal replicas are one object with a number, equal messages are one object
+ * with a number, and what a replica does is asked of the real core once for each pair of a replica and an action. The
+ * search then runs on numbers.
+ *
+ * That is sound as a step is a function of the replica and its input: the core has no other state, no clock and no chance
+ * but those it is given (see Canonical.ts for what counts as equal).
+ *
+ * @module
+ */
+import type { Configuration } from "../../../src/vr/Configuration.ts"
+import { primaryOf } from "../../../src/vr/Configuration.ts"
+import type { Message, View } from "../../../src/vr/Message.ts"
+import type { Outcome, Replica, StateTag } from "../../../src/vr/Replica.ts"
+import { type Action, born, type Core, take } from "./Action.ts"
+import { copyReplica, entryKey, messageKey, replicaKey } from "./Canonical.ts"
+
+/** One replica as it may be at some time. */
+export interface Local {
+  /** Counts locals from 0. */
+  readonly number: number
+  /** Position in the configuration. */
+  readonly index: number
+  /** Never changed: steps are taken by copies. */
+  readonly replica: Replica
+  /** The view in its durable head. */
+  readonly promised: View
+  /** Restarts so far. */
+  readonly life: number
+  readonly tag: StateTag
+  readonly view: View
+  readonly logView: View
+  readonly op: number
+  readonly commit: number
+  /** The log: equal numbers are equal entries. */
+  readonly entries: ReadonlyArray<number>
+  /** What it did so far when it was asked, by action. */
+  readonly moves: Map<number, Move>
+}
+
+/** A message that was sent at some time. */
+export interface Mail {
+  /** Counts mails from 0. */
+  readonly number: number
+  readonly from: number
+  readonly to: number
+  readonly message: Message
+}
+
+/** What an action did. */
+export interface Move {
+  readonly to: Local
+  readonly sends: ReadonlyArray<Mail>
+  /** A view that it started as its primary. */
+  readonly started: View | null
+  /** The read was answered. */
+  readonly served: boolean
+  /** The rule that the step itself broke; then `to` is where it began. */
+  readonly broken: string | null
+}
+
+/** The kinds of action, by their numbers. */
+const kinds = ["deliver", "tick", "late", "crash", "request", "read", "skip"] as const
+
+export const deliver = 0
+export const tick = 1
+export const late = 2
+export const crash = 3
+export const request = 4
+export const read = 5
+export const skip = 6
+
+const kindsMax = 8
+
+export class Model {
+  readonly configuration: Configuration
+  readonly mails: Array<Mail> = []
+  readonly locals: Array<Local> = []
+  readonly core: Core
+  private readonly forgetful: boolean
+  private readonly localsByKey = new Map<string, Local>()
+  private readonly mailsByKey = new Map<string, Mail>()
+  private readonly entryNumbers = new Map<string, number>()
+
+  /** `forgetful`: a restart has lost the head too (flaw F1). */
+  constructor(core: Core, configuration: Configuration, forgetful: boolean) {
+    this.core = core
+    this.configuration = configuration
+    this.forgetful = forgetful
+  }
+
+  initial(): ReadonlyArray<Local> {
+    return this.configuration.replicas.map((id, index) => this.intern(born(this.core, id, this.configuration), index, 0, 0))
+  }
+
+  /** What `local` does when that happens. `argument`: the mail, the number of the request, or the replica passed over. */
+  move(local: Local, kind: number, argument: number): Move {
+    const key = kind + kindsMax * argument
+    const known = local.moves.get(key)
+    if (known !== undefined) return known
+    const made = this.make(local, this.actionOf(local, kind, argument))
+    local.moves.set(key, made)
+    return made
+  }
+
+  actionOf(local: Local, kind: number, argument: number): Action {
+    const { replicas } = this.configuration
+    switch (kinds[kind]!) {
+      case "deliver": {
+        const { from, message } = this.mails[argument]!
+        return { kind: "deliver", from: replicas[from]!, message }
+      }
+      case "tick":
+        return { kind: "tick" }
+      case "late":
+        return { kind: "late" }
+      case "crash":
+        return { kind: "crash", promised: this.forgetful ? 0 : local.promised, life: local.life + 1 }
+      case "request":
+        return { kind: "request", number: argument }
+      case "read":
+        return { kind: "read" }
+      case "skip":
+        return { kind: "skip", over: replicas[argument]! }
+    }
+  }
+
+  private make(local: Local, action: Action): Move {
+    const replica = copyReplica(local.replica)
+    try {
+      const taken = take(this.core, replica, action)
+      const isCrash = action.kind === "crash"
+      let promised = isCrash ? action.promised : local.promised
+      for (const { head } of taken.outcomes) promised = head?.view ?? promised
+      const to = this.intern(taken.replica, local.index, promised, isCrash ? action.life : local.life)
+      const isStart = to.tag === "Primary" && (local.tag !== "Primary" || local.view !== to.view)
+      return {
+        to,
+        sends: taken.outcomes.flatMap((outcome) => this.sendsOf(outcome, local.index)),
+        started: isStart ? to.view : null,
+        served: taken.outcomes.some(({ replies }) => replies.some(({ kind, status }) => kind === "read" && status === "ok")),
+        broken: isCrash ? null : brokenBy(local, to, taken.outcomes)
+      }
+    } catch (error) {
+      const broken = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+      return { to: local, sends: [], started: null, served: false, broken }
+    }
+  }
+
+  private sendsOf({ early, sends }: Outcome, from: number): ReadonlyArray<Mail> {
+    return [...early, ...sends].map(({ message, to }) => {
+      const receiver = this.configuration.replicas.indexOf(to)
+      const key = `${from} ${receiver} ${messageKey(message)}`
+      const known = this.mailsByKey.get(key)
+      if (known !== undefined) return known
+      const mail = { number: this.mails.length, from, to: receiver, message }
+      this.mails.push(mail)
+      this.mailsByKey.set(key, mail)
+      return mail
+    })
+  }
+
+  private entryNumber(key: string): number {
+    const known = this.entryNumbers.get(key)
+    if (known !== undefined) return known
+    this.entryNumbers.set(key, this.entryNumbers.size)
+    return this.entryNumbers.size - 1
+  }
+
+  private intern(stepped: Replica, index: number, promised: View, life: number): Local {
+    const replica = copyReplica(stepped)
+    const key = `${promised} ${life} ${replicaKey(replica)}`
+    const known = this.localsByKey.get(key)
+    if (known !== undefined) return known
+    const { commit, log, logView, state, view } = replica
+    const entries = log.range(1, log.op).map((entry) => this.entryNumber(entryKey(entry)))
+    const about = { index, replica, promised, life, tag: state._tag, view, logView, op: log.op, commit, entries }
+    const local: Local = { number: this.locals.length, ...about, moves: new Map() }
+    this.locals.push(local)
+    this.localsByKey.set(key, local)
+    return local
+  }
+
+  /** Is the replica the one that leads its own view? */
+  isOwnPrimary(local: Local): boolean {
+    return primaryOf(this.configuration, local.view) === local.replica.id
+  }
+}
+
+/** Rules of one step alone (1, 2, 8 and 14 of the protocol brief). */
+const brokenBy = (before: Local, after: Local, outcomes: ReadonlyArray<Outcome>): string | null => {
+  if (after.commit < before.commit) return "commit never falls"
+  if (after.view < before.view) return "the view never falls"
+  if (after.logView < before.logView) return "logView never falls"
+  if (after.promised < after.view) return "the view is written before anything is said in it"
+  const first = outcomes[0]!
+  const { log } = after.replica
+  const kept = first.truncate_to ?? before.op
+  if (kept + first.entries.length !== log.op) return "what is written is the log"
+  if (first.truncate_to === null && before.entries.some((entry, i) => entry !== after.entries[i])) {
+    return "what is written is the log"
+  }
+  for (const { message } of first.early) {
+    if ("view" in message && message.view > before.promised) return "nothing is said early in a view that is not durable"
+  }
+  return null
+}

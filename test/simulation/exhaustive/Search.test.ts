@@ -1,0 +1,84 @@
+/**
+ * The exhaustive search bites, and what it finds is real; with all fixes on, the same bounds hold no violation.
+ *
+ * @module
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { makeConfiguration } from "../../../src/vr/Configuration.ts"
+import { type Core, realCore } from "./Action.ts"
+import { type Bounds, small } from "./Bounds.ts"
+import { copyReplica, replicaKey } from "./Canonical.ts"
+import { type Found, search } from "./Search.ts"
+import { tell } from "./Story.ts"
+
+const timeout = 120_000
+
+const foundIn = (bounds: Bounds, options: Parameters<typeof search>[1]): Found =>
+  search(bounds, options).violation ?? assert.fail("nothing was found")
+
+const f1 = small["f1"]!
+
+describe("the exhaustive search", () => {
+  it("finds that a promised view which is forgotten loses what was committed (F1)", () => {
+    const { happened, replicas, rule, trace } = foundIn(f1, { forgetful: true })
+    assert.strictEqual(rule, "a quorum might choose a log without a committed op")
+    assert.lengthOf(trace, happened.length)
+    assert.lengthOf(happened.filter(({ action }) => action.kind === "crash"), 1)
+    // Fresh replicas, stepped without copies, come to where the search came.
+    const story = tell(realCore, makeConfiguration(0, ["R0", "R1", "R2"]), happened)
+    assert.deepStrictEqual(story.replicas.map((replica) => replicaKey(copyReplica(replica))), replicas.map(replicaKey))
+  }, timeout)
+
+  for (const [name, bounds] of Object.entries(small)) {
+    it(`exhausts the bounds "${name}" without a violation`, () => {
+      const { exhausted, violation } = search(bounds)
+      assert.deepStrictEqual(violation?.trace ?? [], [])
+      assert.isTrue(exhausted)
+    }, timeout)
+  }
+
+  it("finds that a restart with an empty log loses what was committed (F9)", () => {
+    const core: Core = { ...realCore, recoveringReplica: (options) => realCore.newReplica(options) }
+    const { happened } = foundIn(f1, { core })
+    assert.lengthOf(happened.filter(({ action }) => action.kind === "crash"), 1)
+  }, timeout)
+
+  it("finds that views are lost which are not written before they are spoken of (F1)", () => {
+    const core: Core = {
+      ...realCore,
+      step: (replica, inputs, now) => ({ ...realCore.step(replica, inputs, now), head: null })
+    }
+    assert.strictEqual(foundIn(f1, { core }).rule, "the view is written before anything is said in it")
+  }, timeout)
+
+  it("finds that a quorum of one lets two primaries commit", () => {
+    const core: Core = {
+      ...realCore,
+      newReplica: (options) =>
+        realCore.newReplica({ ...options, configuration: { ...options.configuration, quorum: 1 } })
+    }
+    assert.match(foundIn(f1, { core }).rule, /quorum|prefixes|primary/)
+  }, timeout)
+
+  it("finds an acknowledgement of what was never received", () => {
+    const core: Core = {
+      ...realCore,
+      step: (replica, inputs, now) => {
+        const out = realCore.step(replica, inputs, now)
+        const sends = out.sends.map(({ message, to }) =>
+          ({ to, message: message._tag === "CommitOk" ? { ...message, op: message.op + 1 } : message })
+        )
+        return { ...out, sends }
+      }
+    }
+    assert.isNotEmpty(foundIn(f1, { core }).trace)
+  }, timeout)
+
+  it("says when there are more states than it may hold", () => {
+    const { exhausted, stopped, violation } = search(f1, { states_max: 1_000 })
+    assert.isNull(violation)
+    assert.isFalse(exhausted)
+    assert.match(stopped ?? "", /more than 1000 states/)
+    assert.match(search(f1, { heap_bytes_max: 1 }).stopped ?? "", /heap/)
+  })
+})

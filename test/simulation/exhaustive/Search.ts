@@ -1,0 +1,294 @@
+/**
+ * Breadth-first search over everything that can happen to a small group within given bounds: an explicit-state model
+ * check of the real core. Finds a shortest trace to a violation, or says that there is none.
+ *
+ * @module
+ */
+import { makeConfiguration } from "../../../src/vr/Configuration.ts"
+import type { Replica } from "../../../src/vr/Replica.ts"
+import { type Core, realCore } from "./Action.ts"
+import type { Bounds } from "./Bounds.ts"
+import { countsAsTick, type Outlook } from "./Dead.ts"
+import { type Inbox, Inboxes } from "./Inbox.ts"
+import { crash, deliver, late, type Local, type Mail, Model, type Move, read, request, skip, tick } from "./Model.ts"
+import { Histories, type History, oneLogPerView, primaryIsLongest, quorumsHold, withCommits } from "./Rules.ts"
+import { StateTable } from "./StateTable.ts"
+import { type Happened, tell } from "./Story.ts"
+
+export interface Options {
+  /** A restart forgets the promised view (flaw F1). */
+  readonly forgetful?: boolean
+  readonly core?: Core
+  /** Gives up beyond that many; a state takes about 60 bytes (of 3 replicas). */
+  readonly states_max?: number
+  /** Gives up when the tables of replicas and inboxes have made the heap grow beyond. */
+  readonly heap_bytes_max?: number
+  readonly onProgress?: (progress: Progress) => void
+}
+
+export interface Progress {
+  readonly states: number
+  /** Actions from the first state. */
+  readonly depth: number
+  /** States that are still to be left. */
+  readonly open: number
+  readonly seconds: number
+}
+
+export interface Found {
+  readonly rule: string
+  /** Readable, one line an action. */
+  readonly trace: ReadonlyArray<string>
+  readonly happened: ReadonlyArray<Happened>
+  /** How the search left them. */
+  readonly replicas: ReadonlyArray<Replica>
+}
+
+export interface SearchReport {
+  readonly states: number
+  readonly depth: number
+  /** Every state within the bounds was seen, and keeps the rules. */
+  readonly exhausted: boolean
+  readonly violation: Found | null
+  /** Why it gave up, if it did. */
+  readonly stopped: string | null
+  readonly seconds: number
+}
+
+const statesMax = 30_000_000
+const heapBytesMax = 1.5e9
+
+/** Budgets used, and what the rules have to remember; packed into one word. */
+interface Spent {
+  requests: number
+  crashes: number
+  ticks: number
+  lates: number
+  skips: number
+  /** 0: not asked; else 1 + the commits at the time when it was asked. */
+  read: number
+  /** One bit a view. */
+  started: number
+}
+
+const pack = ({ crashes, lates, read, requests, skips, started, ticks }: Spent): number =>
+  requests | (crashes << 3) | (ticks << 6) | (lates << 10) | (skips << 13) | (read << 16) | (started << 20)
+
+const unpack = (word: number): Spent => ({
+  requests: word & 7,
+  crashes: (word >> 3) & 7,
+  ticks: (word >> 6) & 15,
+  lates: (word >> 10) & 7,
+  skips: (word >> 13) & 7,
+  read: (word >> 16) & 15,
+  started: word >> 20
+})
+
+/** An action as a number: its kind, the replica, and the argument. */
+const codeOf = (kind: number, index: number, argument: number): number => kind | (index << 3) | (argument << 6)
+
+class Search {
+  readonly model: Model
+  private readonly bounds: Bounds
+  private readonly options: Options
+  private readonly inboxes = new Inboxes()
+  private readonly histories = new Histories()
+  private readonly table: StateTable
+  private readonly began = performance.now()
+  private violation: Found | null = null
+  private stopped: string | null = null
+  private depth = 0
+  // The state that is being left.
+  private at = 0
+  private locals: Array<Local> = []
+  private boxes: Array<Inbox> = []
+  private spent = unpack(0)
+  private history: History
+  // The next one.
+  private readonly words: Int32Array
+
+  constructor(bounds: Bounds, options: Options) {
+    const ids = Array.from({ length: bounds.replicas }, (_, i) => `R${i}`)
+    this.model = new Model(options.core ?? realCore, makeConfiguration(0, ids), options.forgetful ?? false)
+    this.bounds = bounds
+    this.options = options
+    this.history = this.histories.all[0]!
+    this.words = new Int32Array(2 * bounds.replicas + 2)
+    this.table = new StateTable(this.words.length)
+  }
+
+  run(): SearchReport {
+    this.locals = [...this.model.initial()]
+    this.boxes = this.locals.map(() => this.inboxes.empty)
+    this.spent.started = 1
+    this.enter(-1, 0)
+    let level = 0
+    while (level < this.table.count && this.isGoing) {
+      const end = this.table.count
+      this.tellProgress(end - level)
+      for (let at = level; at < end && this.isGoing; at++) {
+        this.leave(at)
+        this.guard(at)
+      }
+      level = end
+      this.depth++
+    }
+    const { depth, seconds, stopped, violation } = this
+    return { states: this.table.count, depth, exhausted: violation === null && stopped === null, violation, stopped, seconds }
+  }
+
+  private get isGoing(): boolean {
+    return this.violation === null && this.stopped === null
+  }
+
+  /** Better no answer than a machine that swaps. */
+  private guard(at: number): void {
+    const { heap_bytes_max = heapBytesMax, states_max = statesMax } = this.options
+    if (this.table.count > states_max) this.stopped = `there are more than ${states_max} states`
+    if (at % 4096 === 0 && process.memoryUsage().heapUsed > heap_bytes_max) {
+      this.stopped = `the heap has grown beyond ${heap_bytes_max} bytes`
+    }
+  }
+
+  private get seconds(): number {
+    return (performance.now() - this.began) / 1000
+  }
+
+  private tellProgress(open: number): void {
+    this.options.onProgress?.({ states: this.table.count, depth: this.depth, open, seconds: this.seconds })
+  }
+
+  private load(at: number): void {
+    this.table.read(at, this.words)
+    const { replicas } = this.bounds
+    this.at = at
+    for (let i = 0; i < replicas; i++) {
+      this.locals[i] = this.model.locals[this.words[i]!]!
+      this.boxes[i] = this.inboxes.all[this.words[replicas + i]!]!
+    }
+    this.spent = unpack(this.words[2 * replicas]!)
+    this.history = this.histories.all[this.words[2 * replicas + 1]!]!
+  }
+
+  /** All that can happen in state `at`. */
+  private leave(at: number): void {
+    this.load(at)
+    const { bounds, spent } = this
+    for (let i = 0; i < bounds.replicas && this.violation === null; i++) {
+      for (const mail of this.boxes[i]!.mails) this.arrive(i, mail)
+      if (spent.ticks < bounds.ticks) this.happen(i, tick, 0, { ...spent, ticks: spent.ticks + 1 })
+      if (spent.lates < bounds.lates) this.happen(i, late, 0, { ...spent, lates: spent.lates + 1 })
+      if (spent.crashes < bounds.crashes) this.happen(i, crash, 0, { ...spent, crashes: spent.crashes + 1 })
+      if (spent.skips < bounds.skips) {
+        const over = (this.locals[i]!.view + 1) % bounds.replicas
+        if (over !== i) this.happen(i, skip, over, { ...spent, skips: spent.skips + 1 })
+      }
+      if (this.locals[i]!.tag !== "Primary") continue
+      if (spent.requests < bounds.requests) {
+        this.happen(i, request, spent.requests, { ...spent, requests: spent.requests + 1 })
+      }
+      if (spent.read === 0 && bounds.reads > 0) {
+        this.happen(i, read, 0, { ...spent, read: 1 + this.history.entries.length })
+      }
+    }
+  }
+
+  private arrive(index: number, mail: Mail): void {
+    const { bounds, locals, spent } = this
+    if (!countsAsTick(mail, locals[index]!, locals[mail.from]!)) this.happen(index, deliver, mail.number, spent)
+    else if (spent.ticks < bounds.ticks) this.happen(index, deliver, mail.number, { ...spent, ticks: spent.ticks + 1 })
+  }
+
+  private happen(index: number, kind: number, argument: number, spent: Spent): void {
+    if (this.violation !== null) return
+    const before = this.locals[index]!
+    const move = this.model.move(before, kind, argument)
+    const code = codeOf(kind, index, argument)
+    if (move.broken !== null) return this.fail(move.broken, code)
+    if (move.to.view > this.bounds.views) return
+    const rule = this.follow(move, index, spent, code)
+    if (rule !== null) this.fail(rule, code)
+  }
+
+  /** Goes to the state behind a move, if that is a new one, and comes back. Gives the rule that is broken there. */
+  private follow(move: Move, index: number, spent: Spent, code: number): string | null {
+    const { at, boxes, history, locals, spent: before } = this
+    const grown = withCommits(this.histories, history, move.to)
+    if (typeof grown === "string") return grown
+    let started = spent.started
+    if (move.started !== null) {
+      if (!this.model.isOwnPrimary(move.to)) return "a view is started by its primary"
+      if ((started & (1 << move.started)) !== 0) return "a view is started once"
+      started |= 1 << move.started
+    }
+    if (move.served && spent.read - 1 > move.to.commit) return "no read is older than what was committed before it"
+    this.locals = [...locals]
+    this.locals[index] = move.to
+    this.boxes = [...boxes]
+    this.spent = { ...spent, started }
+    this.history = grown
+    this.deliverable(move, index, spent.crashes !== before.crashes || spent.ticks !== before.ticks)
+    const isNew = this.enter(at, code)
+    const rule = isNew ? this.brokenHere() : null
+    this.locals = locals
+    this.boxes = boxes
+    this.spent = before
+    this.history = history
+    return rule
+  }
+
+  /** Puts what was sent into the inboxes, and takes out what is dead now. */
+  private deliverable(move: Move, index: number, isDearer: boolean): void {
+    const { bounds, boxes, inboxes, locals } = this
+    const outlook: Outlook = {
+      mayCrash: this.spent.crashes < bounds.crashes,
+      forgetful: this.options.forgetful ?? false,
+      mayTick: this.spent.ticks < bounds.ticks
+    }
+    for (const mail of move.sends) {
+      if (mail.message.view <= bounds.views) boxes[mail.to] = inboxes.add(boxes[mail.to]!, mail)
+    }
+    for (let i = 0; i < bounds.replicas; i++) {
+      const receiver = locals[i]!
+      boxes[i] = inboxes.settle(boxes[i]!, receiver, receiver, outlook)
+      for (const peer of locals) {
+        if (peer !== receiver && (isDearer || peer.index === index)) {
+          boxes[i] = inboxes.settle(boxes[i]!, receiver, peer, outlook)
+        }
+      }
+    }
+  }
+
+  private enter(parent: number, code: number): boolean {
+    const { replicas } = this.bounds
+    for (let i = 0; i < replicas; i++) {
+      this.words[i] = this.locals[i]!.number
+      this.words[replicas + i] = this.boxes[i]!.number
+    }
+    this.words[2 * replicas] = pack(this.spent)
+    this.words[2 * replicas + 1] = this.history.number
+    return this.table.add(this.words, parent, code) >= 0
+  }
+
+  private brokenHere(): string | null {
+    const { history, locals } = this
+    if (!quorumsHold(locals, history, this.model.configuration.quorum)) return "a quorum might choose a log without a committed op"
+    if (!oneLogPerView(locals)) return "one log per view"
+    if (!primaryIsLongest(locals)) return "the primary's log is the longest of its view"
+    return null
+  }
+
+  private fail(rule: string, code: number): void {
+    const locals = [...this.model.initial()]
+    const happened = [...this.table.pathTo(this.at), code].map((word): Happened => {
+      const [kind, index, argument] = [word & 7, (word >> 3) & 7, word >> 6]
+      const before = locals[index]!
+      locals[index] = this.model.move(before, kind, argument).to
+      return { index, action: this.model.actionOf(before, kind, argument) }
+    })
+    const story = tell(this.model.core, this.model.configuration, happened)
+    this.violation = { rule, happened, trace: story.lines, replicas: locals.map(({ replica }) => replica) }
+  }
+}
+
+export const search = (bounds: Bounds, options: Options = {}): SearchReport => new Search(bounds, options).run()
