@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
@@ -19,65 +18,19 @@ import { makeAdmin } from "../../src/client/Admin.ts"
 import { type ClientOptions, V2R2 } from "../../src/client/index.ts"
 import { type Duplex, Network, NetworkError } from "../../src/network/Network.ts"
 import type { Config } from "../../src/node/Config.ts"
-import { type Counters, Metrics } from "../../src/node/Metrics.ts"
+import { Metrics } from "../../src/node/Metrics.ts"
 import { Node, type NodeFailure } from "../../src/node/Node.ts"
-import { Settings } from "../../src/node/Settings.ts"
-import { type Journal, JournalError, Journals } from "../../src/storage/Journal.ts"
-import { makeMemoryDisk, type MemoryDisk } from "../../src/storage/MemoryDisk.ts"
-import { NodeStore, type NodeStoreError } from "../../src/storage/NodeStore.ts"
+import type { NodeStoreError } from "../../src/storage/NodeStore.ts"
 import type { AdminError, Args, ClusterStatus, CommandName, Ok, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
+import { configOf, layerOf, TestNode } from "./TestNode.ts"
+
+export { TestNode } from "./TestNode.ts"
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 export const text = (data: Uint8Array): string => new TextDecoder().decode(data)
 
-/** Where a node of that name listens. `host` lets two nodes claim one name. */
-export const configOf = (name: string, changes: Partial<Config> = {}, host = name): Config => ({
-  node_name: name,
-  cluster_name: "test",
-  cluster_host: `${host}:2000`,
-  admin_host: `${host}:2001`,
-  client_host: `${host}:2002`,
-  peer_host: `${host}:2003`,
-  data_dir: "memory",
-  advertise_host: null,
-  heartbeat_ms: 100,
-  view_change_ms: 500,
-  gossip_ms: 1_000,
-  log_level: "debug",
-  log_format: "pretty",
-  ...changes
-})
-
 /** Of each node's log, when a test fails. */
 const shown_lines_max = 300
-
-export class TestNode {
-  readonly config: Config
-  readonly disk: MemoryDisk = makeMemoryDisk()
-  /** Tenants whose journals fail on this node, with the disk's words. */
-  readonly brokenJournals = new Map<string, string>()
-  /** How long the disk takes to save what the node knows. */
-  save_ms = 0
-  /** A bug that saving runs into. */
-  bug: string | null = null
-  readonly log: Array<string> = []
-  metrics: Counters | null = null
-  scope: Scope.Closeable | null = null
-  /** Fails if a part of the node that it cannot do without has died. */
-  crashed: Node["Service"]["crashed"] = Effect.never
-
-  constructor(config: Config) {
-    this.config = config
-  }
-
-  get name(): string {
-    return this.config.node_name
-  }
-
-  logged(pattern: RegExp): boolean {
-    return this.log.some((line) => pattern.test(line))
-  }
-}
 
 export class World {
   private readonly network: Network["Service"]
@@ -102,22 +55,10 @@ export class World {
 
   /** Returns once it listens. */
   start(node: TestNode): Effect.Effect<void, NodeFailure | NodeStoreError> {
-    const { config, disk, log } = node
-    const logger = Logger.make(({ cause, logLevel, message }) => {
-      const parts = Array.isArray(message) ? message : [message]
-      log.push([logLevel, ...parts, ...(cause.reasons.length > 0 ? [String(cause)] : [])].join(" "))
-    })
-    const ground = Layer.mergeAll(
-      Layer.succeed(Network, this.networkOf(hostOf(config.cluster_host))),
-      Layer.provide(slowStore(node), NodeStore.layerMemory({ name: config.node_name, cluster: config.cluster_name }, disk)),
-      Layer.provide(fragileJournals(node), Journals.layerMemory(disk)),
-      Metrics.layer,
-      Settings.layer(config),
-      Logger.layer([logger])
-    )
+    const layer = layerOf(node, this.networkOf(hostOf(node.config.cluster_host)))
     return Effect.gen(function*() {
       const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(Layer.provideMerge(Node.layer(config), ground), scope).pipe(
+      const context = yield* Layer.buildWithScope(layer, scope).pipe(
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
       node.scope = scope
@@ -290,31 +231,6 @@ export class World {
 const placeOf = (node: TestNode): string => hostOf(node.config.peer_host)
 
 const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"))
-
-const slowStore = (node: TestNode): Layer.Layer<NodeStore, never, NodeStore> =>
-  Layer.effect(NodeStore, Effect.map(NodeStore, (store) => ({
-    ...store,
-    saveMembers: (members) =>
-      Effect.suspend(() => {
-        if (node.bug !== null) throw new Error(node.bug)
-        return Effect.andThen(node.save_ms > 0 ? Effect.sleep(node.save_ms) : Effect.void, store.saveMembers(members))
-      })
-  })))
-
-/** Journals on the node's disk, of which single ones can break. */
-const fragileJournals = ({ brokenJournals }: TestNode): Layer.Layer<Journals, never, Journals> =>
-  Layer.effect(Journals, Effect.map(Journals, (journals) => ({
-    journal: (tenant, replica) =>
-      Effect.map(journals.journal(tenant, replica), ({ open, write }): Journal => ({
-        open,
-        write: (change) =>
-          Effect.suspend(() => {
-            const message = brokenJournals.get(tenant)
-            if (message === undefined) return write(change)
-            return Effect.fail(new JournalError({ during: "write", file: `${tenant}/head`, message }))
-          })
-      }))
-  })))
 
 /** Time passes whenever nobody has anything to do. */
 const timeFlows: Effect.Effect<void, never, Scope.Scope> = TestClock.adjust(5).pipe(

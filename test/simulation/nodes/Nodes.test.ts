@@ -1,0 +1,38 @@
+/**
+ * Whole nodes and the client library in a world where everything is drawn: fixed seeds, and fresh ones.
+ *
+ * @module
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Sums } from "./Nodes.ts"
+import { runNodes } from "./Run.ts"
+
+/** Among them are all sizes, all orders, and all kinds of faults. */
+const seeds = [1, 2, 3, 4, 5, 6, 8, 9, 11, 12]
+const fresh_ms = 15_000
+
+describe("whole nodes", () => {
+  it.each(seeds)("in bad weather, seed %i", (seed) => {
+    const { calls, faults } = runNodes(seed)
+    assert.isAbove(calls.answered, 5)
+    assert.isAbove(Object.keys(faults).length, 2)
+  })
+
+  it("are the same again with the same seed, and not with another", () => {
+    const [first, again, other] = [runNodes(7), runNodes(7), runNodes(10)]
+    assert.strictEqual(again.trace.join("\n"), first.trace.join("\n"))
+    assert.deepStrictEqual([again.digest, again.steps], [first.digest, first.steps])
+    assert.notStrictEqual(other.digest, first.digest)
+    assert.notStrictEqual(other.trace.join("\n"), first.trace.join("\n"))
+  })
+
+  it("in bad weather, fresh seeds", { timeout: 60_000 }, () => {
+    const start = Date.now()
+    const first = start % 2 ** 31
+    const sums = new Sums()
+    console.log(`whole nodes: fresh seeds from ${first}`)
+    for (let seed = first; Date.now() - start < fresh_ms; seed++) sums.add(runNodes(seed))
+    console.log(`whole nodes: ${sums.line}`)
+    assert.isAbove(sums.runs, 0)
+  })
+})
