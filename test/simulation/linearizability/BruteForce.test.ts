@@ -59,7 +59,7 @@ describe("the checker, against the definition", () => {
       verdicts[expected ? "good" : "bad"]++
       const explained = verdict._tag === "NotLinearizable" ? verdict.explanation : ""
       assert.strictEqual(verdict._tag, expected ? "Linearizable" : "NotLinearizable", explained)
-    }), { numRuns: 5_000 })
+    }), { numRuns: Number(process.env["RUNS"] ?? 5_000) })
     assert.isAbove(verdicts.good, 500)
     assert.isAbove(verdicts.bad, 100)
   })

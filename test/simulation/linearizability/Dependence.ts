@@ -10,7 +10,8 @@ import type { Known, Unknown } from "./Calls.ts"
 import { isWithin } from "./Sightings.ts"
 
 /** The path, or the topmost directory that the operation may create on its way. */
-const reachOf = ({ path, ...operation }: Operation): string => {
+const reachOf = (operation: Operation): string => {
+  const { path } = operation
   if (operation._tag !== "Create" || !operation.parents) return path
   const end = path.indexOf("/", 1)
   return end === -1 ? path : path.slice(0, end)

@@ -9,10 +9,8 @@
  */
 import type { Call, History } from "./Calls.ts"
 import { historyOf } from "./Calls.ts"
-import { sameResult } from "./Model.ts"
 import { type Outcome, type Problem, Search } from "./Search.ts"
 import { checkVersions } from "./Versions.ts"
-import { callInWords, resultInWords } from "./Words.ts"
 
 export type { Call } from "./Calls.ts"
 
@@ -30,7 +28,6 @@ export type Verdict =
   | { readonly _tag: "Undecided"; readonly partition: string; readonly configurations: number }
 
 const configurations_max_default = 50_000
-const stuck_shown_max = 4
 
 /** `configurations_max`: how many configurations a search may look at, for each key and for all together. */
 export const checkLinearizable = (
@@ -68,26 +65,15 @@ export const checkLinearizable = (
 const notLinearizable = (
   partition: string,
   { known, unknown }: History,
-  { done, stuck }: Extract<Outcome, { readonly _tag: "None" }>
+  { furthest }: Extract<Outcome, { readonly _tag: "None" }>
 ): Verdict => {
-  const shown = stuck.slice(0, stuck_shown_max)
-  const lines = shown.map(({ call, instead }) => {
-    const otherwise = sameResult(instead, call.result) ? "here that would come too early or too late"
-      : `here it would be: ${resultInWords(instead)}`
-    return `  ${callInWords(call)}; ${otherwise}`
-  })
-  const more = stuck.length - shown.length
-  return {
-    _tag: "NotLinearizable",
-    partition,
-    explanation: [
-      `no order explains the answers below ${partition} (${known.length} calls, and ${unknown.length} writes of unknown ` +
-      `outcome); after ${done} of them in an order that does, none of these can be next:`,
-      ...lines,
-      ...more > 0 ? [`  and ${more} more`] : []
-    ].join("\n"),
-    calls: shown.map(({ call }) => call.call)
-  }
+  const { calls, done, lines } = furthest
+  const sizes = `${known.length} calls, and ${unknown.length} writes of unknown outcome`
+  const explanation = [
+    `no order gives the answers below ${partition} (${sizes}); after ${done} of them in an order that does, none can be next:`,
+    ...lines.map((line) => `  ${line}`)
+  ].join("\n")
+  return { _tag: "NotLinearizable", partition, explanation, calls }
 }
 
 /** By element directly below the root. One, "/", if some call looks at the root. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Operation, Result } from "../../../src/store/Operation.ts"
+import type { ErrorResult, Operation, PageEntry, Result } from "../../../src/store/Operation.ts"
 
 /** The version of a write whose number no client was ever told: equal to no version in any answer. */
 export const untold = -1
@@ -77,6 +77,16 @@ export class Model {
     return result
   }
 
+  /** The elements along the path, from the root, as far as they exist. */
+  along(path: string): ReadonlyArray<{ readonly path: string; readonly version: number; readonly created: number }> {
+    const names = this.#namesOf(path)
+    let at = ""
+    return this.#along(names).map(({ created, version }, depth) => {
+      if (depth > 0) at += `/${names[depth - 1]!}`
+      return { path: depth === 0 ? "/" : at, version, created }
+    })
+  }
+
   /** Equal for equal contents, versions included. */
   get key(): number {
     return this.#keyOf(this.#root)
@@ -93,7 +103,6 @@ export class Model {
     return key
   }
 
-  /** The elements along the path, from the root, as far as they exist. */
   #along(names: ReadonlyArray<string>): Array<Element> {
     const along = [this.#root]
     for (const name of names) {
@@ -234,21 +243,40 @@ const firstBehind = (names: ReadonlyArray<string>, after: string): number => {
   return low
 }
 
-/** Do two answers say the same? */
+/** Do two answers say the same? Asked very often. */
 export const sameResult = (a: Result, b: Result): boolean => {
-  if (a._tag === "Value") {
-    return b._tag === "Value" && a.version === b.version && a.data.length === b.data.length &&
-      a.data.every((byte, index) => byte === b.data[index])
+  switch (a._tag) {
+    case "Written":
+      return b._tag === "Written" && a.version === b.version
+    case "Value":
+      return b._tag === "Value" && a.version === b.version && Buffer.compare(a.data, b.data) === 0
+    case "Stat":
+      return b._tag === "Stat" && a.created_version === b.created_version && sameElement(a, b)
+    case "Page":
+      return b._tag === "Page" && a.next === b.next && a.entries.length === b.entries.length &&
+        a.entries.every((entry, index) => entry.name === b.entries[index]!.name && sameElement(entry, b.entries[index]!))
+    case "Error":
+      return b._tag === "Error" && sameError(a, b)
   }
-  if (a._tag === "Page") {
-    return b._tag === "Page" && a.next === b.next && a.entries.length === b.entries.length &&
-      a.entries.every((entry, index) => sameFields(entry, b.entries[index]!))
-  }
-  return sameFields(a, b)
 }
 
-/** Objects of plain fields. */
-const sameFields = (a: object, b: object): boolean => {
-  const [left, right] = [Object.entries(a), new Map<string, unknown>(Object.entries(b))]
-  return left.length === right.size && left.every(([field, value]) => right.get(field) === value)
+type Told = Omit<PageEntry, "name">
+
+const sameElement = (a: Told, b: Told): boolean =>
+  a.version === b.version && a.type === b.type && a.size === b.size && a.children === b.children
+
+const sameError = (a: ErrorResult, b: ErrorResult): boolean => {
+  if (a.path !== b.path) return false
+  switch (a.code) {
+    case "ParentNotFound":
+      return b.code === a.code && a.parent === b.parent
+    case "CasFailed":
+      return b.code === a.code && a.expected === b.expected && a.actual === b.actual
+    case "WrongType":
+      return b.code === a.code && a.expected === b.expected && a.actual === b.actual
+    case "NotEmpty":
+      return b.code === a.code && a.children === b.children
+    default:
+      return b.code === a.code
+  }
 }

@@ -10,24 +10,19 @@
  *
  * @module
  */
-import type { Operation, Result, WriteOperation } from "../../../src/store/Operation.ts"
+import type { Operation, WriteOperation } from "../../../src/store/Operation.ts"
 import type { History, Known, Unknown } from "./Calls.ts"
 import { Dependence } from "./Dependence.ts"
 import { Model, sameResult, untold } from "./Model.ts"
+import { Promises } from "./Promises.ts"
 import { mayHaveMade } from "./Sightings.ts"
+import { explain, type Furthest } from "./Stuck.ts"
 import type { Slot } from "./Versions.ts"
 
 export type Outcome =
   | { readonly _tag: "Found"; readonly configurations: number }
-  /** `stuck`: the calls that could not be next where the search came furthest. */
-  | { readonly _tag: "None"; readonly configurations: number; readonly done: number; readonly stuck: ReadonlyArray<Stuck> }
+  | { readonly _tag: "None"; readonly configurations: number; readonly furthest: Furthest }
   | { readonly _tag: "GaveUp"; readonly configurations: number }
-
-export interface Stuck {
-  readonly call: Known
-  /** What it would be answered there. */
-  readonly instead: Result
-}
 
 /** A write that somebody has seen: a known one, or whichever of the candidates it was. */
 interface Step {
@@ -78,6 +73,8 @@ export class Search {
   /** Versions that a write of unknown outcome asks for, and that nobody has seen: there may have been such a write. */
   readonly #guesses: ReadonlyArray<{ readonly path: string; readonly version: number }>
   readonly #dependence: Dependence
+  /** Needed only where there is something to choose. */
+  readonly #promises: Promises | null
   /** For each unknown write: the unknown writes of the same operation before it. */
   readonly #twins = new Map<Unknown, ReadonlyArray<Unknown>>()
   readonly #done = new Set<Known | Unknown>()
@@ -85,7 +82,7 @@ export class Search {
   readonly #failed = new Set<string>()
   readonly #configurations_max: number
   #configurations = 0
-  #furthest: { readonly done: number; readonly stuck: ReadonlyArray<Stuck> } = { done: -1, stuck: [] }
+  #furthest: Furthest = { done: -1, lines: [], calls: [] }
 
   constructor({ known, slots, unknown, versions }: Problem, configurations_max: number) {
     this.#configurations_max = configurations_max
@@ -99,6 +96,7 @@ export class Search {
       const version = operation._tag === "Create" ? null : operation.version
       return version === null || version < 1 || versions.has(version) ? [] : [{ path: operation.path, version }]
     })
+    this.#promises = unknown.length === 0 ? null : new Promises(known)
     this.#dependence = new Dependence([...known, ...unknown])
     const same = new Map<string, Array<Unknown>>()
     for (const call of unknown) {
@@ -129,7 +127,7 @@ export class Search {
       this.#giveUp(here)
       path.pop()
     }
-    return { _tag: "None", configurations: this.#configurations, ...this.#furthest }
+    return { _tag: "None", configurations: this.#configurations, furthest: this.#furthest }
   }
 
   /** The configuration after the next choice that works. The model is at `here`, or somewhere behind it. */
@@ -146,9 +144,11 @@ export class Search {
       }
       here.tried++
       const { call, version } = choice
+      const ended = this.#promises?.endedBy(call.operation, this.#model) ?? []
       const result = this.#model.execute(call.operation, version)
       if (!("result" in call ? sameResult(result, call.result) : result._tag === "Written")) continue
       this.#take(call)
+      if (this.#promises?.isBroken(ended) === true) continue
       const next = this.#settle(here, choice)
       if (this.#failed.size === 0 || !this.#failed.has(this.#keyOf(next))) return next
     }
@@ -156,12 +156,17 @@ export class Search {
 
   #return({ mark, trail }: Configuration): void {
     this.#model.rollback(mark)
-    while (this.#trail.length > trail) this.#done.delete(this.#trail.pop()!)
+    while (this.#trail.length > trail) {
+      const call = this.#trail.pop()!
+      this.#done.delete(call)
+      this.#promises?.done(call, -1)
+    }
   }
 
   #take(call: Known | Unknown): void {
     this.#done.add(call)
     this.#trail.push(call)
+    this.#promises?.done(call)
   }
 
   /** After `choice`: all reads that can be next and fit are done. */
@@ -245,9 +250,15 @@ export class Search {
   #giveUp(here: Configuration): void {
     this.#failed.add(this.#keyOf(here))
     if (here.trail <= this.#furthest.done) return
-    const next = this.#steps[here.steps]?.write
-    const stuck = [...here.blocked, ...next ? [next] : []].sort((a, b) => a.end - b.end)
-    this.#furthest = { done: here.trail, stuck: stuck.map((call) => ({ call, instead: this.#model.probe(call.operation) })) }
+    const step = this.#steps[here.steps]
+    this.#furthest = explain({
+      done: this.#trail,
+      blocked: here.blocked,
+      write: step !== undefined && step.write !== null && step.write.begin < this.#horizon(here.ended) ? step.write : null,
+      slot: step?.write === null ? step : null,
+      model: this.#model,
+      promises: this.#promises ?? new Promises(this.#byEnd)
+    })
   }
 
   /** Equal for configurations from which the same is possible. */

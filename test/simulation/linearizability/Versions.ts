@@ -64,8 +64,9 @@ const checkStaleness = (known: ReadonlyArray<Known>, writes: ReadonlyMap<number,
       const next = firstAbove(touched.get(path) ?? [], version)
       if (next === undefined || next > done) continue
       const write = writes.get(next)!
-      const what = `${path} was seen at version ${version}, although version ${next} had replaced that before`
+      const before = `${path} was seen at version ${version}, although version ${next} had replaced that before`
       const witnesses = isDone(call) || call.floor_by === write ? [] : [call.floor_by!]
+      const what = witnesses.length === 0 ? before : `${before}: version ${done} had been told before this began`
       return contradiction(path, what, call, write, ...witnesses)
     }
   }
