@@ -4,6 +4,7 @@
  * @module
  */
 import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { commandWith } from "./Mutation.ts"
 
@@ -21,9 +22,13 @@ export interface Catch {
 /** A bug may make a run endless; that is no catch. */
 const timeout_ms = 300_000
 
+/** Dozens of processes load the same modules. The cache knows them by their text, so it does not mix bugs up. */
+const cache = fileURLToPath(new URL("../../../node_modules/.cache/v2r2", import.meta.url))
+
 /** Runs seeds 1, 2, 3, … with that bug until one fails, `runs` at most. Rejects if the hunt itself fails. */
 export const hunt = async (mutation: string | null, runs: number): Promise<Catch> => {
   const { args, command, env } = commandWith(mutation, new URL("./hunt.ts", import.meta.url), [`${runs}`])
-  const { stdout } = await promisify(execFile)(command, args, { env, timeout: timeout_ms })
+  const options = { env: { NODE_COMPILE_CACHE: cache, ...env }, timeout: timeout_ms }
+  const { stdout } = await promisify(execFile)(command, args, options)
   return JSON.parse(stdout)
 }

@@ -35,7 +35,7 @@ export const fixes: ReadonlyArray<Mutation> = [
   }
   moveTo(replica, {
     _tag: "StateTransfer",`,
-    budget: 200
+    budget: 150
   },
   {
     name: "F3 commit falls",
@@ -53,7 +53,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Backup.ts",
     find: "if (message.view > replica.view) onStartView",
     replace: "if (message.view >= replica.view) onStartView",
-    budget: 200
+    budget: 50
   },
   {
     name: "F4 StartView again, in a transfer",
@@ -61,7 +61,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/states/StateTransfer.ts",
     find: "if (message.view < state.target || message.view <= replica.logView) return",
     replace: "if (message.view < state.target) return",
-    budget: 400
+    budget: 1_050
   },
   {
     name: "F5 views mixed",
@@ -94,7 +94,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     find: `    state.heardAt = Math.min(state.heardAt, now.mono - replica.timers.view_change_ms)
     return probeIfSilent(replica, now, out)`,
     replace: "    state.heardAt = now.mono\n    return replica.lost.clear()",
-    budget: 400
+    budget: 200
   },
   {
     name: "F8 votes while it recovers",
@@ -117,7 +117,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/Transitions.ts",
     find: "  replica.clients.forgetPending()\n",
     replace: "",
-    budget: 50
+    budget: 600
   },
   {
     name: "F10 session before commit",
@@ -137,7 +137,7 @@ const awaitRound`,
     file: "src/vr/ViewStart.ts",
     find: "  if (bridges(replica, chosen)) return start",
     replace: "  if (bridges(replica, chosen) || state.votes.size > 0) return start",
-    budget: 50
+    budget: 100
   },
   {
     name: "F15 no abdication",
@@ -145,6 +145,6 @@ const awaitRound`,
     file: "src/vr/states/Primary.ts",
     find: "if (!state.abdicated && now.mono - contact",
     replace: "if (state.round < 0 && now.mono - contact",
-    budget: 600
+    budget: 450
   }
 ]

@@ -36,7 +36,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Primary.ts",
     find: "state.acked[memberIndex(replica, replica.id)] = replica.durable",
     replace: "state.acked[memberIndex(replica, replica.id)] = replica.log.op",
-    budget: 50
+    budget: 100
   },
   {
     name: "acknowledges what it lacks",
@@ -98,7 +98,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ClientTable.ts",
     find: "    this.touch(session)\n    session.pending.delete",
     replace: "    session.pending.delete",
-    budget: 50
+    budget: 150
   },
   {
     name: "answers forgotten early",
@@ -114,7 +114,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "      return awaitRound(state, request, out)\n",
     replace: "      return reply(out, request, \"no session\")\n",
-    budget: 800
+    budget: 350
   },
   {
     name: "stale read",
@@ -130,7 +130,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "const confirmed = quorumth(state.rounds, replica.configuration.quorum)",
     replace: "const confirmed = quorumth(state.rounds, Math.max(1, replica.configuration.quorum - 1))",
-    budget: 400
+    budget: 300
   },
   {
     name: "round of an earlier read",
@@ -146,7 +146,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "if (vote.logView > chosen.logView || (vote.logView === chosen.logView && head(vote) > head(chosen))) {",
     replace: "if (head(vote) > head(chosen)) {",
-    budget: 1_000
+    budget: 250
   },
   {
     name: "own log wins",
@@ -154,7 +154,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "vote.logView > chosen.logView || (vote.logView === chosen.logView && head(vote) > head(chosen))",
     replace: "vote.logView > chosen.logView",
-    budget: 50
+    budget: 150
   },
   {
     name: "view joined, log kept",
@@ -170,7 +170,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/StateTransfer.ts",
     find: "    cutLog(replica, replica.commit, out)\n    appendAbove",
     replace: "    appendAbove",
-    budget: 200
+    budget: 50
   },
   {
     name: "old view served",
@@ -186,7 +186,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/StateTransfer.ts",
     find: "  if (message.view < state.target) return\n",
     replace: "",
-    budget: 400
+    budget: 1_450
   },
   {
     name: "sent ahead of the view",
@@ -194,7 +194,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Primary.ts",
     find: "const where = out.head === null ? out.early : out.sends",
     replace: "const where = out.early",
-    budget: 100
+    budget: 1_350
   },
   {
     name: "announces commits early",
@@ -210,7 +210,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "commit = Math.max(commit, vote.commit)",
     replace: "commit = vote.commit",
-    budget: 300
+    budget: 750
   },
   {
     name: "time goes back",
@@ -234,6 +234,6 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Primary.ts",
     find: "({ _tag: \"Commit\", view, op: log.op, commit, round })",
     replace: "({ _tag: \"Commit\", view, op: Math.min(log.op, commit), commit, round })",
-    budget: 200
+    budget: 50
   }
 ]

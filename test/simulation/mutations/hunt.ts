@@ -4,24 +4,13 @@
  *
  * @module
  */
-import { InvariantViolation } from "../../../src/base/Invariant.ts"
-import { Violation } from "../checkers/Check.ts"
+import { SimulationFailure } from "../Execution.ts"
 import { run } from "../Run.ts"
 import type { Catch } from "./Catch.ts"
 import { mutatedLoads } from "./hook.ts"
 import { runningMutation } from "./Mutation.ts"
 
-/** Rules that a run may break. Any other error would be a fault of the harness or of the table, and no catch. */
-const isRule = (cause: unknown): cause is Error =>
-  cause instanceof Violation || cause instanceof InvariantViolation ||
-  (cause instanceof Error && cause.message.startsWith("not reached"))
-
-/** Names, numbers and particulars differ from run to run. */
-const ruleOf = ({ message }: Error): string => {
-  const [line] = message.split("\n")
-  if (line!.startsWith("not reached")) return "it does not converge"
-  return line!.replace(/^[\w.-]+: /, "").replace(/ (?:\(.*\)|\{.*\})$/, "")
-}
+const unexpected = "an error that nobody expected"
 
 const hunt = (runs: number): Omit<Catch, "name" | "seconds"> => {
   for (let seed = 1; seed <= runs; seed++) {
@@ -29,8 +18,9 @@ const hunt = (runs: number): Omit<Catch, "name" | "seconds"> => {
       run(seed)
     } catch (failure) {
       const cause = failure instanceof Error ? failure.cause : undefined
-      if (!isRule(cause)) throw failure
-      return { caughtAfter: seed, rule: ruleOf(cause) }
+      // An error that is no rule's would be a fault of the harness, or of the table, and no catch.
+      if (!(cause instanceof SimulationFailure) || cause.failure.rule === unexpected) throw failure
+      return { caughtAfter: seed, rule: cause.failure.rule }
     }
   }
   return { caughtAfter: null, rule: null }
