@@ -107,9 +107,12 @@ const needNode = () => {
   fail(`V2R2 needs Node ${node_major_min} or newer, and this is ${found}: install it (https://nodejs.org), then retry`)
 }
 
+/** Programs of the checkout, which are not published. */
+const tools = { "v2r2-debugger": "bin/v2r2-debugger.mjs" }
+
 /** npm links the programs of dependencies, not of the project itself: `npx v2r2` finds them here. */
 const link = () => {
-  for (const [name, path] of Object.entries(JSON.parse(read("package.json")).bin)) {
+  for (const [name, path] of Object.entries({ ...JSON.parse(read("package.json")).bin, ...tools })) {
     const [at, target] = [join("node_modules/.bin", name), join("../..", path)]
     try {
       if (readlinkSync(at) === target) continue
