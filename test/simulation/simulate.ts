@@ -13,6 +13,8 @@ const usage = `Looks for bugs in the protocol with simulated groups: random faul
   npm run simulate -- [--minutes M] [--first SEED] [--workers N]   fresh seeds, 1 minute unless said otherwise
   npm run simulate -- --seed SEED [--trace]                        one seed; what happened, line by line
   npm run simulate -- --replay FILE [--trace]                      a schedule that was saved
+  npm run simulate -- --exhaustive                                 every order of events within small bounds
+  npm run simulate -- --nodes [--minutes M] [--seed SEED]          whole nodes, with servers, sockets and clients
 `
 
 const options = {
@@ -23,6 +25,8 @@ const options = {
   workers: { type: "string" },
   replay: { type: "string" },
   trace: { type: "boolean", default: false },
+  exhaustive: { type: "boolean", default: false },
+  nodes: { type: "boolean", default: false }
 } as const
 
 class UsageError extends Error {}
@@ -57,6 +61,8 @@ const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
   }
   const minutes = numberOf("minutes", values.minutes, 0)!
   const seed = numberOf("seed", values.seed, 0)
+  if (values.exhaustive) return (await import("./exhaustive/main.ts")).exhaustive(print)
+  if (values.nodes) return (await import("./nodes/main.ts")).nodes({ minutes, seed: seed ?? null, print })
   if (values.replay !== undefined) return replay(values.replay, values.trace, print)
   if (seed !== undefined) return replaySeed(seed, values.trace, print)
   return soak({ minutes, first: numberOf("first", values.first, 0), workers: numberOf("workers", values.workers, 1), print })
