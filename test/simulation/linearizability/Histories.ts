@@ -89,12 +89,17 @@ export const operations = (paths: ReadonlyArray<string>): fc.Arbitrary<Operation
   )
 }
 
+/** Makes something that the rest can be about. */
+export const creations = (paths: ReadonlyArray<string>, spread: number): fc.Arbitrary<Plan> =>
+  fc.tuple(plans(paths, spread), path(paths.filter((one) => one !== "/")), short).map(([plan, at, data]): Plan =>
+    ({ ...plan, operation: { _tag: "Create", path: at, type: "blob", data, parents: true } }))
+
 export const plans = (paths: ReadonlyArray<string>, spread: number): fc.Arbitrary<Plan> =>
   fc.record({
     operation: operations(paths),
     guess: fc.constantFrom("as it is", "right", "right", "wrong"),
     early: fc.nat(spread),
     late: fc.integer({ min: 1, max: spread }),
-    fate: fc.constantFrom("known", "known", "known", "known", "unknown", "undone"),
+    fate: fc.constantFrom("known", "known", "known", "known", "known", "known", "unknown", "undone"),
     gap: fc.integer({ min: 1, max: 3 })
   })
