@@ -4,37 +4,45 @@
  *
  * @module
  */
+import type { ReplicaHead } from "../../../src/storage/Journal.ts"
+import type { Message, ReplicaId } from "../../../src/vr/Message.ts"
 import { atLeast, atMost } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 export const gates = (): Checker => ({
   onSends: (_world, { id, journal }, sends) => {
-    const { log_view, view } = journal.head
-    for (const { message } of sends) {
-      switch (message._tag) {
-        case "Prepare":
-        case "Commit":
-        case "PrepareOk":
-        case "CommitOk":
-        case "StartView":
-        case "NewState":
-        case "RecoveryResponse":
-          // A turn may have gone on to a later view; what it said before was true when it said it.
-          atLeast(log_view, message.view, id, "who speaks for a view has written that it is in it")
-          break
-        case "DoViewChange":
-          atMost(message.logView, log_view, id, "a vote's logView is durable")
-          atMost(message.view, view, id, "a vote's view is durable")
-          break
-        case "StartViewChange":
-          if (!message.probing) atMost(message.view, view, id, "who says that it has left has written it")
-          break
-        case "GetCommitted":
-        case "Committed":
-        case "GetState":
-        case "Recovery":
-          break
-      }
-    }
+    for (const { message } of sends) checkGate(id, journal.head, message)
   }
 })
+
+/** May `message` leave a replica that has written this head? */
+export const checkGate = (
+  id: ReplicaId,
+  { log_view, view }: Pick<ReplicaHead, "log_view" | "view">,
+  message: Message
+): void => {
+  switch (message._tag) {
+    case "Prepare":
+    case "Commit":
+    case "PrepareOk":
+    case "CommitOk":
+    case "StartView":
+    case "NewState":
+    case "RecoveryResponse":
+      // A turn may have gone on to a later view; what it said before was true when it said it.
+      atLeast(log_view, message.view, id, "who speaks for a view has written that it is in it")
+      break
+    case "DoViewChange":
+      atMost(message.logView, log_view, id, "a vote's logView is durable")
+      atMost(message.view, view, id, "a vote's view is durable")
+      break
+    case "StartViewChange":
+      if (!message.probing) atMost(message.view, view, id, "who says that it has left has written it")
+      break
+    case "GetCommitted":
+    case "Committed":
+    case "GetState":
+    case "Recovery":
+      break
+  }
+}

@@ -21,14 +21,21 @@ import { drawOperation, type Known } from "./Operations.ts"
 import type { ClientPlan } from "./Plan.ts"
 import type { Process } from "./Process.ts"
 
+/** From so long after all has become well, no call may end without an answer. */
+const patience_ms = 4_000
+/** A call that may take less is too hasty for that: a new primary takes longer. */
+const hasty_ms = 1_000
+
 /** Timers are whole milliseconds and may be late: so much later a call may end than it was told to. */
 const lateness_ms = 20
 
 export class Client {
   readonly plan: ClientPlan
-  /** Calls and answers so far, and the tenants that it has got into. */
+  /** Calls that were answered so far, and sessions that it has got. */
   answered = 0
-  readonly entered = new Set<string>()
+  entered = 0
+  /** Since when nothing is wrong any more. */
+  well_since_ms: number | null = null
   isOver = false
   process: Process | null = null
   private readonly cluster: Cluster
@@ -51,7 +58,7 @@ export class Client {
     const process = this.cluster.process(name)
     this.process = process
     this.lives++
-    this.entered.clear()
+    this.entered = 0
     const closing = Deferred.makeUnsafe<void>()
     this.close = () => process.enqueue(() => Deferred.doneUnsafe(closing, Exit.void))
     const program = Effect.scoped(Effect.andThen(this.work(process), Deferred.await(closing))).pipe(
@@ -107,7 +114,7 @@ export class Client {
         this.checkDeadline(`entering ${tenant}`, start)
         if (Exit.isSuccess(exit)) {
           this.note(`is in ${tenant}`)
-          this.entered.add(tenant)
+          this.entered++
           const known: Known = new Map()
           const workers = Array.from({ length: this.plan.width }, () => this.ask(exit.value, tenant, known))
           return yield* Effect.all(workers, { concurrency: "unbounded", discard: true })
@@ -139,7 +146,7 @@ export class Client {
         Exit.isSuccess(answer) ? JSON.stringify({ ...answer.value, data: undefined }) : recorded.outcome}`)
       if (bug !== null) this.cluster.fail(`a call of ${this.plan.name} died: ${bug}`)
       this.checkDeadline(`${operation._tag} ${operation.path}`, start)
-      if (Exit.isFailure(answer)) return
+      if (Exit.isFailure(answer)) return this.checkPatience(`${operation._tag} ${operation.path}`, String(answer.cause))
       this.answered++
       if ("version" in answer.value) known.set(operation.path, answer.value.version)
     })
@@ -150,6 +157,15 @@ export class Client {
     const took_ms = this.cluster.executor.now - start
     if (took_ms <= this.plan.deadline_ms + lateness_ms) return
     this.cluster.fail(`${what} of ${this.plan.name} took ${took_ms.toFixed(1)} ms: ${this.plan.deadline_ms} are allowed`)
+  }
+
+  /** Once all is well, every call is answered. */
+  private checkPatience(what: string, failure: string): void {
+    const well_ms = this.cluster.executor.now - (this.well_since_ms ?? Infinity)
+    if (this.plan.deadline_ms < hasty_ms || well_ms < patience_ms) return
+    // Where few sessions are kept, they push each other out.
+    if (/forgotten the session/.test(failure)) return
+    this.cluster.fail(`all has been well for ${well_ms.toFixed(0)} ms, yet ${what} of ${this.plan.name}: ${failure}`)
   }
 
   private note(line: string): void {

@@ -20,6 +20,7 @@ import type { MemoryDisk } from "../../../src/storage/MemoryDisk.ts"
 import type { AdminError, Args, CommandName, Ok } from "../../../src/wire/AdminProtocol.ts"
 import { configOf, layerOf, TestNode } from "../../node/TestNode.ts"
 import type { Executor } from "./Executor.ts"
+import { listenIn } from "./Gates.ts"
 import type { Plan } from "./Plan.ts"
 import type { Process } from "./Process.ts"
 import type { Sockets } from "./Sockets.ts"
@@ -69,6 +70,7 @@ export class Cluster {
     this.sockets = sockets
     this.plan = plan
     this.operator = this.process("operator")
+    sockets.tap = (host, address) => address.endsWith(":2003") ? listenIn(this, host) : null
     this.machines = Array.from({ length: plan.nodes }, (_, index) => {
       const name = `n${index + 1}`
       const machine = new Machine(configOf(name, plan.timers), (line) => this.note(name, line))

@@ -96,6 +96,8 @@ export class End {
   readonly duplex: Duplex
   out!: Pipe
   peer!: End
+  /** Hears what is written. */
+  tap: ((chunk: Uint8Array) => void) | null = null
   private readonly pipe_bytes_max: number
   private received: Array<Uint8Array> = []
   /** Received, and not read. */
@@ -188,7 +190,10 @@ export class End {
   private write(chunks: NonEmptyReadonlyArray<Uint8Array>): Effect.Effect<void, Closed> {
     return Effect.suspend(() => {
       if (this.ended !== null) return Effect.fail(new Closed({ reason: this.ended }))
-      for (const chunk of chunks) this.out.send(chunk)
+      for (const chunk of chunks) {
+        this.tap?.(chunk)
+        this.out.send(chunk)
+      }
       return this.room
     })
   }

@@ -45,7 +45,7 @@ export interface TenantPlan {
 
 export interface ClientPlan {
   readonly name: string
-  /** Names. */
+  /** Names: one session for each. */
   readonly tenants: ReadonlyArray<string>
   /** Operations of one session at the same time. */
   readonly width: number
@@ -95,13 +95,13 @@ const drawTenants = (random: Random, nodes: number, faults_ms: number): Readonly
 
 const drawClient = (random: Random, name: string, nodes: number, tenants: ReadonlyArray<TenantPlan>): ClientPlan => {
   const all = shuffled(random, Array.from({ length: nodes }, (_, index) => index))
-  const names = shuffled(random, tenants.map((tenant) => tenant.name))
+  const names = [...shuffled(random, tenants.map((tenant) => tenant.name)), pick(random, tenants).name]
   return {
     name,
-    tenants: names.slice(0, pick(random, [1, 2])),
+    tenants: names.slice(0, pick(random, [1, 2, 3])),
     width: pick(random, [1, 1, 2, 3]),
     deadline_ms: pick(random, [300, 1_500, 5_000, 20_000]),
-    think_ms: pick(random, [30, 100, 300]),
+    think_ms: pick(random, [50, 150, 400]),
     endpoints: all.slice(0, pick(random, [1, 2, nodes]))
   }
 }
@@ -112,7 +112,7 @@ const drawLimits = (random: Random, clients: number): Tight => {
   const perhaps = (name: keyof Tight, ...values: ReadonlyArray<number>) => {
     if (random.next() < 0.4) tight[name] = pick(random, values)
   }
-  perhaps("sessions_max", 2 * clients + 1, 3 * clients)
+  perhaps("sessions_max", 2, 3, 2 * clients + 1)
   perhaps("transfer_chunk_bytes_max", 300, 1_000)
   perhaps("prepare_bytes_max", 100, 500)
   perhaps("pipeline_ops_max", 2, 8)

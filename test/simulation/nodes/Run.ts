@@ -143,6 +143,7 @@ class Story {
     yield* Fiber.join(creations)
     yield* Fiber.join(joining)
     yield* cluster.until("everybody is well", well_ms, isWell(cluster))
+    for (const client of this.clients) client.well_since_ms = cluster.executor.now
     yield* this.beServed()
     yield* this.rest()
   }))
@@ -215,7 +216,7 @@ class Story {
     const before = new Map(this.clients.map((client) => [client, client.answered]))
     return this.cluster.until("every client is served", well_ms, Effect.sync(() => {
       const waiting = this.clients.filter((client) =>
-        client.answered < before.get(client)! + 5 || client.entered.size < client.plan.tenants.length)
+        client.answered < before.get(client)! + 5 || client.entered < client.plan.tenants.length)
       return waiting.length === 0 ? null : `waiting: ${waiting.map(({ plan }) => plan.name).join(", ")}`
     }))
   }

@@ -28,6 +28,8 @@ export class Sockets {
   private readonly listeners = new Map<string, Listener>()
   private readonly open = new Set<Connection>()
   private count = 0
+  /** Gives who hears what the dialling side of a connection writes; null: nobody. */
+  tap: (host: string, address: string) => ((chunk: Uint8Array) => void) | null = () => null
 
   /** `pipe_bytes_max`: what a reader may leave unread, before the writer has to wait. */
   constructor(executor: Executor, wires: Wires, pipe_bytes_max: number) {
@@ -141,6 +143,7 @@ export class Sockets {
     const made: Connection = new Connection({
       number, executor, wires, pipe_bytes_max, dialler, acceptor, onOver: () => this.open.delete(made)
     })
+    made.dialler.tap = this.tap(dialler.host, dialler.address)
     this.open.add(made)
     return made
   }
