@@ -11,13 +11,14 @@ import type { Failure } from "../Execution.ts"
 import type { TraceLine } from "../Trace.ts"
 import { columns, Complaint } from "./Command.ts"
 import type { Session } from "./Session.ts"
-import { changeText, cut, isQuiet, lineText } from "./Words.ts"
+import { changeText, cut, isQuiet, lineText, stateText } from "./Words.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const simulation = new URL("../", import.meta.url)
 const core = new URL("../../../src/", import.meta.url)
 const changes_max = 12
 const last_max = 4
+const points_max = 6
 const line_max = 400
 
 export interface Place {
@@ -47,15 +48,21 @@ const placeIn = (path: string, has: (line: string) => boolean): Place | undefine
 const quoted = (text: string): ReadonlyArray<string> =>
   [...text.matchAll(/"([^"\\\n]{8,})"|`([^`$\\\n]{8,})/g)].map(([, plain, template]) => plain ?? template!)
 
-/** Where the rule is checked: checkers and the core quote the fact that they assert. */
+/** The first line of ours in the stack of an error that nobody expected. */
+const placeInStack = (message: string): Place | undefined => {
+  const [, path, line] = /\/((?:src|test)\/[\w./-]+\.ts):(\d+)/.exec(message) ?? []
+  if (path === undefined) return undefined
+  return { path: `${path}:${line}`, purpose: purposeOf(readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8")) }
+}
+
+/** Where the rule is checked: checkers and the core quote the fact that they assert, whole or as a template. */
 export const placeOf = ({ message, rule }: Pick<Failure, "message" | "rule">): Place | undefined => {
   const sources = [...sourcesIn(new URL("checkers/", simulation)), ...sourcesIn(simulation), ...sourcesIn(core)]
     .filter((path) => !path.includes("/debugger/") && !path.includes("/mutations/"))
-  const all = sources.flatMap((path) => quoted(readFileSync(path, "utf8")).map((fact) => ({ fact, path })))
-  const found = all.find(({ fact }) => fact === rule) ??
-    all.filter(({ fact }) => rule.startsWith(fact) || message.includes(fact))
-      .sort((a, b) => b.fact.length - a.fact.length)[0]
-  return found === undefined ? undefined : placeIn(found.path, (line) => line.includes(found.fact))
+  const facts = sources.flatMap((path) => quoted(readFileSync(path, "utf8")).map((fact) => ({ fact, path })))
+  const found = facts.find(({ fact }) => fact === rule) ??
+    facts.filter(({ fact }) => rule.startsWith(fact)).sort((a, b) => b.fact.length - a.fact.length)[0]
+  return placeInStack(message) ?? (found === undefined ? undefined : placeIn(found.path, (line) => line.includes(found.fact)))
 }
 
 /** Replicas that the failure names, and those that the failing step heard of. */
@@ -76,6 +83,22 @@ const ledTo = ({ recording }: Session, involved: ReadonlySet<string>): ReadonlyA
   return lines.filter((line) => telling.has(line))
 }
 
+/** Each replica at its last step. */
+const replicasThen = ({ recording: { lines, replicas } }: Session): ReadonlyArray<string> =>
+  columns(replicas.map((id) => {
+    const line = lines.findLast((one) => one.id === id && !isQuiet(one))
+    const quiet = lines.findLast((one) => one.kind === "step" && one.id === id)
+    const state = quiet?.kind === "step" ? stateText(quiet.after) : "made no step"
+    return [id, line?.kind === "note" ? `${line.fact} after: ${state}` : state]
+  }))
+
+/** What was important last, but for operations. */
+const importantBefore = ({ recording: { points, stops } }: Session): ReadonlyArray<string> =>
+  columns(points.filter(({ kind }) => kind !== "commit" && kind !== "violation").slice(-points_max).map(({ stop, text }) =>
+    [`${stops[stop]!.at.toFixed(1)} ms`, `step ${stops[stop]!.step}`, text]))
+
+const wrapped = (text: string): ReadonlyArray<string> => text.match(/.{1,100}(?:\s+|$)/g) ?? [text]
+
 export const whereText = (session: Session, paint: Paint): string => {
   const { recording } = session
   const { failure } = recording
@@ -88,8 +111,12 @@ export const whereText = (session: Session, paint: Paint): string => {
     ...columns([
       ["rule", failure.rule],
       ["message", cut(failure.message, 1_000)],
-      ...(place === undefined ? [] : [["checked in", place.path], ["", cut(place.purpose, 300)]])
+      ...(place === undefined ? [] : [["checked in", place.path], ...wrapped(place.purpose).map((line) => ["", line])])
     ]),
+    "the replicas then:",
+    ...replicasThen(session),
+    "before that:",
+    ...importantBefore(session),
     `what last changed${involved.size === 0 ? "" : ` in ${[...involved].sort().join(" and ")}`}, and the last steps:`,
     ...ledTo(session, involved).map((line) => cut(lineText(line), line_max)),
     ...(session.failure === null ? [paint.dim("goto violation stands there; then: print, diff, step-bwd")] : [])

@@ -175,6 +175,7 @@ describe("looking at the run", () => {
     assert.include(text, "<b>this</b> & that")
     assert.match(text, /checked in +test\/simulation\/checkers\/ViewStarts\.ts:\d+/)
     assert.match(text, new RegExp(`#300 ${failure!.replica} \\[`))
+    for (const id of ["R0", "R1", "R2"]) assert.match(text, new RegExp(`\n  ${id}  .*view \\d+ commit \\d+ op \\d+`))
   })
 
   looking("where: nothing to explain", (session) => {
@@ -250,10 +251,12 @@ describe("the commands", () => {
 
 describe("where a rule is checked", () => {
   it("is found for rules of checkers, of the core, and with gaps in their words", () => {
-    const at = (rule: string): string | undefined => placeOf({ rule, message: `R1: ${rule}` })?.path.replace(/:\d+$/, "")
+    const at = (rule: string, message = "") => placeOf({ rule, message })?.path.replace(/:\d+$/, "")
     assert.strictEqual(at("a vote covers what its sender acknowledged"), "test/simulation/checkers/ViewStarts.ts")
     assert.strictEqual(at("the log is contiguous"), "src/vr/Log.ts")
     assert.strictEqual(at("goes on once the faults are over (serving)"), "test/simulation/Execution.ts")
     assert.strictEqual(at("nobody ever asserted this"), undefined)
+    const stack = "TypeError: x\n    at step (file:///somewhere/else/src/vr/Step.ts:12:3)"
+    assert.strictEqual(at("an error that nobody expected", stack), "src/vr/Step.ts")
   })
 })
