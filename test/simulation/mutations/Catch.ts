@@ -12,9 +12,10 @@ import { commandWith } from "./Mutation.ts"
 export interface Catch {
   /** null: of the core as it is. */
   readonly name: string | null
-  /** Runs until one failed, the failed one included; null: none did. */
+  readonly by: "random runs" | "search"
+  /** Runs until one failed, the failed one included, or states until one broke a rule; null: none did. */
   readonly caughtAfter: number | null
-  /** What the failed run broke, without its particulars; null: nothing. */
+  /** What was broken, without its particulars; null: nothing. */
   readonly rule: string | null
   readonly seconds: number
 }
@@ -25,9 +26,9 @@ const timeout_ms = 300_000
 /** Dozens of processes load the same modules. The cache knows them by their text, so it does not mix bugs up. */
 const cache = fileURLToPath(new URL("../../../node_modules/.cache/v2r2", import.meta.url))
 
-/** Runs seeds 1, 2, 3, … with that bug until one fails, `runs` at most. Rejects if the hunt itself fails. */
-export const hunt = async (mutation: string | null, runs: number): Promise<Catch> => {
-  const { args, command, env } = commandWith(mutation, new URL("./hunt.ts", import.meta.url), [`${runs}`])
+/** Runs seeds 1, 2, 3, … with that bug, or searches, up to `budget`, until it shows. Rejects if the hunt itself fails. */
+export const hunt = async (mutation: string | null, budget: number): Promise<Catch> => {
+  const { args, command, env } = commandWith(mutation, new URL("./hunt.ts", import.meta.url), [`${budget}`])
   const options = { env: { NODE_COMPILE_CACHE: cache, ...env }, timeout: timeout_ms }
   const { stdout } = await promisify(execFile)(command, args, options)
   return JSON.parse(stdout)

@@ -12,7 +12,8 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/Step.ts",
     find: "makeReplica(options, makeRecoveryState(promised), promised, 0)",
     replace: "makeReplica(options, makeRecoveryState(0), promised - promised, 0)",
-    budget: 50
+    by: "search",
+    budget: 100_000
   },
   {
     name: "F1 view not written",
@@ -110,6 +111,20 @@ export const fixes: ReadonlyArray<Mutation> = [
   },
 `,
     budget: 50
+  },
+  {
+    name: "F8 acknowledges while it recovers",
+    what: "A recovering replica acknowledges operations that it does not hold.",
+    file: "src/vr/states/Recovery.ts",
+    find: "  Prepare: () => {}, // F8",
+    replace: `  Prepare: (replica, _state, message, from, _now, out) => {
+    replica.view = Math.max(replica.view, message.view)
+    out.head = { epoch: 0, view: replica.view, log_view: replica.view }
+    const op = message.first + message.entries.length - 1
+    out.sends.push({ to: from, message: { _tag: "PrepareOk", view: message.view, op } })
+  }, // F8`,
+    by: "search",
+    budget: 100_000
   },
   {
     name: "F10 pending kept",

@@ -17,7 +17,12 @@ export interface Mutation {
   /** Occurs exactly once in the file, so that a change of the source cannot silently disarm the mutation. */
   readonly find: string
   readonly replace: string
-  /** Random runs (seeds 1, 2, 3, …) within which it must be caught: at least five times as many as it took. */
+  /**
+   * What must catch it: random runs if left out; else the exhaustive search, within its small bounds, for what chance
+   * does not lead to the end.
+   */
+  readonly by?: "search"
+  /** Within so many runs (seeds 1, 2, 3, …) or states; at least five times as many runs as it took. */
   readonly budget: number
 }
 
