@@ -60,8 +60,7 @@ export const placeOf = ({ message, rule }: Pick<Failure, "message" | "rule">): P
   const sources = [...sourcesIn(new URL("checkers/", simulation)), ...sourcesIn(simulation), ...sourcesIn(core)]
     .filter((path) => !path.includes("/debugger/") && !path.includes("/mutations/"))
   const facts = sources.flatMap((path) => quoted(readFileSync(path, "utf8")).map((fact) => ({ fact, path })))
-  const found = facts.find(({ fact }) => fact === rule) ??
-    facts.filter(({ fact }) => rule.startsWith(fact)).sort((a, b) => b.fact.length - a.fact.length)[0]
+  const found = facts.filter(({ fact }) => rule.startsWith(fact)).sort((a, b) => b.fact.length - a.fact.length)[0]
   return placeInStack(message) ?? (found === undefined ? undefined : placeIn(found.path, (line) => line.includes(found.fact)))
 }
 

@@ -193,7 +193,8 @@ describe("looking at the run", () => {
   looking("find: lines after this, and how many before", (session) => {
     say(session, "goto 300ms")
     const text = say(session, "find prepareok")
-    assert.match(text.split("\n")[0]!, /PrepareOk⟨/)
+    const [, step] = /#(\d+) .*PrepareOk⟨/.exec(text.split("\n")[0]!)!
+    assert.isAbove(Number(step), session.sim.steps)
     assert.match(text, /\d+ after this, the first 12 above; [1-9]\d* before$/)
     assert.strictEqual(say(session, "find no such thing"), "error: nothing in this run has \"no such thing\"")
   })

@@ -53,6 +53,12 @@ describe("the page", () => {
     assert.strictEqual(modelOf(source, record(sourceOf().start())).violation, null)
   })
 
+  it("shows the step that broke a rule also if it was a tick that nothing came of", () => {
+    const { index } = recording.lines.filter((line) => line.kind === "step").find((line) => isQuiet(line))!
+    const { rows, violation } = modelOf(source, record(sourceOf(index).start()))
+    assert.strictEqual(rows[violation!.row]!.step, index)
+  })
+
   it("labels what commits, and for the group only once", () => {
     const commits = model.rows.flatMap(({ commits }) => commits === undefined ? [] : [commits])
     assert.strictEqual(commits[0]![0], 1)
