@@ -18,18 +18,31 @@ export interface Bounds {
   readonly lates: number
   /** Broken transports: a suspicion that passes over the next primary. */
   readonly skips: number
+  /** 1: state is sent one entry at a time, as if each filled a chunk. */
+  readonly chunked: number
   /** The highest view; what would lead beyond it does not happen. */
   readonly views: number
 }
 
-const none: Bounds = { replicas: 3, requests: 0, reads: 0, crashes: 0, ticks: 0, lates: 0, skips: 0, views: 0 }
+const none: Bounds = { replicas: 3, requests: 0, reads: 0, crashes: 0, ticks: 0, lates: 0, skips: 0, chunked: 0, views: 0 }
 
 /** For every run of the tests: seconds each. */
 export const small: Readonly<Record<string, Bounds>> = {
-  f1: { ...none, requests: 1, crashes: 1, ticks: 1, views: 1 }
+  f1: { ...none, requests: 1, crashes: 1, ticks: 1, views: 1 },
+  requests: { ...none, requests: 2, ticks: 1, views: 1 },
+  views: { ...none, requests: 1, ticks: 2, skips: 1, views: 2 },
+  restarts: { ...none, requests: 1, crashes: 2, views: 3 },
+  silence: { ...none, requests: 1, ticks: 1, lates: 1, views: 2 },
+  reads: { ...none, requests: 1, reads: 1, ticks: 1, views: 1 },
+  pair: { ...none, replicas: 2, requests: 2, crashes: 1, ticks: 2, views: 2 },
+  four: { ...none, replicas: 4, requests: 1, ticks: 2, views: 1 }
 }
 
 /** For `npm run simulate -- --exhaustive`: minutes each. */
 export const large: Readonly<Record<string, Bounds>> = {
+  /** Two logs that part, and meet in a third view. */
+  divergence: { ...none, requests: 2, ticks: 1, skips: 1, views: 3 },
+  chunks: { ...none, requests: 2, ticks: 1, chunked: 1, views: 1 },
+  five: { ...none, replicas: 5, requests: 1, ticks: 1, views: 1 },
   crashes: { ...none, requests: 1, crashes: 2, ticks: 1, views: 2 }
 }

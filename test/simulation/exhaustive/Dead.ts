@@ -1,8 +1,9 @@
 /**
- * Messages that can never have an effect any more.
+ * Messages that can never have an effect any more: of views that are over, counted already, or asked for no longer.
  *
- * What a rule relies on: views only go up; a replica that restarts promises at least what its head says, takes part in
- * no view below that, and never leads the same view twice; it is in a view change of one view only once.
+ * What this relies on: views only go up; a replica that restarts promises at least what its head says, and never leads the
+ * same view twice; acknowledgements are cumulative, and votes frozen. Nothing else is left out: above all, what is accepted
+ * within a view arrives again as often as it likes.
  *
  * @module
  */
@@ -52,45 +53,42 @@ const floorOf = ({ promised, view }: Local, { forgetful, mayCrash }: Outlook): n
 
 /** A message that its receiver, whatever becomes of it, treats as if it had not come. */
 export const isUnheeded = ({ from, message }: Mail, receiver: Local, outlook: Outlook): boolean => {
-  if (message._tag === "RecoveryResponse") {
-    const { state } = receiver.replica
-    return state._tag !== "Recovery" || state.nonce !== message.nonce
+  const { replica, view } = receiver
+  const { state } = replica
+  switch (message._tag) {
+    case "Recovery":
+    case "GetState":
+    case "GetCommitted":
+      // A question is answered by whoever can, in later views too.
+      return false
+    case "RecoveryResponse":
+      return !outlook.mayCrash && (state._tag !== "Recovery" || state.nonce !== message.nonce)
+    case "StartViewChange":
+      // A primary reminds its sender that the view runs: a heartbeat to one, and heartbeats come with ticks.
+      return message.view <= floorOf(receiver, outlook)
+    default: {
+      const floor = floorOf(receiver, outlook)
+      // The primary of an old view is told to follow; it could have heard that of those who left for the later view.
+      if (message.view !== floor || floor !== view) return message.view < floor
+      return isCounted(message, from, receiver, outlook)
+    }
   }
-  // A question of an old view is answered by whoever can.
-  if (message._tag === "Recovery" || message._tag === "GetState" || message._tag === "GetCommitted") return false
-  const floor = floorOf(receiver, outlook)
-  if (message.view > floor) return false
-  return message.view < floor || (floor === receiver.view && isUnheededNow(message, from, receiver, outlook))
 }
 
-type Told = Exclude<Message, { readonly _tag: "Recovery" | "RecoveryResponse" | "GetState" | "GetCommitted" }>
-
 /** Of a message of the very view that the receiver is in, which is the lowest that it can ever be in. */
-const isUnheededNow = (message: Told, from: number, receiver: Local, outlook: Outlook): boolean => {
-  const { commit, logView, op, replica, tag } = receiver
-  const { state } = replica
-  const isThere = logView === message.view
+const isCounted = (message: Message, from: number, { replica, tag }: Local, { mayTick }: Outlook): boolean => {
+  const { configuration, state } = replica
   switch (message._tag) {
     case "PrepareOk":
       return state._tag !== "Primary" || state.acked[from]! >= message.op
     case "CommitOk":
       return state._tag !== "Primary" || (state.acked[from]! >= message.op && state.rounds[from]! >= message.round)
-    case "StartViewChange":
-      // A primary reminds its sender that the view runs: a heartbeat to one, and heartbeats come with ticks.
-      return true
     case "DoViewChange":
-      return !(outlook.mayTick && tag === "Primary") && !(state._tag === "ViewChange" && !state.votes.has(replica.configuration.replicas[from]!))
-    case "StartView":
-      return isThere || tag === "Recovery"
-    case "Prepare":
-      // Whoever holds it has acknowledged it.
-      return isThere && !outlook.mayCrash && op >= message.first + message.entries.length - 1 && commit >= message.commit
-    case "Commit":
-      return isThere && !outlook.mayCrash && op >= message.op && commit >= message.commit && message.round === 0
-    case "NewState":
-      // At most it ends a transfer with what was there before it: as if the gap had not been noticed.
-      return tag === "Primary" || (isThere && !outlook.mayCrash && op >= message.op && commit >= message.commit)
+      if (state._tag === "ViewChange") return state.votes.has(configuration.replicas[from]!)
+      return tag !== "Primary" || !mayTick
     case "Committed":
       return tag !== "ViewChange"
+    default:
+      return false
   }
 }

@@ -6,6 +6,7 @@
  */
 import { makeConfiguration } from "../../../src/vr/Configuration.ts"
 import type { Replica } from "../../../src/vr/Replica.ts"
+import { squeeze } from "../Squeeze.ts"
 import { type Core, realCore } from "./Action.ts"
 import type { Bounds } from "./Bounds.ts"
 import { countsAsTick, type Outlook } from "./Dead.ts"
@@ -206,6 +207,7 @@ class Search {
     const code = codeOf(kind, index, argument)
     if (move.broken !== null) return this.fail(move.broken, code)
     if (move.to.view > this.bounds.views) return
+    if (kind === deliver && move.to === before && move.sends.length === 0) return
     const rule = this.follow(move, index, spent, code)
     if (rule !== null) this.fail(rule, code)
   }
@@ -227,7 +229,7 @@ class Search {
     this.boxes = [...boxes]
     this.spent = { ...spent, started }
     this.history = grown
-    this.deliverable(move, index, spent.crashes !== before.crashes || spent.ticks !== before.ticks)
+    this.deliverable(move, index, boxes, spent.crashes !== before.crashes || spent.ticks !== before.ticks)
     const isNew = this.enter(at, code)
     const rule = isNew ? this.brokenHere() : null
     this.locals = locals
@@ -238,7 +240,7 @@ class Search {
   }
 
   /** Puts what was sent into the inboxes, and takes out what is dead now. */
-  private deliverable(move: Move, index: number, isDearer: boolean): void {
+  private deliverable(move: Move, index: number, before: ReadonlyArray<Inbox>, isDearer: boolean): void {
     const { bounds, boxes, inboxes, locals } = this
     const outlook: Outlook = {
       mayCrash: this.spent.crashes < bounds.crashes,
@@ -248,14 +250,15 @@ class Search {
     for (const mail of move.sends) {
       if (mail.message.view <= bounds.views) boxes[mail.to] = inboxes.add(boxes[mail.to]!, mail)
     }
+    const actor = locals[index]!
     for (let i = 0; i < bounds.replicas; i++) {
       const receiver = locals[i]!
-      boxes[i] = inboxes.settle(boxes[i]!, receiver, receiver, outlook)
-      for (const peer of locals) {
-        if (peer !== receiver && (isDearer || peer.index === index)) {
-          boxes[i] = inboxes.settle(boxes[i]!, receiver, peer, outlook)
-        }
-      }
+      const isActor = i === index
+      // Nothing has changed for the others but what the actor sent, and what it does not wait for any more.
+      if (isActor || isDearer || boxes[i] !== before[i]) boxes[i] = inboxes.settle(boxes[i]!, receiver, receiver, outlook)
+      if (!isActor) boxes[i] = inboxes.settle(boxes[i]!, receiver, actor, outlook)
+      if (!isDearer) continue
+      for (const peer of locals) if (peer !== receiver) boxes[i] = inboxes.settle(boxes[i]!, receiver, peer, outlook)
     }
   }
 
@@ -291,4 +294,12 @@ class Search {
   }
 }
 
-export const search = (bounds: Bounds, options: Options = {}): SearchReport => new Search(bounds, options).run()
+/** While it runs, limits of the core may be others (`chunked`): nothing else may use it meanwhile. */
+export const search = (bounds: Bounds, options: Options = {}): SearchReport => {
+  const restore = squeeze(bounds.chunked === 0 ? {} : { transfer_chunk_bytes_max: 1 })
+  try {
+    return new Search(bounds, options).run()
+  } finally {
+    restore()
+  }
+}
