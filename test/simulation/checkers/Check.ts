@@ -11,7 +11,7 @@ export class Violation extends Error {
   readonly rule: string
 
   constructor(who: string, rule: string, seen: string) {
-    super(`${who}: ${rule} (${seen})`)
+    super(seen === "" ? `${who}: ${rule}` : `${who}: ${rule} (${seen})`)
     this.rule = rule
   }
 }
