@@ -73,6 +73,8 @@ describe("one element, all outcomes known", () => {
 
   it("finds the right version with the wrong value", () => {
     bad("/a", ["does not come from the write that has its version"], created, [2, 3, get("/a"), value("z", 3)])
+    bad("/a", ["does not come from"], created, [2, 3, remove("/a"), written(4)], [4, 5, get("/a"), value("x", 4)])
+    bad("/a", ["does not come from"], [0, 1, mkdir("/a"), written(3)], [2, 3, get("/a"), value("", 3)])
   })
 
   it("compares failures with the state", () => {
@@ -124,9 +126,41 @@ describe("writes of unknown outcome", () => {
     const made: ReadonlyArray<Line> = [[0, 1, create("/a/b", "", true), written(3)]]
     bad("/a", ["NotEmpty: 1 children"], ...made, emptied)
     good(...made, [2, null, remove("/a/b")], emptied)
-    // Both of one name: the delete must come between them.
+    // Both of one name: the first delete must come between them.
     good(...made, [2, null, remove("/a/b")], [4, 5, create("/a/b"), written(4)], [6, 7, remove("/a/b"), written(5)], emptied)
     bad("/a", [], ...made, [4, 5, create("/a/b"), written(4)], [6, null, remove("/a/b")])
+  })
+
+  it("may be alike, and both be needed", () => {
+    const again: Line = [4, 5, create("/a"), written(5)]
+    good(created, [2, null, remove("/a")], again, [2, null, remove("/a")], [6, 7, create("/a"), written(7)])
+    bad("/a", [], created, [2, null, remove("/a")], again, [6, 7, create("/a"), written(7)])
+  })
+
+  it("may matter only to each other", () => {
+    const made: ReadonlyArray<Line> = [[0, 1, mkdir("/p/d", true), written(3)], [2, 3, create("/p/d/k"), written(4)]]
+    const gone: Result = { _tag: "Error", code: "ParentNotFound", path: "/p/d/x", parent: "/p/d" }
+    good(...made, [4, null, remove("/p/d")], [4, null, remove("/p/d/k")], [6, 7, create("/p/d/x"), gone])
+    bad("/p", [], ...made, [4, null, remove("/p/d")], [6, 7, create("/p/d/x"), gone])
+  })
+
+  it("have an order among themselves, which some call may show", () => {
+    const lines: ReadonlyArray<Line> = [[0, 1, mkdir("/a"), written(3)], [2, 3, create("/a/k"), written(4)],
+      [4, null, remove("/a/k")], [5, null, create("/a/y")],
+      [30, 31, get("/a/k"), notFound("/a/k")], [32, 33, create("/a/y"), alreadyExists("/a/y")]]
+    const children = (count: number): Line => [6, 20, remove("/a"), { _tag: "Error", code: "NotEmpty", path: "/a", children: count }]
+    good(...lines, children(2))
+    bad("/a", [], ...lines, children(3))
+  })
+
+  it("must come before a write that they do not matter to, when it hides them", () => {
+    const lines: ReadonlyArray<Line> = [[0, 1, mkdir("/p/d", true), written(3)], [2, null, create("/p/d/x")],
+      [4, 5, create("/p/d/y"), written(6)]]
+    good(...lines, [6, 7, stat("/p/d"), directory(6, 3, 2)])
+    const entries = [{ name: "d", type: "directory" as const, version: 6, size: 0, children: 2 }]
+    good(...lines, [6, 7, list("/p"), { _tag: "Page", entries, next: null }])
+    good(...lines, [6, 7, remove("/p/d", false, 6), { _tag: "Error", code: "NotEmpty", path: "/p/d", children: 2 }])
+    bad("/p", [], ...lines, [6, 7, remove("/p/d", false, 6), { _tag: "Error", code: "NotEmpty", path: "/p/d", children: 3 }])
   })
 
   it("that an untold version hides behind: it is told to nobody", () => {
@@ -144,10 +178,25 @@ describe("writes of unknown outcome", () => {
     bad("/a", [], created, lines[2]!, [6, 7, get("/a"), notFound("/a")])
   })
 
+  it("may have been needed by a write that had such a version", () => {
+    good([0, 1, mkdir("/p"), written(3)], [2, null, mkdir("/p/d")], [2, null, create("/p/d/q")],
+      [2, null, put("/p/d/q", "z", 5)], [4, 5, create("/p/z"), written(6)], [6, 7, get("/p/d/q"), value("z", 7)])
+  })
+
+  const many = (count: number): ReadonlyArray<Line> =>
+    [[0, 1, mkdir("/a"), written(3)], ...Array.from({ length: count }, (_, i): Line => [2, null, create(`/a/${i}`)])]
+  const removed = (children: number): Line => [4, 5, remove("/a"), { _tag: "Error", code: "NotEmpty", path: "/a", children }]
+
+  it("do not multiply where they do not matter, nor by the orders in which they may come", () => {
+    bad("/a", [], ...many(60), [4, 5, get("/a/z"), value("", 3)])
+    bad("/a", [], ...many(60), [4, 5, create("/a/z"), written(9)], [6, 7, get("/a/z"), notFound("/a/z")])
+    bad("/a", [], ...many(10), removed(11))
+    good(...many(10), removed(10))
+  })
+
   it("are not looked for without a bound", () => {
-    const lines = Array.from({ length: 12 }, (_, i): Line => [0, null, create(`/a/${i}`, `${i}`, true)])
-    const removed: Line = [1, 2, remove("/a"), { _tag: "Error", code: "NotEmpty", path: "/a", children: 13 }]
-    const verdict = checkLinearizable(history(...lines, removed), { configurations_max: 100 })
+    const lines = many(12)
+    const verdict = checkLinearizable(history(...lines, removed(13)), { configurations_max: 100 })
     if (verdict._tag !== "Undecided") return assert.fail(verdict._tag)
     assert.strictEqual(verdict.partition, "/a")
     assert.isBelow(verdict.configurations, 120)
@@ -172,6 +221,8 @@ describe("several elements", () => {
   it("finds what only all of them together show", () => {
     // /a is created at 5, before /b at 6, whose creation the read of /a comes after.
     bad("/a", [], [0, 9, create("/a"), written(5)], [1, 2, create("/b"), written(6)], [3, 4, get("/a"), notFound("/a")])
+    bad("/a", [], [0, 20, create("/a"), written(5)], [1, 2, create("/a"), alreadyExists("/a")], [3, 4, create("/b"), written(4)])
+    bad("/a", [], [0, 50, remove("/a"), written(5)], [1, 2, create("/b"), written(9)], [3, null, create("/a")])
     // /a is gone at 9, which /b's 7 is before; the read of /b comes after.
     bad("/", [], [0, 1, create("/a"), written(2)], [0, 1, create("/b"), written(3)], [2, 40, remove("/a"), written(9)],
       [2, 40, put("/b", "z"), written(7)], [3, 4, get("/a"), notFound("/a")], [5, 6, get("/b"), value("", 3)])

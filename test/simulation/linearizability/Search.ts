@@ -206,9 +206,9 @@ export class Search {
     const step = this.#steps[steps]
     if (step === undefined || step.version >= (this.#byEnd[ended]?.ceiling ?? Infinity)) return []
     const { version } = step
-    const horizon = this.#horizon(ended)
-    if (step.write !== null) return step.write.begin < horizon ? [{ call: step.write, version, step: true }] : []
-    return this.#free(step.candidates, horizon).map((call) => ({ call, version, step: true }))
+    // That nothing has to come before it says the ceiling, which is at most the version of any write that began later.
+    if (step.write !== null) return [{ call: step.write, version, step: true }]
+    return this.#free(step.candidates, this.#horizon(ended)).map((call) => ({ call, version, step: true }))
   }
 
   /** Those of `calls` that are not done, and can be. Of equal ones the first. */

@@ -92,7 +92,10 @@ const firstAbove = (sorted: ReadonlyArray<number>, version: number): number | un
   return sorted[low]
 }
 
-/** Every version that was seen is that of a write that can have made what was seen. */
+/**
+ * Every version that was seen is that of a write that can have made what was seen. That it had begun follows from its
+ * floor: what was told before it began is below its version.
+ */
 const findSlots = (
   { known, unknown }: History,
   writes: ReadonlyMap<number, Write>
@@ -104,11 +107,11 @@ const findSlots = (
       if (path === "/" && version === 0) continue
       const write = writes.get(version)
       if (write !== undefined) {
-        if (mayHaveMade(write.operation, seen) && write.begin < call.end) continue
+        if (mayHaveMade(write.operation, seen)) continue
         return contradiction(path, `what was seen of ${path} does not come from the write that has its version`, call, write)
       }
       const candidates = (slots.get(version) ?? unknown).filter((one) =>
-        one.begin < call.end && one.floor < version && mayHaveMade(one.operation, seen)
+        one.floor < version && mayHaveMade(one.operation, seen)
       )
       if (candidates.length === 0) {
         const near = unknown.filter((one) => isWithin(one.operation.path, path)).slice(0, 3)
