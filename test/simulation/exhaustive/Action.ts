@@ -4,7 +4,8 @@
  * An action is one turn as its owner makes it (the contract in src/vr/Replica.ts): the step, its writes, the sends, and
  * `Durable` behind them. A crash in the middle of that is no case of its own: what was not written takes the messages
  * behind it along, which equals a crash before the turn; and early messages of a turn that writes no head equal a crash
- * after it, as entries do not outlive a crash in memory mode anyway. Turns take one input: what several inputs do in one
+ * after it, as entries do not outlive a crash in memory mode anyway; for the same reason a write of entries that takes
+ * longer only makes the primary count its own copy later. Turns take one input: what several inputs do in one
  * turn, they do in several, with some of the messages lost.
  *
  * @module

@@ -44,5 +44,9 @@ export const large: Readonly<Record<string, Bounds>> = {
   divergence: { ...none, requests: 2, ticks: 1, skips: 1, views: 3 },
   chunks: { ...none, requests: 2, ticks: 1, chunked: 1, views: 1 },
   five: { ...none, replicas: 5, requests: 1, ticks: 1, views: 1 },
+  more_views: { ...none, requests: 1, ticks: 3, views: 3 },
+  more_reads: { ...none, requests: 1, reads: 1, ticks: 2, views: 2 },
+  more_silence: { ...none, requests: 1, crashes: 1, ticks: 1, lates: 1, views: 1 },
+  crash: { ...none, requests: 1, crashes: 1, ticks: 2, views: 2 },
   crashes: { ...none, requests: 1, crashes: 2, ticks: 1, views: 2 }
 }

@@ -62,7 +62,8 @@ export const isUnheeded = ({ from, message }: Mail, receiver: Local, outlook: Ou
       // A question is answered by whoever can, in later views too.
       return false
     case "RecoveryResponse":
-      return !outlook.mayCrash && (state._tag !== "Recovery" || state.nonce !== message.nonce)
+      // One to a question of a former life is not left out: that it is not believed is for the core to show.
+      return !outlook.mayCrash && state._tag !== "Recovery"
     case "StartViewChange":
       // A primary reminds its sender that the view runs: a heartbeat to one, and heartbeats come with ticks.
       return message.view <= floorOf(receiver, outlook)

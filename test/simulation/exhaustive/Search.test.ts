@@ -5,18 +5,21 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { makeConfiguration } from "../../../src/vr/Configuration.ts"
+import { reply } from "../../../src/vr/states/Normal.ts"
 import { type Core, realCore } from "./Action.ts"
 import { type Bounds, small } from "./Bounds.ts"
 import { copyReplica, replicaKey } from "./Canonical.ts"
-import { type Found, search } from "./Search.ts"
+import { type Found, type Options, search } from "./Search.ts"
 import { tell } from "./Story.ts"
 
 const timeout = 120_000
 
-const foundIn = (bounds: Bounds, options: Parameters<typeof search>[1]): Found =>
-  search(bounds, options).violation ?? assert.fail("nothing was found")
+const foundIn = (within: Bounds, options: Options): Found =>
+  search(within, options).violation ?? assert.fail("nothing was found")
 
-const f1 = small["f1"]!
+const bounds = (name: string): Bounds => small[name] ?? assert.fail(`no bounds are called ${name}`)
+
+const f1 = bounds("f1")
 
 describe("the exhaustive search", () => {
   it("finds that a promised view which is forgotten loses what was committed (F1)", () => {
@@ -29,9 +32,9 @@ describe("the exhaustive search", () => {
     assert.deepStrictEqual(story.replicas.map((replica) => replicaKey(copyReplica(replica))), replicas.map(replicaKey))
   }, timeout)
 
-  for (const [name, bounds] of Object.entries(small)) {
+  for (const [name, within] of Object.entries(small)) {
     it(`exhausts the bounds "${name}" without a violation`, () => {
-      const { exhausted, violation } = search(bounds)
+      const { exhausted, violation } = search(within)
       assert.deepStrictEqual(violation?.trace ?? [], [])
       assert.isTrue(exhausted)
     }, timeout)
@@ -72,6 +75,36 @@ describe("the exhaustive search", () => {
       }
     }
     assert.isNotEmpty(foundIn(f1, { core }).trace)
+  }, timeout)
+
+  it("finds that answers to a former life lead back to before what was acknowledged", () => {
+    const core: Core = {
+      ...realCore,
+      step: (replica, inputs, now) => {
+        const { state } = replica
+        const believed = inputs.map((input) =>
+          input._tag === "Message" && input.message._tag === "RecoveryResponse" && state._tag === "Recovery"
+            ? { ...input, message: { ...input.message, nonce: state.nonce } }
+            : input
+        )
+        return realCore.step(replica, believed, now)
+      }
+    }
+    const { happened } = foundIn(bounds("restarts"), { core })
+    assert.lengthOf(happened.filter(({ action }) => action.kind === "crash"), 2)
+  }, timeout)
+
+  it("finds reads that nobody has confirmed", () => {
+    const core: Core = {
+      ...realCore,
+      step: (replica, inputs, now) => {
+        const out = realCore.step(replica, inputs, now)
+        const isRead = inputs.some((input) => input._tag === "Requests" && input.requests[0]?.kind === "read")
+        if (isRead) reply(out, { kind: "read", to: { connection: 0, channel: 0 }, request: 1, operation: Uint8Array.of() }, "ok")
+        return out
+      }
+    }
+    assert.match(foundIn(bounds("reads"), { core }).rule, /^no read is older/)
   }, timeout)
 
   it("says when there are more states than it may hold", () => {
