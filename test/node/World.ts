@@ -84,20 +84,10 @@ export class World {
     this.latch(placeOf(b), placeOf(a)).closeUnsafe()
   }
 
-  /** The node hears all clients, and they do not hear it. */
-  mute(node: TestNode): void {
-    this.latch(placeOf(node), "client").closeUnsafe()
-  }
-
   /** Ends {@link hold}. */
   release(a: TestNode, b: TestNode): void {
     this.latch(placeOf(a), placeOf(b)).openUnsafe()
     this.latch(placeOf(b), placeOf(a)).openUnsafe()
-  }
-
-  /** Ends {@link mute}. */
-  unmute(node: TestNode): void {
-    this.latch(placeOf(node), "client").openUnsafe()
   }
 
   /** The network as seen by whoever sits at `host`. */

@@ -21,6 +21,9 @@ import { drawOperation, type Known } from "./Operations.ts"
 import type { ClientPlan } from "./Plan.ts"
 import type { Process } from "./Process.ts"
 
+/** Between two calls, once the faults are over. */
+const relaxed_ms = 600
+
 /** From so long after all has become well, no call may end without an answer. */
 const patience_ms = 4_000
 /** A call that may take less is too hasty for that: a new primary takes longer. */
@@ -34,6 +37,8 @@ export class Client {
   /** Calls that were answered so far, and sessions that it has got. */
   answered = 0
   entered = 0
+  /** Takes its time between calls: who catches up must be faster than those who write. */
+  isRelaxed = false
   /** Since when nothing is wrong any more. */
   well_since_ms: number | null = null
   isOver = false
@@ -128,7 +133,7 @@ export class Client {
   private ask(service: TenantService, tenant: string, known: Known): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       while (!this.isTired) {
-        yield* Effect.sleep(this.plan.think_ms * 2 * this.random.next() ** 2)
+        yield* Effect.sleep((this.isRelaxed ? relaxed_ms : this.plan.think_ms) * 2 * this.random.next() ** 2)
         const tag = `${this.plan.name}.${this.lives}-${++this.writes}`
         yield* this.call(service, tenant, drawOperation(this.random, known, tag), known)
       }

@@ -64,6 +64,8 @@ export class Cluster {
   /** What must not be, and was. */
   failure: string | null = null
   private processes = 0
+  /** Of nodes that have ended: how often they sent clients elsewhere. */
+  private redirectsBefore = 0
 
   constructor({ executor, plan, sockets }: ClusterOptions) {
     this.executor = executor
@@ -136,8 +138,15 @@ export class Cluster {
     this.buried(machine, process, silent)
   }
 
+  /** How often clients were sent elsewhere. */
+  get redirects(): number {
+    return this.machines.reduce((sum, { metrics }) => sum + (metrics?.client_redirects ?? 0), this.redirectsBefore)
+  }
+
   /** The disk keeps what was written; whatever the old process would still write is lost with it. */
   private buried(machine: Machine, process: Process, silent: boolean): void {
+    this.redirectsBefore += machine.metrics?.client_redirects ?? 0
+    machine.metrics = null
     machine.process = null
     machine.state = "off"
     machine.disk = copyOf(machine.disk)

@@ -96,12 +96,13 @@ const drawTenants = (random: Random, nodes: number, faults_ms: number): Readonly
 const drawClient = (random: Random, name: string, nodes: number, tenants: ReadonlyArray<TenantPlan>): ClientPlan => {
   const all = shuffled(random, Array.from({ length: nodes }, (_, index) => index))
   const names = [...shuffled(random, tenants.map((tenant) => tenant.name)), pick(random, tenants).name]
+  const width = pick(random, [1, 1, 2, 3, 12])
   return {
     name,
     tenants: names.slice(0, pick(random, [1, 2, 3])),
-    width: pick(random, [1, 1, 2, 3]),
+    width,
     deadline_ms: pick(random, [300, 1_500, 5_000, 20_000]),
-    think_ms: pick(random, [50, 150, 400]),
+    think_ms: pick(random, [50, 150, 400]) * Math.max(1, width / 3),
     endpoints: all.slice(0, pick(random, [1, 2, nodes]))
   }
 }
@@ -113,7 +114,7 @@ const drawLimits = (random: Random, clients: number): Tight => {
     if (random.next() < 0.4) tight[name] = pick(random, values)
   }
   perhaps("sessions_max", 2, 3, 2 * clients + 1)
-  perhaps("transfer_chunk_bytes_max", 300, 1_000)
+  perhaps("transfer_chunk_bytes_max", 1_000, 4_000)
   perhaps("prepare_bytes_max", 100, 500)
   perhaps("pipeline_ops_max", 2, 8)
   perhaps("pending_reads_max", 2)
@@ -121,7 +122,7 @@ const drawLimits = (random: Random, clients: number): Tight => {
   perhaps("client_write_bytes_max", 1, 100)
   // What is longer than these cannot be sent at all: they are no tighter than the longest message.
   if (random.next() < 0.3) {
-    Object.assign(tight, { transfer_chunk_bytes_max: 500, prepare_bytes_max: 300, pipeline_ops_max: 8 })
+    Object.assign(tight, { transfer_chunk_bytes_max: 1_000, prepare_bytes_max: 300, pipeline_ops_max: 8 })
     perhaps("peer_outbox_bytes_max", 5_000)
     perhaps("replica_queue_bytes_max", 3_000)
   }

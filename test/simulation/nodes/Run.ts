@@ -45,6 +45,8 @@ export interface NodesReport {
 const well_ms = 120_000
 const steps_max = 30_000_000
 const moment_steps_max = 300_000
+/** For each session: about ten times what is usual. */
+const redirects_per_second_max = 40
 /** Of the trace, in the message of a failure. */
 const shown_lines_max = 60
 
@@ -87,6 +89,7 @@ const runPlan = (plan: Plan): NodesReport => {
     if (!(cause instanceof Stuck)) throw cause
     cluster.fail(cause.message)
   }
+  checkRedirects(cluster)
   const undecided = cluster.failure === null ? story.checkHistories() : 0
   if (cluster.failure !== null) throw failed(plan, cluster, cluster.failure)
   return {
@@ -102,6 +105,15 @@ const runPlan = (plan: Plan): NodesReport => {
     digest: executor.digest,
     trace: cluster.trace
   }
+}
+
+/** Nodes may be wrong about the primary, but not send a client to and fro: a session takes a few hints, and then a pause. */
+const checkRedirects = (cluster: Cluster): void => {
+  const { executor, plan, redirects } = cluster
+  const sessions = plan.clients.reduce((sum, { tenants }) => sum + tenants.length, 0)
+  const seconds = executor.now / 1_000
+  if (redirects <= redirects_per_second_max * sessions * seconds) return
+  cluster.fail(`${sessions} sessions were sent elsewhere ${redirects} times in ${seconds.toFixed(0)} s`)
 }
 
 const failed = (plan: Plan, { executor, trace }: Cluster, failure: string): NodesFailure => {
@@ -208,6 +220,7 @@ class Story {
 
   private heal(): void {
     for (const over of this.ongoing) over()
+    for (const client of this.clients) client.isRelaxed = true
     this.cluster.sockets.wires.weather = { latency_ms: [0.05, 0.5], split_chance: 0 }
   }
 
