@@ -243,7 +243,22 @@ export class Search {
         noticing.push(one.operation)
       }
     }
-    return [...[...found].map((call): Choice => ({ call, version: untold, step: false })), ...guesses]
+    const choices = [...[...found].map((call): Choice => ({ call, version: untold, step: false })), ...guesses]
+    const wanted = told.filter(({ operation }) => this.#model.probe(operation)._tag !== "Written")
+    const { false: rest = [], true: first = [] } = Object.groupBy(choices, (choice) =>
+      this.#helps(choice, here.blocked, wanted) ? "true" : "false")
+    return [...first, ...rest]
+  }
+
+  /** After it, does one of the `blocked` fit, or can one of the `wanted` be done? */
+  #helps({ call, version }: Choice, blocked: ReadonlyArray<Known>, wanted: ReadonlyArray<Known | Unknown>): boolean {
+    const { mark } = this.#model
+    const helps = this.#model.execute(call.operation, version)._tag === "Written" && (
+      blocked.some(({ operation, result }) => sameResult(this.#model.probe(operation), result)) ||
+      wanted.some(({ operation }) => this.#model.probe(operation)._tag === "Written")
+    )
+    this.#model.rollback(mark)
+    return helps
   }
 
   /** Nothing leads on from here. The model is at `here`. */
