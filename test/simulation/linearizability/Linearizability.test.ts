@@ -194,12 +194,16 @@ describe("writes of unknown outcome", () => {
     good(...many(10), removed(10))
   })
 
+  it("are tried first if they help at once", () => {
+    good(...many(40), [4, 5, put("/a/39", "x"), written(9)], [6, 7, stat("/a"), directory(9, 3, 1)])
+  })
+
   it("are not looked for without a bound", () => {
     const lines = many(12)
     const verdict = checkLinearizable(history(...lines, removed(13)), { configurations_max: 100 })
     if (verdict._tag !== "Undecided") return assert.fail(verdict._tag)
     assert.strictEqual(verdict.partition, "/a")
-    assert.isBelow(verdict.configurations, 120)
+    assert.isBelow(verdict.configurations, 150)
   })
 })
 

@@ -81,17 +81,20 @@ export class Search {
   readonly #trail: Array<Known | Unknown> = []
   readonly #failed = new Set<string>()
   readonly #configurations_max: number
+  readonly #thorough: boolean
   #configurations = 0
   #furthest: Furthest = { done: -1, lines: [], calls: [] }
 
-  constructor({ known, slots, unknown, versions }: Problem, configurations_max: number) {
-    this.#configurations_max = configurations_max
+  /** `thorough`: not so, it only tries untold writes that help at once. What it finds is an order all the same. */
+  constructor({ known, slots, unknown, versions }: Problem, configurations_max: number, thorough: boolean) {
+    this.#thorough = thorough
     this.#reads = known.filter((call) => call.version === 0)
     this.#byEnd = known.toSorted((a, b) => a.end - b.end)
     this.#unknown = unknown
     const writes = known.filter((call) => call.version > 0)
       .map((write): Step => ({ version: write.version, write, candidates: [] }))
     this.#steps = [...writes, ...slots.map((slot): Step => ({ ...slot, write: null }))].sort((a, b) => a.version - b.version)
+    this.#configurations_max = configurations_max + this.#steps.length
     this.#guesses = unknown.flatMap(({ operation }) => {
       const version = operation._tag === "Create" ? null : operation.version
       return version === null || version < 1 || versions.has(version) ? [] : [{ path: operation.path, version }]
@@ -247,7 +250,7 @@ export class Search {
     const wanted = told.filter(({ operation }) => this.#model.probe(operation)._tag !== "Written")
     const { false: rest = [], true: first = [] } = Object.groupBy(choices, (choice) =>
       this.#helps(choice, here.blocked, wanted) ? "true" : "false")
-    return [...first, ...rest]
+    return this.#thorough ? [...first, ...rest] : first
   }
 
   /** After it, does one of the `blocked` fit, or can one of the `wanted` be done? */
