@@ -199,7 +199,7 @@ describe("time runs out", () => {
     assert.include(none.message, "give the client address of at least one node")
   }))
 
-  story("also for who enters a tenant through a node that reads nothing: at once, though a last word cannot be said", Effect.gen(function*() {
+  story("also for who enters a tenant through a node that reads nothing, though a last word cannot be said", Effect.gen(function*() {
     const cluster = new FakeCluster(1)
     yield* cluster.startAll
     const network = yield* Network
