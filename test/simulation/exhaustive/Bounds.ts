@@ -35,7 +35,7 @@ export const small: Readonly<Record<string, Bounds>> = {
   silence: { ...none, requests: 1, ticks: 1, lates: 1, views: 2 },
   reads: { ...none, requests: 1, reads: 1, ticks: 1, views: 1 },
   pair: { ...none, replicas: 2, requests: 2, crashes: 1, ticks: 2, views: 2 },
-  four: { ...none, replicas: 4, requests: 1, ticks: 2, views: 1 }
+  four: { ...none, replicas: 4, requests: 1, ticks: 1, views: 1 }
 }
 
 /** For `npm run simulate -- --exhaustive`: minutes each. */
@@ -43,6 +43,7 @@ export const large: Readonly<Record<string, Bounds>> = {
   /** Two logs that part, and meet in a third view. */
   divergence: { ...none, requests: 2, ticks: 1, skips: 1, views: 3 },
   chunks: { ...none, requests: 2, ticks: 1, chunked: 1, views: 1 },
+  more_of_four: { ...none, replicas: 4, requests: 1, ticks: 2, views: 1 },
   five: { ...none, replicas: 5, requests: 1, ticks: 1, views: 1 },
   more_views: { ...none, requests: 1, ticks: 3, views: 3 },
   more_reads: { ...none, requests: 1, reads: 1, ticks: 2, views: 2 },

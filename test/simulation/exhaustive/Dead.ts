@@ -3,12 +3,11 @@
  *
  * What this relies on: views only go up; a replica that restarts promises at least what its head says, and never leads the
  * same view twice; acknowledgements are cumulative, and votes frozen. Nothing else is left out: above all, what is accepted
- * within a view arrives again as often as it likes.
+ * within a view arrives again as often as it likes. The tests compare small searches with and without.
  *
  * @module
  */
 import type { Message } from "../../../src/vr/Message.ts"
-import type { RecoveryState } from "../../../src/vr/Replica.ts"
 import type { Local, Mail } from "./Model.ts"
 
 /** Who may lose what in the future. */
@@ -19,6 +18,8 @@ export interface Outlook {
   readonly forgetful: boolean
   /** A tick may still happen. */
   readonly mayTick: boolean
+  /** Nothing is left out but what has to be for an end. */
+  readonly keepsDead: boolean
 }
 
 /** Waits for NewState. */
@@ -33,13 +34,10 @@ export const countsAsTick = ({ message }: Mail, receiver: Local, sender: Local):
   (message._tag === "GetState" && !isFetching(sender))
 
 /** A question whose sender does not wait for the answer any more, and will ask anew if it ever does again. */
-export const hasNoUse = ({ message }: Mail, sender: Local, { mayTick }: Outlook): boolean => {
+export const hasNoUse = ({ message }: Mail, sender: Local, { keepsDead, mayTick }: Outlook): boolean => {
   switch (message._tag) {
-    case "Recovery":
-      // Beside answers it brings about what StartViewChange and suspicion do at any time: a view change.
-      return sender.tag !== "Recovery" || (sender.replica.state as RecoveryState).nonce !== message.nonce
     case "GetCommitted":
-      return sender.tag !== "ViewChange" || sender.view > message.view
+      return !keepsDead && (sender.tag !== "ViewChange" || sender.view > message.view)
     case "GetState":
       return !mayTick && !isFetching(sender)
     default:
@@ -63,11 +61,12 @@ export const isUnheeded = ({ from, message }: Mail, receiver: Local, outlook: Ou
       return false
     case "RecoveryResponse":
       // One to a question of a former life is not left out: that it is not believed is for the core to show.
-      return !outlook.mayCrash && state._tag !== "Recovery"
+      return !outlook.keepsDead && !outlook.mayCrash && state._tag !== "Recovery"
     case "StartViewChange":
       // A primary reminds its sender that the view runs: a heartbeat to one, and heartbeats come with ticks.
       return message.view <= floorOf(receiver, outlook)
     default: {
+      if (outlook.keepsDead) return false
       const floor = floorOf(receiver, outlook)
       // The primary of an old view is told to follow; it could have heard that of those who left for the later view.
       if (message.view !== floor || floor !== view) return message.view < floor

@@ -40,6 +40,19 @@ describe("the exhaustive search", () => {
     }, timeout)
   }
 
+  it("misses nothing by leaving out dead messages", () => {
+    const replicasIn = (within: Bounds, keepsDead: boolean): ReadonlyArray<string> => {
+      const seen = new Set<string>()
+      const onState: Options["onState"] = (locals) => seen.add(locals.map(({ replica }) => replicaKey(replica)).join("\n"))
+      assert.isTrue(search(within, { keepsDead, onState }).exhausted)
+      return [...seen].sort()
+    }
+    for (const more of [{ ticks: 1 }, { crashes: 1 }, { reads: 1, lates: 1 }]) {
+      const within = { ...f1, crashes: 0, ticks: 0, ...more }
+      assert.deepStrictEqual(replicasIn(within, false), replicasIn(within, true))
+    }
+  }, timeout)
+
   it("finds that a restart with an empty log loses what was committed (F9)", () => {
     const core: Core = { ...realCore, recoveringReplica: (options) => realCore.newReplica(options) }
     const { happened } = foundIn(f1, { core })

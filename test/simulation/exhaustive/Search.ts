@@ -24,7 +24,11 @@ export interface Options {
   readonly states_max?: number
   /** Gives up when the tables of replicas and inboxes have made the heap grow beyond. */
   readonly heap_bytes_max?: number
+  /** Keeps messages that can have no effect: to show that they have none. */
+  readonly keepsDead?: boolean
   readonly onProgress?: (progress: Progress) => void
+  /** Every new state's replicas. */
+  readonly onState?: (locals: ReadonlyArray<Local>) => void
 }
 
 export interface Progress {
@@ -232,6 +236,7 @@ class Search {
     this.deliverable(move, index, boxes, spent.crashes !== before.crashes || spent.ticks !== before.ticks)
     const isNew = this.enter(at, code)
     const rule = isNew ? this.brokenHere() : null
+    if (isNew) this.options.onState?.(this.locals)
     this.locals = locals
     this.boxes = boxes
     this.spent = before
@@ -245,7 +250,8 @@ class Search {
     const outlook: Outlook = {
       mayCrash: this.spent.crashes < bounds.crashes,
       forgetful: this.options.forgetful ?? false,
-      mayTick: this.spent.ticks < bounds.ticks
+      mayTick: this.spent.ticks < bounds.ticks,
+      keepsDead: this.options.keepsDead ?? false
     }
     for (const mail of move.sends) {
       if (mail.message.view <= bounds.views) boxes[mail.to] = inboxes.add(boxes[mail.to]!, mail)
