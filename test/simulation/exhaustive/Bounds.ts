@@ -48,6 +48,5 @@ export const large: Readonly<Record<string, Bounds>> = {
   more_views: { ...none, requests: 1, ticks: 3, views: 3 },
   more_reads: { ...none, requests: 1, reads: 1, ticks: 2, views: 2 },
   more_silence: { ...none, requests: 1, crashes: 1, ticks: 1, lates: 1, views: 1 },
-  crash: { ...none, requests: 1, crashes: 1, ticks: 2, views: 2 },
-  crashes: { ...none, requests: 1, crashes: 2, ticks: 1, views: 2 }
+  crash: { ...none, requests: 1, crashes: 1, ticks: 2, views: 2 }
 }
