@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Sums } from "./Nodes.ts"
 import { runNodes } from "./Run.ts"
 
@@ -24,6 +24,27 @@ describe("whole nodes", () => {
     assert.deepStrictEqual([again.digest, again.steps], [first.digest, first.steps])
     assert.notStrictEqual(other.digest, first.digest)
     assert.notStrictEqual(other.trace.join("\n"), first.trace.join("\n"))
+  })
+
+  it("have no time and no chance but those of their seed", () => {
+    const real = (what: string) => (): never => {
+      throw new Error(`a run called ${what}`)
+    }
+    const spies = [
+      vi.spyOn(globalThis, "setTimeout").mockImplementation(real("setTimeout")),
+      vi.spyOn(globalThis, "setImmediate").mockImplementation(real("setImmediate")),
+      vi.spyOn(globalThis, "queueMicrotask").mockImplementation(real("queueMicrotask")),
+      vi.spyOn(Date, "now").mockImplementation(real("Date.now")),
+      vi.spyOn(performance, "now").mockImplementation(real("performance.now")),
+      vi.spyOn(process.hrtime, "bigint").mockImplementation(real("hrtime")),
+      vi.spyOn(Math, "random").mockImplementation(real("Math.random"))
+    ]
+    try {
+      // It is over when it returns: there are no promises in it either.
+      runNodes(10)
+    } finally {
+      for (const spy of spies) spy.mockRestore()
+    }
   })
 
   it("in bad weather, fresh seeds", { timeout: 60_000 }, () => {

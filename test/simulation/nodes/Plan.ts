@@ -33,6 +33,8 @@ export interface Plan {
   readonly gap_ms: number
   /** Faults that last at the same time, at most. */
   readonly together: number
+  /** After all, one node loses its power for good, and the others must do without it. */
+  readonly isBereft: boolean
 }
 
 export interface TenantPlan {
@@ -79,7 +81,8 @@ export const planOf = (seed: number): Plan => {
     lateJoin_ms: random.next() < 0.3 ? between(random, 0, faults_ms) : 0,
     faults_ms,
     gap_ms: pick(random, [100, 400, 1_200]),
-    together: pick(random, [1, 1, 2, 4])
+    together: pick(random, [1, 1, 2, 4]),
+    isBereft: random.next() < 0.4
   }
 }
 
@@ -103,7 +106,8 @@ const drawClient = (random: Random, name: string, nodes: number, tenants: Readon
     width,
     deadline_ms: pick(random, [300, 1_500, 5_000, 20_000]),
     think_ms: pick(random, [50, 150, 400]) * Math.max(1, width / 3),
-    endpoints: all.slice(0, pick(random, [1, 2, nodes]))
+    // Two at least: a client that connected before there was any tenant has heard of no other addresses.
+    endpoints: all.slice(0, pick(random, [2, 2, nodes]))
   }
 }
 

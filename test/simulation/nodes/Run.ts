@@ -19,7 +19,7 @@ import { faults, type Ground } from "./Faults.ts"
 import { type Plan, planOf } from "./Plan.ts"
 import { Sockets } from "./Sockets.ts"
 import { Tenants } from "./Tenants.ts"
-import { haveConverged, isQuiet, isWell } from "./Wellness.ts"
+import { haveConverged, isQuiet, isServing, isWell } from "./Wellness.ts"
 import { Wires } from "./Wires.ts"
 
 export interface NodesReport {
@@ -43,6 +43,8 @@ export interface NodesReport {
 
 /** How long it may take until all is well again: views are lost with a back-off of up to 32 patiences. */
 const well_ms = 120_000
+/** How long after one node has vanished. Before the kernels notice, which is after 20 s. */
+const bereaved_ms = 18_000
 const steps_max = 30_000_000
 const moment_steps_max = 300_000
 /** For each session: about ten times what is usual. */
@@ -156,7 +158,8 @@ class Story {
     yield* Fiber.join(joining)
     yield* cluster.until("everybody is well", well_ms, isWell(cluster))
     for (const client of this.clients) client.well_since_ms = cluster.executor.now
-    yield* this.beServed()
+    yield* this.beServed(well_ms)
+    if (cluster.plan.isBereft) yield* this.bereave()
     yield* this.rest()
   }))
 
@@ -225,13 +228,29 @@ class Story {
   }
 
   /** Whoever works is answered again. */
-  private beServed(): Effect.Effect<void> {
+  private beServed(bound_ms: number): Effect.Effect<void> {
     const before = new Map(this.clients.map((client) => [client, client.answered]))
-    return this.cluster.until("every client is served", well_ms, Effect.sync(() => {
+    return this.cluster.until("every client is served", bound_ms, Effect.sync(() => {
       const waiting = this.clients.filter((client) =>
         client.answered < before.get(client)! + 5 || client.entered < client.plan.tenants.length)
       return waiting.length === 0 ? null : `waiting: ${waiting.map(({ plan }) => plan.name).join(", ")}`
     }))
+  }
+
+  /** One node is gone for good, without a word: whoever counted on it has to find out. */
+  private bereave(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { cluster, ground, tenants } = this
+      const machine = pick(ground.random, cluster.machines)
+      yield* cluster.until("all have their memory", well_ms, Effect.sync(() =>
+        tenants.canLose(machine) ? null : `${machine.name} cannot be spared`))
+      for (const client of this.clients) client.well_since_ms = null
+      tenants.onLost(machine)
+      const bound_ms = cluster.executor.now + bereaved_ms
+      cluster.kill(machine, true)
+      yield* cluster.until("the others do without it", bereaved_ms, isServing(cluster))
+      yield* this.beServed(bound_ms - cluster.executor.now)
+    })
   }
 
   /** Clients leave, replicas agree, nodes stop. */
@@ -243,7 +262,7 @@ class Story {
         this.clients.every(({ isOver }) => isOver) ? null : "some have not"))
       yield* cluster.until("all replicas agree", well_ms, haveConverged(cluster, this.tenants.groups))
       yield* cluster.until("no connection of a client is left", well_ms, isQuiet(cluster))
-      for (const machine of cluster.machines) cluster.stop(machine)
+      for (const machine of cluster.machines) if (machine.state === "up") cluster.stop(machine)
       yield* cluster.until("all nodes have stopped", well_ms, Effect.sync(() =>
         cluster.machines.every(({ state }) => state === "off") ? null : "some have not"))
     })

@@ -19,7 +19,18 @@ export const isWell = (cluster: Cluster): Effect.Effect<string | null> =>
     return null
   })
 
-/** All replicas of each tenant are normal in one view, and have the same, all of it committed. */
+/** Whoever is left knows a primary of each tenant. */
+export const isServing = (cluster: Cluster): Effect.Effect<string | null> =>
+  Effect.gen(function*() {
+    for (const machine of cluster.machines.filter(({ state }) => state === "up")) {
+      const status = yield* cluster.get(machine, "status", {})
+      if (status === null) return `${machine.name} does not say how it is`
+      if (status.verdict === "DOWN") return `${machine.name}: ${status.problems.map(({ message }) => message).join("; ")}`
+    }
+    return null
+  })
+
+/** All replicas of each tenant that are left are normal in one view, and have the same, all of it committed. */
 export const haveConverged = (
   cluster: Cluster,
   groups: ReadonlyMap<string, ReadonlyArray<string>>
@@ -27,7 +38,7 @@ export const haveConverged = (
   Effect.gen(function*() {
     for (const [tenant, nodes] of groups) {
       const seen = new Set<string>()
-      for (const machine of cluster.machines.filter(({ name }) => nodes.includes(name))) {
+      for (const machine of cluster.machines.filter(({ name, state }) => state === "up" && nodes.includes(name))) {
         const known = yield* cluster.get(machine, "vr.tenants", {})
         const own = known?.find(({ name }) => name === tenant)?.replicas.find(({ node }) => node === machine.name)
         if (own === undefined) return `${machine.name} does not know its replica of ${tenant}`
