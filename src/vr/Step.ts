@@ -5,7 +5,7 @@
  */
 import { invariant } from "../base/Invariant.ts"
 import { primaryOf } from "./Configuration.ts"
-import type { Message, ReplicaId } from "./Message.ts"
+import type { Message, Millis, ReplicaId } from "./Message.ts"
 import {
   type BackupState,
   emptyOutcome,
@@ -15,6 +15,7 @@ import {
   makeReplica,
   type Now,
   type Outcome,
+  type PrimaryState,
   type Replica,
   type ReplicaOptions,
   type State
@@ -174,13 +175,17 @@ const forgiveOwnPause = (replica: Replica, now: Now): void => {
 const settle = (replica: Replica, now: Now): void => {
   const { configuration, state, timers } = replica
   if (now.mono - replica.normalSince < timers.view_change_ms * 2) return
-  // A primary that has not heard of a quorum since is in no stable view yet.
-  if (state._tag === "Primary" && quorumth(state.heardAt, configuration.quorum) <= replica.normalSince) return
+  // A primary without a quorum that has caught up with what the view began with is in no stable view yet.
+  if (state._tag === "Primary" && !hasCaughtUp(state, configuration.quorum, replica.normalSince)) return
   replica.attempts = 0
   if (replica.state._tag === "Backup") {
     replica.state.patience = 0.5 + replica.random.next()
   }
 }
+
+/** A quorum was heard since, and holds what the view inherited: over a slow network that takes longer than a sign of life. */
+const hasCaughtUp = ({ acked, heardAt, viewStart }: PrimaryState, quorum: number, since: Millis): boolean =>
+  quorumth(heardAt, quorum) > since && quorumth(acked, quorum) >= viewStart
 
 const endTurn = (replica: Replica, out: Outcome): void => {
   const state = replica.state

@@ -6,6 +6,7 @@
 import { assert, describe, it } from "vitest"
 import { fairWeather } from "../simulation/Network.ts"
 import { Simulation } from "../simulation/Simulation.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 import { entry, One, only, to, write } from "../vr/One.ts"
 
 describe("a deaf replica, which sends but does not hear (F15; brief §8.13)", () => {
@@ -130,6 +131,23 @@ describe("a network that is slower than the time-outs", () => {
       sim.append("k", sim.clients[0], 300_000)
     })
   }
+
+  it("is found out too when the quorum depends on one that has to catch up, chunk by chunk", () => {
+    const release = squeeze({ transfer_chunk_bytes_max: 1 })
+    try {
+      const sim = Simulation.start({ replicas: 3, seed: 2, retry_ms: 10_000 })
+      sim.isolate("R2")
+      for (let i = 0; i < 60; i++) sim.append()
+      sim.heal()
+      sim.isolate("R1")
+      // One operation at a time, and each takes longer than the primary waits for signs of life.
+      sim.network.weather = { ...sim.network.weather, delay_ms: [650, 650] }
+      sim.append("k", sim.clients[0], 600_000)
+      assert.isBelow(Math.max(...sim.processes.map(({ view }) => view)), 20)
+    } finally {
+      release()
+    }
+  })
 })
 
 describe("a process that stood still", () => {
