@@ -5,10 +5,10 @@
  * @module
  */
 import { InvariantViolation } from "../../src/base/Invariant.ts"
-import type { ReplicaId } from "../../src/vr/Message.ts"
+import type { ReplicaId, View } from "../../src/vr/Message.ts"
 import { holds, Violation } from "./checkers/Check.ts"
 import type { Counts } from "./Coverage.ts"
-import { relent } from "./Ending.ts"
+import { isSlow, relent } from "./Ending.ts"
 import { type FaultName, faults } from "./faults/all.ts"
 import { checkLinearizable } from "./linearizability/Linearizability.ts"
 import type { Process } from "./Process.ts"
@@ -20,6 +20,10 @@ import { StoreLoad } from "./StoreLoad.ts"
 
 /** How long a healed group may take, in ms of simulated time: views are lost with a back-off of up to 32. */
 const convergence_ms = 120_000
+/** The same over a slow network, which takes hundreds of round trips to agree on how slow it is. */
+const slow_convergence_ms = 600_000
+/** In units of `view_change_ms`: longer than any patience, with its back-off. */
+const steady_time_outs = 70
 
 export interface Failure {
   /** What was broken, in the same words each time. */
@@ -75,6 +79,9 @@ export class Execution {
   private deadline_ms = 0
   private answeredBefore = { byAll: 0, byFirst: 0 }
   private served_ms = 0
+  private converged_ms = 0
+  /** The view that all converged in. */
+  private steadyView: View | null = null
   private undecided = 0
 
   constructor(schedule: Schedule, { keepTrace = false }: { readonly keepTrace?: boolean } = {}) {
@@ -138,7 +145,7 @@ export class Execution {
       coverage: this.sim.coverage.counts,
       simulated_ms: this.sim.events.now,
       served_ms: this.served_ms,
-      converged_ms: this.sim.events.now - this.schedule.faults_ms
+      converged_ms: this.converged_ms
     }
   }
 
@@ -164,7 +171,10 @@ export class Execution {
         if (this.hasServed) return this.converge()
         break
       case "converging":
-        if (this.sim.haveConverged(this.healthy)) return this.end()
+        if (this.steadyView === null && this.sim.haveConverged(this.healthy)) this.settle()
+        if (this.steadyView === null) break
+        holds(this.healthy.every(({ view }) => view === this.steadyView), "the group", "stays in a view while its quorum is well")
+        if (events.nextAt > this.deadline_ms) return this.end()
         break
       case "done":
         return
@@ -174,7 +184,7 @@ export class Execution {
   }
 
   private serve(): void {
-    this.healthy = relent(this.sim, this.schedule.ending)
+    this.healthy = relent(this.sim, this.schedule)
     this.answeredBefore = { byAll: this.answered, byFirst: this.sim.clients[0]!.answered }
     this.enter("serving")
   }
@@ -186,7 +196,16 @@ export class Execution {
 
   private enter(phase: "serving" | "converging"): void {
     this.phase = phase
-    this.deadline_ms = this.sim.events.now + convergence_ms
+    this.deadline_ms = this.sim.events.now + (isSlow(this.schedule) ? slow_convergence_ms : convergence_ms)
+  }
+
+  /** All agree. Those that stay broken, and still speak, must not disturb them (F15): for longer than anybody's patience. */
+  private settle(): void {
+    const disturbed = this.sim.processes.some((one) => one.isUp && !one.paused && !this.healthy.includes(one))
+    this.steadyView = this.healthy[0]!.view
+    this.converged_ms = this.sim.events.now - this.schedule.faults_ms
+    const steady_ms = disturbed && !isSlow(this.schedule) ? steady_time_outs * this.schedule.timers.view_change_ms : 0
+    this.deadline_ms = this.sim.events.now + steady_ms
   }
 
   private end(): void {

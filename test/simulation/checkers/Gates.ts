@@ -11,7 +11,13 @@ import type { Checker } from "./Checker.ts"
 
 export const gates = (): Checker => ({
   onSends: (_world, { id, journal }, sends) => {
-    for (const { message } of sends) checkGate(id, journal.head, message)
+    for (const { message } of sends) {
+      checkGate(id, journal.head, message)
+      if (message._tag !== "PrepareOk" && message._tag !== "CommitOk") continue
+      // What a turn said before it went on to a later view, it may have cut since.
+      if (message.view !== journal.head.log_view) continue
+      atLeast(journal.entries.length, message.op, id, "an acknowledgement covers only what is written")
+    }
   }
 })
 

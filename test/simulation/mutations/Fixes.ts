@@ -161,5 +161,37 @@ const awaitRound`,
     find: "if (!state.abdicated && now.mono - contact",
     replace: "if (state.round < 0 && now.mono - contact",
     budget: 450
+  },
+  {
+    name: "F15 no probe",
+    what: "A replica that misses its primary leaves the view without asking others, and takes them along.",
+    file: "src/vr/Suspicion.ts",
+    find: "if (agreeing >= replica.configuration.quorum) enter",
+    replace: "if (agreeing >= 1) enter",
+    budget: 100
+  },
+  {
+    name: "F15 agrees always",
+    what: "A replica that hears its primary well agrees to leave the view when another asks.",
+    file: "src/vr/Suspicion.ts",
+    find: "  if (suspects(replica, now)) probe",
+    replace: "  probe",
+    budget: 650
+  },
+  {
+    name: "F15 back-off reset",
+    what: "Entering a view takes the back-off back, so over a slow network every view is given up before it works.",
+    file: "src/vr/Transitions.ts",
+    find: "  replica.normalSince = now.mono\n",
+    replace: "  replica.normalSince = now.mono\n  replica.attempts = 0\n",
+    budget: 250
+  },
+  {
+    name: "F15 no back-off",
+    what: "Replicas are as impatient after many failed view changes as after none.",
+    file: "src/vr/Transitions.ts",
+    find: "  replica.attempts++\n",
+    replace: "",
+    budget: 250
   }
 ]
