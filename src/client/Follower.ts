@@ -10,8 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
 import { Attachment, jittered, type Owner, type Trouble } from "./Attachment.ts"
+import type { Connection } from "./Connection.ts"
 import { NoSuchTenant, SessionLost, Unavailable } from "./Errors.ts"
 import type { Dial } from "./Pool.ts"
 import { type AddressBook, hintFor, Route } from "./Routes.ts"
@@ -114,7 +116,17 @@ export class Follower implements Owner {
     this.route.dialling(address)
     return this.prepare.pipe(
       Effect.andThen(this.dial(address)),
-      Effect.flatMap((connection) => connection.attach((channel) => new Attachment(channel, connection, this))),
+      Effect.flatMap((connection) => Effect.raceFirst(this.attend(connection), this.findOthers(connection))),
+      Effect.scoped,
+      Effect.catchTag("Unreachable", ({ reason }) => {
+        this.book.unreachable(address)
+        return Effect.succeed<Trouble>({ _tag: "Lost", reason })
+      })
+    )
+  }
+
+  private attend(connection: Connection): Effect.Effect<Trouble, never, Scope.Scope> {
+    return connection.attach((channel) => new Attachment(channel, connection, this)).pipe(
       Effect.flatMap((attachment) => Effect.acquireRelease(
         Effect.sync(() => this.enter(attachment)),
         () => Effect.sync(() => this.leave(attachment))
@@ -123,12 +135,19 @@ export class Follower implements Owner {
         attachment.run.pipe(
           // What came in the same chunk is handled before we leave: it may settle calls, or take them out of doubt.
           Effect.tap((trouble) => trouble._tag === "NoSession" ? attachment.drained : Effect.yieldNow)
-        )),
-      Effect.scoped,
-      Effect.catchTag("Unreachable", ({ reason }) => {
-        this.book.unreachable(address)
-        return Effect.succeed<Trouble>({ _tag: "Lost", reason })
-      })
+        ))
+    )
+  }
+
+  /**
+   * A tenant that is younger than the connection is not in the listing that was asked for when it began: where its other
+   * replicas are is asked now, not when this node dies.
+   */
+  private findOthers({ tenants }: Connection): Effect.Effect<never> {
+    return Deferred.await(this.ready).pipe(
+      Effect.flatMap((id) => this.book.tenant(id) !== undefined ? Effect.void : Effect.map(tenants, (all) => this.book.listed(all))),
+      Effect.ignore,
+      Effect.andThen(Effect.never)
     )
   }
 

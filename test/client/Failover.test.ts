@@ -28,6 +28,22 @@ describe("the primary moves", () => {
     assert.deepStrictEqual(cluster.nodes.map(({ connections }) => connections), [1, 0, 1])
   }))
 
+  story("of a tenant that is younger than the only connection, whose node dies then", Effect.gen(function*() {
+    const cluster = new FakeCluster(2)
+    yield* cluster.startAll
+    const v2r2 = yield* client(cluster, { endpoints: ["host1:2"] })
+    const node = cluster.node("n1")
+    node.intercept = (message) => message._tag === "Tenants" ? [{ _tag: "Tenants", id: message.id, tenants: [] }] : undefined
+    yield* timeFlows
+    assert.deepStrictEqual(yield* v2r2.tenants, [])
+    node.intercept = () => undefined
+    const tenant = yield* v2r2.tenant("dev")
+    yield* tenant.create("/a")
+    cluster.primary = "n2"
+    yield* cluster.stop(cluster.node("n1"))
+    yield* tenant.put("/a", bytes("1"))
+  }))
+
   scenario("between two calls", (cluster, tenant) =>
     Effect.gen(function*() {
       yield* tenant.create("/a")

@@ -106,8 +106,7 @@ const drawClient = (random: Random, name: string, nodes: number, tenants: Readon
     width,
     deadline_ms: pick(random, [300, 1_500, 5_000, 20_000]),
     think_ms: pick(random, [50, 150, 400]) * Math.max(1, width / 3),
-    // Two at least: a client that connected before there was any tenant has heard of no other addresses.
-    endpoints: all.slice(0, pick(random, [2, 2, nodes]))
+    endpoints: all.slice(0, pick(random, [1, 2, nodes]))
   }
 }
 
