@@ -216,6 +216,23 @@ describe("a connection is lost", () => {
       assert.deepStrictEqual(cluster.dev.executed, ["1/1", "1/2"])
     }))
 
+  story("by a node that has stopped, also if every call ends before the silence is long enough", Effect.gen(function*() {
+    const cluster = new FakeCluster(3)
+    yield* cluster.startAll
+    yield* timeFlows
+    const tenant = yield* Effect.flatMap(client(cluster, { deadline: 300 }), (v2r2) => v2r2.tenant("dev"))
+    yield* tenant.create("/a")
+    cluster.node("n1").running.closeUnsafe()
+    cluster.primary = "n2"
+    let calls = 0
+    while ((yield* Effect.exit(tenant.put("/a", bytes("1"))))._tag === "Failure" && calls < 40) {
+      calls++
+      // Nothing is owed for a while.
+      yield* Effect.sleep(150)
+    }
+    assert.isBelow(calls, 15)
+  }))
+
   scenario("never by a node that is only slow: it answers pings, and the others say that it is the primary", (cluster, tenant) =>
     Effect.gen(function*() {
       const node = cluster.node("n1")
