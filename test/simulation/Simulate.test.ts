@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -56,12 +56,27 @@ describe("simulate", { timeout: 60_000 }, () => {
     assert.include(again.stdout, saved.found!.message)
   })
 
+  it("does not forget a failure when it is ended while the schedule is made smaller", async () => {
+    const { args, command, env } = commandWith("F1 promise forgotten", program, ["--first", "5", "--workers", "1"])
+    const child = spawn(command, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] })
+    let output = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text
+      if (text.includes("making its schedule smaller")) child.kill("SIGINT")
+    })
+    const status = await new Promise((resolve) => child.on("close", resolve))
+    assert.strictEqual(status, 1, output)
+    assert.include(output, "failed: npm run simulate -- --seed 5")
+    assert.notInclude(output, "nothing was found")
+  })
+
   it("says what is wrong with what it is told, and exits with 2", () => {
     writeFileSync(join(folder, "text.json"), "not a schedule")
     writeFileSync(join(folder, "other.json"), "{}")
     for (const [parameters, complaint] of [
       [["--sed", "7"], "--sed"],
       [["--seed", "seven"], "not \"seven\""],
+      [["--seed", "1.5"], "a whole number"],
       [["--minutes", "-1"], "--minutes"],
       [["--replay", "none.json"], "there is no such file"],
       [["--replay", "text.json"], "it is not JSON"],

@@ -1,5 +1,6 @@
 /**
- * Fresh seeds on all processors, with a line of progress, until time is up or something is found.
+ * Fresh seeds on all processors, with a line of progress, until time is up. What is found is told at once; the thread
+ * that found it ends.
  *
  * @module
  */
@@ -43,19 +44,24 @@ export const soak = async (options: SoakOptions): Promise<boolean> => {
   const totals = new Totals()
   const showing = showProgress(totals, start, until_ms, print)
   print(`seeds from ${first}, ${stride} at a time, ${minutes} minute${minutes === 1 ? "" : "s"}`)
-  const finds = new Array<Found>()
+  const failed = new Set<number>()
   const hear = (word: Word): void => {
-    if (word.kind === "reports") for (const report of word.reports) totals.add(report)
-    else if (word.kind === "failing") showing.line(`seed ${word.seed} fails: ${word.rule}; making its schedule smaller…`)
-    else finds.push(word.found)
+    if (word.kind === "reports") {
+      for (const report of word.reports) totals.add(report)
+    } else if (word.kind === "failing") {
+      failed.add(word.seed)
+      showing.line(`seed ${word.seed} fails: ${word.rule}; making its schedule smaller…`)
+    } else {
+      announce(word.found, showing.line)
+    }
   }
   const shares = Array.from({ length: stride }, (_, i): Share => ({ first: first + i, stride, until_ms }))
   await inThreads(shares, hear)
   showing.end()
   print(totals.summary(Date.now() - start))
-  for (const found of finds) announce(found, print)
-  print(finds.length === 0 ? "nothing was found" : `${finds.length} failure${finds.length === 1 ? "" : "s"}`)
-  return finds.length === 0
+  for (const seed of failed) print(`failed: npm run simulate -- --seed ${seed}`)
+  if (failed.size === 0) print("nothing was found")
+  return failed.size === 0
 }
 
 /** Until all have ended. */

@@ -41,11 +41,12 @@ export class Totals implements Record<typeof summed[number], number> {
   /** Several lines. Without a time they are the same for the same runs. */
   summary(elapsed_ms: number | null): string {
     const count = (n: number): string => Math.round(n).toLocaleString("en")
-    const { calls, committed, faults, messages, runs, simulated_ms, steps, unanswered, undecided } = this
+    const ran = `${count(this.runs)} run${this.runs === 1 ? "" : "s"}`
+    const { calls, committed, faults, messages, simulated_ms, steps, unanswered, undecided } = this
     return [
       elapsed_ms === null
-        ? `${count(runs)} runs, ${count(steps)} steps, ${count(simulated_ms / 1_000)} simulated seconds`
-        : `${count(runs)} runs, ${count(steps)} steps (${count(steps / (elapsed_ms / 1_000))} a second), ` +
+        ? `${ran}, ${count(steps)} steps, ${count(simulated_ms / 1_000)} simulated seconds`
+        : `${ran}, ${count(steps)} steps (${count(steps / (elapsed_ms / 1_000))} a second), ` +
           `${count(simulated_ms / 60_000)} simulated minutes (${count(simulated_ms / elapsed_ms)} times real time)`,
       `${count(calls)} operations asked, ${count(unanswered)} never answered, ${count(committed)} committed, ` +
       `${count(this.sessionsLost)} sessions lost, ${count(undecided)} histories too wide to decide`,

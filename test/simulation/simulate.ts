@@ -44,6 +44,12 @@ const numberOf = (name: string, text: string | undefined, least: number): number
   return value
 }
 
+const wholeOf = (name: string, text: string | undefined, least: number): number | undefined => {
+  const value = numberOf(name, text, least)
+  if (value === undefined || Number.isSafeInteger(value)) return value
+  throw new UsageError(`--${name} is a whole number, not "${text}"`)
+}
+
 const parse = (args: ReadonlyArray<string>) => {
   try {
     return parseArgs({ args: [...args], options, strict: true }).values
@@ -60,14 +66,20 @@ const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
     return true
   }
   const minutes = numberOf("minutes", values.minutes, 0)!
-  const seed = numberOf("seed", values.seed, 0)
+  const seed = wholeOf("seed", values.seed, 0)
   if (values.exhaustive) return (await import("./exhaustive/main.ts")).exhaustive(print)
   if (values.nodes) return (await import("./nodes/main.ts")).nodes({ minutes, seed: seed ?? null, print })
   if (values.replay !== undefined) return replay(values.replay, values.trace, print)
   if (seed !== undefined) return replaySeed(seed, values.trace, print)
-  return soak({ minutes, first: numberOf("first", values.first, 0), workers: numberOf("workers", values.workers, 1), print })
+  const first = wholeOf("first", values.first, 0)
+  return soak({ minutes, first, workers: wholeOf("workers", values.workers, 1), print })
 }
 
+// Whoever reads, as `head`, may have enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error
+  process.exit()
+})
 try {
   process.exitCode = await main(process.argv.slice(2)) ? 0 : 1
 } catch (cause) {
