@@ -77,7 +77,8 @@ export class Execution {
   private healthy: ReadonlyArray<Process> = []
   /** Of the phase. */
   private deadline_ms = 0
-  private answeredBefore = { byAll: 0, byFirst: 0 }
+  /** For each client, how much was answered when the faults ended. */
+  private answeredBefore: ReadonlyArray<number> = []
   private served_ms = 0
   private converged_ms = 0
   /** The view that all converged in. */
@@ -171,7 +172,7 @@ export class Execution {
         if (this.hasServed) return this.converge()
         break
       case "converging":
-        if (this.steadyView === null && this.sim.haveConverged(this.healthy)) this.settle()
+        if (this.steadyView === null && this.isSettled) this.settle()
         if (this.steadyView === null) break
         holds(this.healthy.every(({ view }) => view === this.steadyView), "the group", "stays in a view while its quorum is well")
         if (events.nextAt > this.deadline_ms) return this.end()
@@ -185,7 +186,7 @@ export class Execution {
 
   private serve(): void {
     this.healthy = relent(this.sim, this.schedule)
-    this.answeredBefore = { byAll: this.answered, byFirst: this.sim.clients[0]!.answered }
+    this.answeredBefore = this.sim.clients.map(({ answered }) => answered)
     this.enter("serving")
   }
 
@@ -217,15 +218,18 @@ export class Execution {
     this.phase = "done"
   }
 
-  private get answered(): number {
-    return this.sim.clients.reduce((sum, one) => sum + one.answered, 0)
-  }
-
-  /** One client got many answers, and everybody one. */
+  /** One client got many answers since the faults ended, and everybody one. */
   private get hasServed(): boolean {
     const { clients, events } = this.sim
-    if (this.served_ms === 0 && this.answered > this.answeredBefore.byAll) this.served_ms = events.now - this.schedule.faults_ms
-    return clients[0]!.answered >= this.answeredBefore.byFirst + 30 && clients.every((one) => one.answered > 0)
+    const since = clients.map(({ answered }, i) => answered - this.answeredBefore[i]!)
+    const isAnswered = since.some((answers) => answers > 0)
+    if (this.served_ms === 0 && isAnswered) this.served_ms = events.now - this.schedule.faults_ms
+    return since.every((answers, i) => answers >= (i === 0 ? 30 : 1))
+  }
+
+  /** Nobody waits for an answer, and all who must have the same. */
+  private get isSettled(): boolean {
+    return this.sim.clients.every(({ outstanding }) => outstanding === 0) && this.sim.haveConverged(this.healthy)
   }
 
   private failureOf(cause: unknown): Failure {

@@ -24,8 +24,9 @@ export class History {
   readonly model: Replicated
   private readonly results = new Map<string, Uint8Array>()
   private readonly ops = new Map<string, OpNumber>()
-  private readonly registered = new Map<OpNumber, SessionId>()
-  private readonly sessionsMax: number
+  /** Of every session that ever was, the nonce that it was asked for with. */
+  private readonly nonces = new Map<SessionId, string>()
+  readonly sessionsMax: number
 
   constructor(sessionsMax: number, model: Replicated) {
     this.sessionsMax = sessionsMax
@@ -50,8 +51,8 @@ export class History {
   private register(entry: Entry): void {
     const nonce = Buffer.from(entry.operation).toString("hex")
     const known = this.sessions.find(([, session]) => session.nonce === nonce)
-    this.registered.set(entry.op, known?.[0] ?? entry.op)
     if (known !== undefined) return this.touch(known[0])
+    this.nonces.set(entry.op, nonce)
     this.sessions.push([entry.op, { nonce, answered: 0 }])
     if (this.sessions.length > this.sessionsMax) this.sessions.shift()
   }
@@ -82,10 +83,6 @@ export class History {
     return this.session(id) !== undefined
   }
 
-  get sessionIds(): ReadonlyArray<SessionId> {
-    return this.sessions.map(([id]) => id)
-  }
-
   /** What the request must be answered with; undefined: it did not run. */
   resultOf(session: SessionId, request: number): Uint8Array | undefined {
     return this.results.get(`${session}:${request}`)
@@ -96,8 +93,8 @@ export class History {
     return this.ops.get(`${session}:${request}`)
   }
 
-  /** Is there a committed registration that made (or named) this session? */
-  wasRegistered(session: SessionId): boolean {
-    return this.registered.get(session) === session
+  /** Did a committed registration with this nonce make the session? */
+  wasRegistered(session: SessionId, nonce: Uint8Array): boolean {
+    return this.nonces.get(session) === Buffer.from(nonce).toString("hex")
   }
 }

@@ -40,8 +40,9 @@ const checkMessage = (id: string, message: Message): void => {
 }
 
 export const bounds = (): Checker => ({
-  onStep: ({ configuration }, { id, replica }) => {
-    const { commit, log, lost, probes, state } = replica
+  onStep: ({ configuration, history }, { id, replica }) => {
+    const { clients, commit, log, lost, probes, state } = replica
+    atMost(clients.size, history.sessionsMax, id, "sessions")
     atMost(log.op - commit, Limits.pipeline_ops_max, id, "uncommitted operations")
     atMost(lost.size, configuration.replicas.length, id, "lost replicas")
     atMost(probes.size, configuration.replicas.length, id, "probes")

@@ -6,7 +6,7 @@
  */
 import type { Process } from "../Process.ts"
 import type { Simulation } from "../Simulation.ts"
-import { durationOf, type Fault, oneOf, victimOf } from "./Fault.ts"
+import { durationOf, type Fault, later, oneOf, victimOf } from "./Fault.ts"
 
 /** Lost, or about to be. */
 const isLoss = (process: Process): boolean => !process.remembers || process.crashAt !== null
@@ -33,7 +33,8 @@ export const crash: Fault = {
     if (victim === undefined) return false
     victim.crash()
     if (oneOf([true, true, false, false], choice)) tellPeers(sim, victim)
-    sim.events.after(durationOf(choice, oneOf([1, 50, 400, 3_000], { ...choice, how: choice.how >> 2 })), () => victim.restart())
+    const longest_ms = oneOf([1, 50, 400, 3_000], { ...choice, how: choice.how >> 2 })
+    later(sim, durationOf(choice, longest_ms), () => victim.restart())
     return true
   }
 }
@@ -44,7 +45,7 @@ export const crashWithinTurn: Fault = {
     const victim = victimOf(expendable(sim), choice)
     if (victim === undefined) return false
     victim.crashAt = oneOf(["early sent", "written"] as const, choice)
-    sim.events.after(200, () => {
+    later(sim, 200, () => {
       victim.crashAt = null
       victim.restart()
     })
@@ -58,7 +59,7 @@ export const pause: Fault = {
     const victim = victimOf(sim.processes.filter(({ isUp, paused }) => isUp && !paused), choice)
     if (victim === undefined) return false
     victim.pause()
-    sim.events.after(durationOf(choice, oneOf([50, 400, 1_500, 5_000], choice)), () => victim.resume())
+    later(sim, durationOf(choice, oneOf([50, 400, 1_500, 5_000], choice)), () => victim.resume())
     return true
   }
 }

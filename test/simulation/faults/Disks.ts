@@ -5,14 +5,14 @@
  * @module
  */
 import { expendable } from "./Crashes.ts"
-import { durationOf, type Fault, oneOf, victimOf } from "./Fault.ts"
+import { durationOf, type Fault, later, oneOf, victimOf } from "./Fault.ts"
 
 export const slowDisk: Fault = {
   weight: 1,
   strike: (sim, choice) => {
     const victim = victimOf(sim.processes, choice)!
     victim.slowedBy_ms = oneOf([50, 300, 2_000], choice)
-    sim.events.after(durationOf(choice, 3_000), () => {
+    later(sim, durationOf(choice, 3_000), () => {
       victim.slowedBy_ms = 0
     })
     return true

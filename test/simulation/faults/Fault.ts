@@ -35,3 +35,9 @@ export const diceOf = ({ how }: Choice): Random => seeded(how)
 
 /** In ms. */
 export const durationOf = ({ long }: Choice, longest_ms: number): number => longest_ms * long / 1_000
+
+/** What comes of a fault later; nothing once the faults are over: those that last from then on are others' (Ending.ts). */
+export const later = (sim: Simulation, after_ms: number, run: () => void): void =>
+  sim.events.after(after_ms, () => {
+    if (!sim.isCalm) run()
+  })

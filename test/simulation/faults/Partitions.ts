@@ -6,7 +6,7 @@
  */
 import { between } from "../Dice.ts"
 import type { Simulation } from "../Simulation.ts"
-import { diceOf, durationOf, type Fault, oneOf, victimOf } from "./Fault.ts"
+import { diceOf, durationOf, type Fault, later, oneOf, victimOf } from "./Fault.ts"
 
 /** Each goes to one side or the other. */
 export const halves: Fault = {
@@ -65,8 +65,7 @@ export const handOver: Fault = {
     const random = diceOf(choice)
     sim.isolate(first)
     sim.burst(first, 4)
-    sim.events.after(between(random, 200, 2_000), () => {
-      if (sim.isCalm) return
+    later(sim, between(random, 200, 2_000), () => {
       sim.heal()
       const next = sim.primary
       if (next !== undefined && next !== first) sim.isolate(next)
