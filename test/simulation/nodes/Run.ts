@@ -241,7 +241,9 @@ class Story {
   private bereave(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { cluster, ground, tenants } = this
-      const machine = pick(ground.random, cluster.machines)
+      const spare = cluster.machines.filter((machine) => tenants.couldLose(machine))
+      if (spare.length === 0) return
+      const machine = pick(ground.random, spare)
       yield* cluster.until("all have their memory", well_ms, Effect.sync(() =>
         tenants.canLose(machine) ? null : `${machine.name} cannot be spared`))
       for (const client of this.clients) client.well_since_ms = null

@@ -35,6 +35,11 @@ export class Tenants {
     })
   }
 
+  /** May it ever be? A group of two, made while others were down, needs both. */
+  couldLose(machine: Machine): boolean {
+    return [...this.groups.values()].every((nodes) => !nodes.includes(machine.name) || nodes.length > 2)
+  }
+
   onLost(machine: Machine): void {
     this.lost.add(machine)
     if (this.creating > 0) this.lostWhileCreating = true
