@@ -16,7 +16,8 @@ const sessionsOf = (replica: Replica): string =>
     return value instanceof Map ? [...(value as Map<unknown, unknown>)] : value
   })
 
-const everyNthOp = 32
+/** Where a step ends there. What went apart stays apart, so a later look sees it too. */
+const everyNthOp = 4
 
 export const committedPrefix = (): Checker => {
   const sessions = new Map<number, string>()
