@@ -4,13 +4,13 @@
  * @module
  */
 import { spawnSync } from "node:child_process"
+import { lineText } from "./debugger/Words.ts"
 import { Execution, type RunReport, SimulationFailure } from "./Execution.ts"
 import { announce, explain } from "./Found.ts"
 import { commandWith, runningMutation } from "./mutations/Mutation.ts"
 import { type Schedule, scheduleOf } from "./Schedule.ts"
 import { readSchedule } from "./ScheduleFile.ts"
 import { Totals } from "./Totals.ts"
-import { lineText } from "./Trace.ts"
 
 type Print = (line: string) => void
 

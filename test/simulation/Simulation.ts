@@ -32,7 +32,7 @@ export interface SimulationOptions {
   readonly inboxMax?: number
   /** Registers unless said otherwise. */
   readonly workload?: Workload
-  /** The trace keeps every line. */
+  /** There is a trace. */
   readonly keepTrace?: boolean
 }
 
@@ -59,7 +59,7 @@ export class Simulation implements World {
 
   private constructor(options: SimulationOptions) {
     this.seed = options.seed
-    this.trace = new Trace(options.keepTrace === true ? Infinity : undefined)
+    this.trace = new Trace(options.keepTrace === true)
     this.workload = options.workload ?? registers
     this.retry_ms = options.retry_ms ?? 300
     const ids = Array.from({ length: options.replicas }, (_, i) => `R${i}`)
