@@ -38,14 +38,18 @@ export const relent = (sim: Simulation, schedule: Schedule): ReadonlyArray<Proce
   return healthy
 }
 
-/** A quorum with its memory, or more; all that are left, if so many do not have it. */
+/**
+ * A quorum with its memory, or more; half of the time with those that have to get theirs back from it. All that are left,
+ * if too few have theirs.
+ */
 const healthyOnes = (sim: Simulation, { broken, who }: Schedule["ending"]): ReadonlyArray<Process> => {
   const left = sim.processes.filter(({ isGone }) => !isGone)
-  const holders = left.filter((process) => process.remembers && process.crashAt === null)
+  const isHolder = ({ crashAt, remembers }: Process): boolean => remembers && crashAt === null
+  const holders = left.filter(isHolder)
   const spare = holders.length - sim.configuration.quorum
   if (broken === 0 || spare < 0) return left
   for (let i = Math.min(broken, spare); i > 0; i--) holders.splice((who + i) % holders.length, 1)
-  return holders
+  return who % 2 === 0 ? holders : [...holders, ...left.filter((process) => !isHolder(process))]
 }
 
 const endFaults = (sim: Simulation, delay_ms: readonly [number, number]): void => {
