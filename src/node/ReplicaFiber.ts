@@ -78,13 +78,17 @@ const withoutQuestions = (
   return rest
 }
 
-const persist = ({ journal, metrics }: ReplicaFiberOptions, outcome: Outcome): Effect.Effect<void, JournalError> => {
+const persist = (
+  { journal, metrics, replica }: ReplicaFiberOptions,
+  outcome: Outcome
+): Effect.Effect<void, JournalError> => {
   metrics.entries_appended += outcome.entries.length
   if (outcome.head !== null) metrics.heads_written++
   return journal.write({
-    head: outcome.head === null ? null : { ...outcome.head, fresh: false },
+    head: outcome.head === null ? null : { ...outcome.head, fresh: false, whole: true },
     truncate_to: outcome.truncate_to,
-    entries: outcome.entries
+    entries: outcome.entries,
+    commit: replica.commit
   })
 }
 

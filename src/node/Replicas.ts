@@ -89,17 +89,17 @@ export const makeReplicas = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const own = tenant.replicas.find((replica) => replica.node === node)
       if (own === undefined) return `tenant ${tenant.id} has no replica on node ${node}`
-      const journal = yield* journals.journal(tenant.id, replicaId(own))
+      const journal = yield* journals.journal(tenant.id, replicaId(own), "memory")
       const { head } = yield* journal.open
       if (head !== null && !head.fresh) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
-      yield* journal.write({ head: freshHead(tenant.epoch), truncate_to: null, entries: [] })
+      yield* journal.write({ head: freshHead(tenant.epoch), truncate_to: null, entries: [], commit: 0 })
       return null
     })
 
   return Replicas.of({ reconcile, bootstrap, failures: () => failures })
 })
 
-const freshHead = (epoch: number): ReplicaHead => ({ epoch, view: 0, log_view: 0, fresh: true })
+const freshHead = (epoch: number): ReplicaHead => ({ epoch, view: 0, log_view: 0, fresh: true, whole: true })
 
 const describe = (cause: Cause.Cause<unknown>): string => {
   const failure = Cause.squash(cause)
@@ -117,7 +117,7 @@ const startReplica = (
     const configuration = makeConfiguration(tenant.epoch, tenant.replicas.map(replicaId))
     const inbox = yield* makeReplicaInbox
     const local: LocalReplica = { tenant: tenant.id, id, epoch: tenant.epoch, replicas: configuration.replicas, inbox }
-    const journal = yield* journals.journal(tenant.id, id)
+    const journal = yield* journals.journal(tenant.id, id, "memory")
     const store = makeStore()
     const clock = yield* Clock.Clock
     const now = {
@@ -151,6 +151,6 @@ const openJournal = (
     const { head } = yield* journal.open
     if (head === null || !head.fresh) return { promised: head?.view ?? 0 }
     // Durable before it says a word: after this it is never new again.
-    yield* journal.write({ head: { ...freshHead(epoch), fresh: false }, truncate_to: null, entries: [] })
+    yield* journal.write({ head: { ...freshHead(epoch), fresh: false }, truncate_to: null, entries: [], commit: 0 })
     return { promised: null }
   })

@@ -16,7 +16,7 @@ import { invariant } from "../base/Invariant.ts"
 import { isUuid, parseReplicaId } from "../base/Names.ts"
 import { parserOf } from "../wire/Records.ts"
 import { makeFolder, platformReason, readText, replaceFile, seal, unseal } from "./FilesLive.ts"
-import { checkContiguous, checkHead, type Journal, JournalError, Journals, type ReplicaHead } from "./Journal.ts"
+import { checkContiguous, checkHead, type Journal, JournalError, Journals, nothingStored, type ReplicaHead } from "./Journal.ts"
 
 const HeadFile = Schema.Struct({
   tenant: Schema.String,
@@ -24,7 +24,8 @@ const HeadFile = Schema.Struct({
   epoch: Schema.Natural,
   view: Schema.Natural,
   log_view: Schema.Natural,
-  fresh: Schema.Boolean
+  fresh: Schema.Boolean,
+  whole: Schema.Boolean
 })
 const parseHeadFile = parserOf(HeadFile)
 const kind = "v2r2 replica head"
@@ -34,7 +35,7 @@ export const layer = (data_dir: string): Layer.Layer<Journals, never, FileSystem
   Layer.effect(
     Journals,
     Effect.map(FileSystem.FileSystem, (fs) => ({
-      journal: (tenantId, replicaId) => Effect.sync(() => headJournal(fs, data_dir, tenantId, replicaId))
+      journal: (tenantId, replicaId, _durability) => Effect.sync(() => headJournal(fs, data_dir, tenantId, replicaId))
     }))
   )
 
@@ -54,7 +55,7 @@ const headJournal = (fs: FileSystem.FileSystem, data_dir: string, tenant: string
     if (typeof read === "string") return yield* fail("open", read)
     head = read
     opened = true
-    return { head, entries: [] }
+    return { ...nothingStored, head }
   })
   const write = (next: ReplicaHead): Effect.Effect<void, JournalError> =>
     makeFolder(fs, dirname(file)).pipe(

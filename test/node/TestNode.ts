@@ -105,8 +105,8 @@ const slowStore = (node: TestNode): Layer.Layer<NodeStore, never, NodeStore> =>
 /** Journals on the node's disk, of which single ones can break. */
 const fragileJournals = (node: TestNode): Layer.Layer<Journals, never, Journals> =>
   Layer.effect(Journals, Effect.map(Journals, (journals) => ({
-    journal: (tenant, replica) =>
-      Effect.map(journals.journal(tenant, replica), ({ open, write }): Journal => ({
+    journal: (tenant, replica, durability) =>
+      Effect.map(journals.journal(tenant, replica, durability), ({ open, write }): Journal => ({
         open,
         write: (change) =>
           Effect.suspend(() => {

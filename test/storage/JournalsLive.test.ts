@@ -24,7 +24,7 @@ journalContract(
 const opened = <A, E>(disk: TestDisk, body: (journal: Journal) => Effect.Effect<A, E>, replica = "r1::dev1") =>
   Effect.provide(
     Effect.gen(function*() {
-      const journal = yield* (yield* Journals).journal(tenant, replica)
+      const journal = yield* (yield* Journals).journal(tenant, replica, "memory")
       yield* journal.open
       return yield* body(journal)
     }),
