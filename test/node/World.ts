@@ -21,7 +21,7 @@ import type { Config } from "../../src/node/Config.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { Node, type NodeFailure } from "../../src/node/Node.ts"
 import type { NodeStoreError } from "../../src/storage/NodeStore.ts"
-import type { AdminError, Args, ClusterStatus, CommandName, Ok, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
+import type { AdminError, Args, ClusterStatus, CommandName, Durability, Ok, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
 import { configOf, layerOf, TestNode } from "./TestNode.ts"
 
 export { TestNode } from "./TestNode.ts"
@@ -165,10 +165,10 @@ export class World {
   }
 
   /** With a replica r<i> on each of the nodes; returns its id once it has a primary, which is on the first node. */
-  tenant(name: string, nodes: ReadonlyArray<TestNode>) {
+  tenant(name: string, nodes: ReadonlyArray<TestNode>, durability: Durability = "disk") {
     return Effect.gen({ self: this }, function*() {
       const replicas = nodes.map((node, index) => ({ name: `r${index + 1}`, node: node.name }))
-      const { id } = yield* this.ask(nodes[0]!, "vr.create", { name, replicas })
+      const { id } = yield* this.ask(nodes[0]!, "vr.create", { name, replicas, durability })
       yield* this.until(`${name} has a primary`, Effect.map(this.ask(nodes[0]!, "vr.primary", { tenant: name }), ({ primary }) =>
         primary === `r1::${nodes[0]!.name}`))
       yield* this.until(`${name} has all its backups`, Effect.map(
