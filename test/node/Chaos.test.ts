@@ -1,5 +1,6 @@
 /**
- * Whole nodes and the client library in bad weather: nodes stop and start, connections are held up, messages are slow.
+ * Whole nodes and the client library in bad weather: nodes stop and start, in durability disk they lose their power,
+ * all of them at once too; connections are held up, messages are slow.
  * Every seed is another story. No acknowledged write is lost, none is executed twice, no read is older than what its
  * reader knew, and when the weather clears everybody is well.
  *
@@ -10,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { TenantService } from "../../src/client/index.ts"
+import type { Durability } from "../../src/wire/AdminProtocol.ts"
 import { bytes, run, text, type TestNode, type World } from "./World.ts"
 
 /** Counts up in one element by compare-and-set, and reads it now and then. */
@@ -46,7 +48,7 @@ const isWell = (world: World, nodes: ReadonlyArray<TestNode>) =>
       Object.values(lag).every((ops) => ops < 1_000))))
 
 /** One misfortune, and its end. */
-const trouble = (world: World, nodes: ReadonlyArray<TestNode>) =>
+const trouble = (world: World, nodes: ReadonlyArray<TestNode>, durability: Durability) =>
   Effect.gen(function*() {
     const random = yield* Random.Random
     const pick = () => nodes[Math.floor(random.nextDoubleUnsafe() * nodes.length)]!
@@ -54,10 +56,17 @@ const trouble = (world: World, nodes: ReadonlyArray<TestNode>) =>
     const others = nodes.filter((other) => other !== node)
     const duration_ms = yield* Random.nextIntBetween(10, 2_500)
     world.latency_ms = [0, 0, 3, 20][Math.floor(random.nextDoubleUnsafe() * 4)]!
+    if (durability === "disk" && random.nextDoubleUnsafe() < 0.3) {
+      // Any number of them, all at once too.
+      const some = random.nextDoubleUnsafe() < 0.5 ? nodes : nodes.filter(() => random.nextDoubleUnsafe() < 0.5)
+      yield* world.crash(some)
+      yield* Effect.sleep(duration_ms)
+      return yield* Effect.forEach(some, (one) => world.start(one), { discard: true, concurrency: "unbounded" })
+    }
     switch (Math.floor(random.nextDoubleUnsafe() * 4)) {
       case 0: {
         // In memory a group bears the loss of a few at a time only.
-        yield* world.until("all are well", isWell(world, nodes))
+        if (durability === "memory") yield* world.until("all are well", isWell(world, nodes))
         yield* world.stop(node)
         yield* Effect.sleep(duration_ms)
         yield* world.start(node)
@@ -88,7 +97,9 @@ const trouble = (world: World, nodes: ReadonlyArray<TestNode>) =>
 const story = (world: World) =>
   Effect.gen(function*() {
     const nodes = yield* world.cluster(yield* Random.nextIntBetween(3, 5))
-    yield* world.tenant("t", nodes.slice(0, 3 + 2 * Math.floor((nodes.length - 3) / 2)))
+    const durability = (yield* Random.nextBoolean) ? "disk" : "memory"
+    yield* world.tenant("t", nodes.slice(0, 3 + 2 * Math.floor((nodes.length - 3) / 2)), durability)
+    for (const node of nodes) node.write_ms = durability === "disk" ? 10 : 0
     let weather = true
     const running = () => weather
     const client = () =>
@@ -98,7 +109,7 @@ const story = (world: World) =>
       [count(one, "/count-1", running), count(two, "/count-2", running), fill(two, "/fill", running)],
       { concurrency: "unbounded" }
     ))
-    for (let i = 0; i < 8; i++) yield* trouble(world, nodes)
+    for (let i = 0; i < 8; i++) yield* trouble(world, nodes, durability)
     world.latency_ms = 0
     weather = false
     const [first, second, filled] = yield* Fiber.join(work)

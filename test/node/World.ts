@@ -74,6 +74,28 @@ export class World {
     return scope === null ? Effect.void : Scope.close(scope, Exit.void)
   }
 
+  /**
+   * All these lose their power at the same moment: what is on their disks by then is there when they start again, and
+   * nobody hears of them any more.
+   */
+  crash(nodes: ReadonlyArray<TestNode>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const others = this.nodes.filter((node) => node.scope !== null)
+      for (const node of nodes) {
+        node.disk = { ...node.disk, locked: false, journals: new Map(node.disk.journals) }
+        for (const other of others) this.hold(node, other)
+        this.latch("client", placeOf(node)).closeUnsafe()
+        this.mute(node)
+      }
+      yield* Effect.forEach(nodes, (node) => this.stop(node), { discard: true, concurrency: "unbounded" })
+      for (const node of nodes) {
+        for (const other of others) this.release(node, other)
+        this.latch("client", placeOf(node)).openUnsafe()
+        this.unmute(node)
+      }
+    })
+  }
+
   get stopAll(): Effect.Effect<void> {
     return Effect.forEach(this.nodes, (node) => this.stop(node), { discard: true, concurrency: "unbounded" })
   }
