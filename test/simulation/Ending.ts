@@ -34,7 +34,7 @@ export const relent = (sim: Simulation, ending: Schedule["ending"]): ReadonlyArr
 /** A quorum with its memory, or more; all that are left, if so many do not have it. */
 const healthyOnes = (sim: Simulation, { broken, who }: Schedule["ending"]): ReadonlyArray<Process> => {
   const left = sim.processes.filter(({ isGone }) => !isGone)
-  const holders = left.filter((process) => process.remembers && process.crashAt === null)
+  const holders = left.filter((process) => !process.isLost)
   const spare = holders.length - sim.configuration.quorum
   if (broken === 0 || spare < 0) return left
   for (let i = Math.min(broken, spare); i > 0; i--) holders.splice((who + i) % holders.length, 1)

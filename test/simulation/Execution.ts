@@ -34,6 +34,7 @@ export interface Failure {
 
 export interface RunReport {
   readonly replicas: number
+  readonly durability: Schedule["durability"]
   readonly steps: number
   readonly committed: number
   readonly views: number
@@ -86,6 +87,7 @@ export class Execution {
       timers: schedule.timers,
       weather: schedule.weather,
       tick_ms: schedule.tick_ms,
+      durability: schedule.durability,
       disk_ms: schedule.disk_ms,
       turn_ms: schedule.turn_ms,
       retry_ms: schedule.retry_ms,
@@ -126,6 +128,7 @@ export class Execution {
     const { history, network, processes, steps } = this.sim
     return {
       replicas: processes.length,
+      durability: this.schedule.durability,
       steps,
       committed: history.op,
       views: Math.max(...processes.map((process) => process.journal.head.view)),

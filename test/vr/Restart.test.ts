@@ -5,7 +5,7 @@
  */
 import { assert, describe, it } from "vitest"
 import type { MessageOf } from "../../src/vr/Message.ts"
-import { append, get, readResult } from "../simulation/Register.ts"
+import { get, readResult } from "../simulation/Register.ts"
 import { entries, entry, One, only, to, write } from "./One.ts"
 
 const read = (request: number) => ({ kind: "read", to, request, operation: get("k") }) as const
@@ -16,11 +16,11 @@ describe("a restarted primary", () => {
   it("does not resume its view: it says nothing as a primary, and asks for the next view at its first tick", () => {
     const one = restarted()
     const first = one.pass(20)
-    assert.deepStrictEqual(first.map(({ message, to }) => [to, message]), ["R1", "R2"].map((to) =>
-      [to, { _tag: "StartViewChange", view: 1, probing: true }]))
+    const probe = { _tag: "StartViewChange", view: 1, probing: true } as const
+    assert.deepStrictEqual(first, ["R1", "R2"].map((to) => ({ to, message: probe })))
     const later = one.pass(5_000)
     assert.isNotEmpty(later)
-    for (const { message } of later) assert.deepStrictEqual(message, { _tag: "StartViewChange", view: 1, probing: true })
+    for (const { message } of later) assert.deepStrictEqual(message, probe)
     const vote = { _tag: "DoViewChange", view: 0, logView: 0, first: 1, entries: [], commit: 0 } as const
     assert.isEmpty(one.receive("R1", vote).sends)
     assert.isEmpty(one.receive("R1", { _tag: "StartViewChange", view: 0, probing: false }).sends)
@@ -149,7 +149,7 @@ describe("what was committed", () => {
     // No read before all that the view inherited is committed.
     one.ask(read(1))
     assert.isEmpty(one.receive("R2", { _tag: "CommitOk", view: 1, op: 3, round: 1 }).replies)
-    assert.isEmpty(one.ask({ ...write(1, 3), operation: append("k", "4@0") }).replies)
+    assert.isEmpty(one.ask(write(1, 3, "4@0")).replies)
     const { replies } = one.receive("R2", { _tag: "CommitOk", view: 1, op: 4, round: 1 })
     assert.sameMembers(replies.map(({ kind, request, status }) => `${kind} ${request} ${status}`), ["write 3 ok", "read 1 ok"])
     assert.strictEqual(one.replica.log.op, 4)
