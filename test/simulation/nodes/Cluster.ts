@@ -136,6 +136,17 @@ export class Cluster {
     this.buried(machine, process, silent)
   }
 
+  /** While it is off: no log on its disk can be trusted any more. */
+  garble(machine: Machine): void {
+    this.note(machine.name, "— its logs are garbled")
+    const { disk: { journals } } = machine
+    for (const [key, stored] of journals) {
+      // Of tenants in memory there is no log; and what was never started was never written to.
+      if (stored.entries.length === 0 || stored.head?.fresh === true) continue
+      journals.set(key, { ...stored, entries: [], commit: 0, doubt: "a record is damaged" })
+    }
+  }
+
   /** The disk keeps what was written; whatever the old process would still write is lost with it. */
   private buried(machine: Machine, process: Process, silent: boolean): void {
     machine.process = null
@@ -178,6 +189,6 @@ export class Cluster {
 
 /** Nobody sends anything that is no message, so that nobody may complain of one. */
 const isSuspicious = (line: string): boolean =>
-  line.startsWith("Warn ") && !/is being stopped|has not read for|no hello/.test(line)
+  line.startsWith("Warn ") && !/is being stopped|has not read for|no hello|does not trust its own log: its log (?:is|was) damaged/.test(line)
 
 const copyOf = (disk: MemoryDisk): MemoryDisk => ({ ...disk, locked: false, journals: new Map(disk.journals) })
