@@ -158,11 +158,12 @@ export class Process {
 
   // --- faults
 
-  crash(): void {
+  /** `finds`: what is being written then; drawn unless said otherwise. */
+  crash({ finds = this.random.next() < 0.5 } = {}): void {
     if (this.running === undefined) return
     this.life++
     // What is being written is found whole, or not at all.
-    if (this.writing !== null && this.unheeded === null && this.random.next() < 0.5) this.write(this.writing)
+    if (this.writing !== null && this.unheeded === null && finds) this.write(this.writing)
     this.running = undefined
     this.inbox = []
     this.writing = null
