@@ -130,6 +130,10 @@ export const replacement = (head: ReplicaHead): JournalWrite => ({
 export const isReplacement = ({ head, truncate_to }: JournalWrite): boolean =>
   truncate_to === 0 && head !== null && !head.whole
 
+/** Is there nothing to be stored? */
+export const isNothing = ({ entries, head, truncate_to }: JournalWrite): boolean =>
+  head === null && truncate_to === null && entries.length === 0
+
 /** The model: what a write makes of what is stored. Dies if the write breaks the contract. */
 export const afterWrite = (stored: Stored, write: JournalWrite, durability: Durability): Stored => {
   checkContiguous(write.entries)
@@ -137,6 +141,7 @@ export const afterWrite = (stored: Stored, write: JournalWrite, durability: Dura
   const head = write.head ?? stored.head
   if (durability === "memory") return { ...nothingStored, head }
   checkLog({ op: stored.entries.length, commit: stored.commit, doubt: stored.doubt }, write)
+  if (isNothing(write)) return stored
   const kept = write.truncate_to === null ? stored.entries : stored.entries.slice(0, write.truncate_to)
   return { head, entries: [...kept, ...write.entries], commit: write.commit, doubt: null, notes: [] }
 }
