@@ -19,6 +19,13 @@ export const expendable = (sim: Simulation): ReadonlyArray<Process> => {
 export const crashable = (sim: Simulation): ReadonlyArray<Process> =>
   sim.keepsLogs ? sim.processes.filter(({ isUp }) => isUp) : expendable(sim)
 
+/** Of those that may crash: half of the time the primary, if it may. */
+export const oftenThePrimary = (sim: Simulation, choice: Choice): Process | undefined => {
+  const candidates = crashable(sim)
+  const primary = candidates.filter(({ id }) => id === sim.primary)
+  return victimOf(choice.how % 2 === 1 && primary.length > 0 ? primary : candidates, choice)
+}
+
 /** Everybody else notices that its connections broke. */
 const tellPeers = (sim: Simulation, gone: Process): void => {
   for (const process of sim.processes) if (process !== gone) process.input({ _tag: "PeerLost", replica: gone.id })
@@ -27,10 +34,7 @@ const tellPeers = (sim: Simulation, gone: Process): void => {
 export const crash: Fault = {
   weight: 3,
   strike: (sim, choice) => {
-    const candidates = crashable(sim)
-    // Half of the time the primary, if it may be.
-    const primary = candidates.filter(({ id }) => id === sim.primary)
-    const victim = victimOf(choice.how % 2 === 1 && primary.length > 0 ? primary : candidates, choice)
+    const victim = oftenThePrimary(sim, choice)
     if (victim === undefined) return false
     victim.crash()
     if (oneOf([true, true, false, false], choice)) tellPeers(sim, victim)
@@ -42,9 +46,9 @@ export const crash: Fault = {
 export const crashWithinTurn: Fault = {
   weight: 2,
   strike: (sim, choice) => {
-    const victim = victimOf(crashable(sim), choice)
+    const victim = oftenThePrimary(sim, choice)
     if (victim === undefined) return false
-    crashSoon(sim, victim, oneOf(["early sent", "written"] as const, choice), 200)
+    crashSoon(sim, victim, oneOf(["early sent", "written"] as const, { ...choice, how: choice.how >> 1 }), 200)
     return true
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { crashable, crashSoon, expendable } from "./Crashes.ts"
+import { crashSoon, expendable, oftenThePrimary } from "./Crashes.ts"
 import { durationOf, type Fault, oneOf, victimOf } from "./Fault.ts"
 
 export const slowDisk: Fault = {
@@ -23,7 +23,7 @@ export const slowDisk: Fault = {
 export const failedFlush: Fault = {
   weight: 1,
   strike: (sim, choice) => {
-    const victim = victimOf(crashable(sim), choice)
+    const victim = oftenThePrimary(sim, choice)
     if (victim === undefined) return false
     crashSoon(sim, victim, "flush failed", durationOf(choice, 1_000))
     return true

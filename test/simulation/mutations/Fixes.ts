@@ -19,8 +19,8 @@ export const fixes: ReadonlyArray<Mutation> = [
     name: "F1 view not written",
     what: "A replica leaves its view without writing that down before its vote is sent.",
     file: "src/vr/Transitions.ts",
-    find: "  replica.view = view\n  writeHead(replica, out)\n  const vote",
-    replace: "  replica.view = view\n  const vote",
+    find: "  replica.view = view\n  writeHead(replica, out)\n  replica.attempts++",
+    replace: "  replica.view = view\n  replica.attempts++",
     budget: 50
   },
   {
