@@ -52,10 +52,11 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
   }
 }
 
-const detail = (replica: Replica, { doubt }: ReplicaData, now: Now): string | null => {
+const detail = (replica: Replica, data: ReplicaData, now: Now): string | null => {
   const { state } = replica
   switch (state._tag) {
     case "Primary":
+      if (state.restarted) return "was restarted: it leads no longer, the next view is to begin"
       return state.abdicated ? "has lost touch with a quorum" : null
     case "Backup":
       return null
@@ -64,14 +65,16 @@ const detail = (replica: Replica, { doubt }: ReplicaData, now: Now): string | nu
     case "StateTransfer":
       return `fetches view ${state.target} from ${state.source}`
     case "Recovery":
-      return (doubt === null ? "" : `${doubt}; `) + recoveryDetail(replica, state)
+      return (data.doubt === null ? "" : `${data.doubt}; `) + recoveryDetail(replica, data, state)
   }
 }
 
-const recoveryDetail = (replica: Replica, state: RecoveryState): string => {
+const lossOf = { memory: "memory", disk: "logs" } as const
+
+const recoveryDetail = (replica: Replica, { durability }: ReplicaData, state: RecoveryState): string => {
   const { configuration, log } = replica
   if (isBeyondRecovery(replica, state)) {
-    return `${state.alsoRecovering.size + 1} of ${configuration.replicas.length} replicas have lost their memory, ` +
+    return `${state.alsoRecovering.size + 1} of ${configuration.replicas.length} replicas have lost their ${lossOf[durability]}, ` +
       `more than the ${configuration.tolerates} that this group tolerates: what it held cannot be recovered`
   }
   return state.fetching === null
@@ -185,12 +188,13 @@ const tenantProblems = (
   const silent = (tenants.find(({ id }) => id === status.id)?.replicas ?? []).filter((replica) => !heard.has(replicaId(replica)))
   // Of a node that is gone as a whole, that was said already.
   const mute = silent.filter(({ node }) => !gone.some(({ name }) => name === node))
-  const problems = [
-    ...unwell.map((replica) =>
-      `tenant ${label}: replica ${replica.name}::${replica.node} is in ${replica.state}` +
-      (replica.detail === null ? "" : `: ${replica.detail}`)),
-    ...mute.map((replica) => `tenant ${label}: replica ${replicaId(replica)} does not answer`)
-  ].map((message) => ({ message, remedy: null as string | null }))
+  const problems: Array<{ readonly message: string; readonly remedy: string | null }> = [
+    ...unwell.map(({ detail, name, node, state }) => ({
+      message: `tenant ${label}: replica ${name}::${node} is in ${state}` + (detail === null ? "" : `: ${detail}`),
+      remedy: state === "failed" ? `when that is mended, start node ${node} again` : null
+    })),
+    ...mute.map((replica) => ({ message: `tenant ${label}: replica ${replicaId(replica)} does not answer`, remedy: null }))
+  ]
   if (status.primary === null) {
     problems.unshift({ message: `tenant ${label} has no primary: it serves nothing`, remedy: "start its nodes again" })
   } else if (silent.length > 0 && status.tolerates === 0) {

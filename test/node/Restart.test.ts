@@ -138,6 +138,23 @@ describe("a replica whose log cannot be trusted", () => {
       assert.isTrue(nodes[0]!.logged(/its journal is not there: the disk was lost, or files were removed/))
     }))
 
+  story("as those of the others cannot be: the group serves nothing, and says so", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      yield* world.tenant("t", nodes)
+      const tenant = yield* enter(world, nodes, "t")
+      yield* write(tenant, 1, 10)
+      yield* world.crash(nodes)
+      for (const node of nodes.slice(1)) damage(node, "the record behind op 3 is damaged")
+      yield* restart(world, nodes)
+      yield* Effect.sleep("30 seconds")
+      const { problems, verdict } = yield* world.status(nodes[0]!)
+      assert.strictEqual(verdict, "DOWN")
+      assert.include(problems.map(({ message }) => message).join("\n"),
+        "2 of 3 replicas have lost their logs, more than the 1 that this group tolerates")
+      assert.strictEqual((yield* Effect.flip(tenant.get("/1")))._tag, "Unavailable")
+    }))
+
   story("and has no peers: it stops, and says what to do; nothing is changed", (world) =>
     Effect.gen(function*() {
       const nodes = yield* world.cluster(3)
