@@ -23,7 +23,7 @@ import {
   type ReplicaHead,
   type Stored
 } from "./Journal.ts"
-import { batchBytes, encodeBatch } from "./log/Batch.ts"
+import { alignment_bytes, batchBytes, encodeBatch } from "./log/Batch.ts"
 import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
 import { bound_offset, encodeBound, encodePreamble, preamble_bytes, seedOf } from "./log/Segment.ts"
 import { openError, type Opened, type Place, readLog, segmentName, type Tail } from "./OpeningLive.ts"
@@ -107,7 +107,7 @@ export class DiskJournal implements Journal {
         this.log = { ...log, seed: seedOf(log.id, crc32) }
         this.tail = tail
         this.file = yield* disk.open(tail.file)
-        if (torn_to !== null) yield* this.file.write(tail.at, [new Uint8Array(torn_to - tail.at)])
+        if (torn_to !== null) yield* cutOff(this.file, tail.at, torn_to)
         yield* this.file.sync
         yield* disk.syncNames(place.folder)
         yield* disk.syncNames(dirname(place.folder))
@@ -219,6 +219,15 @@ export class DiskJournal implements Journal {
   private steps(bytes: number): number {
     return Math.ceil(bytes / this.layout.step_bytes) * this.layout.step_bytes
   }
+}
+
+/** Removes a write that was cut short. The header goes last: half of this is a write that was cut short as well. */
+const cutOff = (file: LogFile, at: number, to: number): Effect.Effect<void, DiskError> => {
+  const header_end = Math.min(at + alignment_bytes, to)
+  return file.write(header_end, [new Uint8Array(to - header_end)]).pipe(
+    Effect.andThen(file.sync),
+    Effect.andThen(file.write(at, [new Uint8Array(header_end - at)]))
+  )
 }
 
 /** An empty log with an id of its own. */

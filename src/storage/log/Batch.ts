@@ -18,6 +18,8 @@ const head_bytes = 32
 const entry_header_bytes = 48
 
 const batch_magic = 0x56325242
+/** The last byte of a batch. No single bit that flips makes it zero. */
+const end_mark = 0xa5
 
 export interface BatchHeader {
   /** Counts the batches of a log, from 1. */
@@ -39,13 +41,14 @@ export interface BatchHeader {
 }
 
 /** What a write takes in the file: a multiple of {@link alignment_bytes}. */
-export const batchBytes = (write: JournalWrite): number => aligned(batch_header_bytes + bodyBytes(write))
+export const batchBytes = (write: JournalWrite): number => wholeBytes(bodyBytes(write))
 
 /** Where the next batch begins. */
-export const nextOffset = (at: number, header: BatchHeader): number =>
-  aligned(at + batch_header_bytes + header.body_bytes)
+export const nextOffset = (at: number, header: BatchHeader): number => at + wholeBytes(header.body_bytes)
 
-const aligned = (bytes: number): number => Math.ceil(bytes / alignment_bytes) * alignment_bytes
+/** Header, body, at least one byte more, of which the last is the {@link end_mark}. */
+const wholeBytes = (body_bytes: number): number =>
+  Math.ceil((batch_header_bytes + body_bytes + 1) / alignment_bytes) * alignment_bytes
 
 const bodyBytes = ({ entries, head }: JournalWrite): number =>
   entries.reduce((bytes, { operation }) => bytes + entry_header_bytes + operation.length, head === null ? 0 : head_bytes)
@@ -70,6 +73,7 @@ export const encodeBatch = (
   const bytes = new Uint8Array(batchBytes(write))
   const view = viewOf(bytes)
   encodeBody(bytes, view, write)
+  bytes[bytes.length - 1] = end_mark
   view.setUint32(0, batch_magic)
   setUint(view, 8, sequence)
   view.setUint32(16, body_bytes)
@@ -139,6 +143,12 @@ export const isBodyWhole = (bytes: Uint8Array, at: number, header: BatchHeader, 
   return end <= bytes.length && crc(bytes.subarray(start, end), seed) === header.body_checksum
 }
 
+/** Does a batch, of which not all is as it was written, look like one of which a part was never written? */
+export const isCutShort = (bytes: Uint8Array, at: number, header: BatchHeader): boolean => {
+  const end = nextOffset(at, header)
+  return end > bytes.length || bytes[end - 1] === 0 || zeroSectors(bytes, at, end, at) > header.zero_sectors
+}
+
 /** The body of a batch whose checksums are right; null if it is not made as this program makes them. Shares memory. */
 export const decodeBody = (
   bytes: Uint8Array,
@@ -184,7 +194,7 @@ const decodeHead = (view: DataView, at: number): ReplicaHead => {
  * How many sectors between `from` and `to` are nothing but zeros. `from` stands at the offset `at` of its file; the
  * sector that it is in does not count.
  */
-export const zeroSectors = (bytes: Uint8Array, from: number, to: number, at: number): number => {
+const zeroSectors = (bytes: Uint8Array, from: number, to: number, at: number): number => {
   let zeros = 0
   for (let start = from + sector_bytes - at % sector_bytes; start < to; start += sector_bytes) {
     if (isZero(bytes, start, Math.min(start + sector_bytes, to))) zeros++

@@ -1,14 +1,14 @@
 /**
  * Reads the batches of one segment, one after the other, and tells a write that a crash cut short from damage.
  *
- * A batch that is on the disk in part was never acknowledged. Space for it was filled with zeros before, and a disk
- * writes whole sectors, so what is missing of it is zeros: more sectors of zeros than it was written with, or a header
- * of zeros, or the end of the file. Anything else that is not as it was written is damage; what a damaged batch said
- * may have been acknowledged.
+ * A batch that is on the disk in part was never acknowledged. Its space was filled with zeros before, and a disk writes
+ * whole sectors, so what is missing of it is zeros: its end, or more sectors in it than it was written with, or its
+ * header, or all behind a part of its header. Anything else that is not as it was written is damage; what a damaged
+ * batch said may have been acknowledged.
  *
  * @module
  */
-import { alignment_bytes, type BatchHeader, decodeBatchHeader, isBodyWhole, nextOffset, zeroSectors } from "./Batch.ts"
+import { alignment_bytes, type BatchHeader, decodeBatchHeader, isBodyWhole, isCutShort } from "./Batch.ts"
 import { type Crc32, isZero } from "./Numbers.ts"
 
 export interface SegmentBytes {
@@ -52,7 +52,8 @@ const withoutHeader = (segment: SegmentBytes, at: number, crc: Crc32): Found => 
   if (to === at) return { _tag: "End" }
   const problem = whatFollows(segment, at, crc)
   if (problem !== null) return damaged(problem)
-  return isZero(segment.bytes, at, Math.min(at + alignment_bytes, to))
+  const header_end = at + alignment_bytes
+  return to <= header_end || isZero(segment.bytes, at, header_end)
     ? { _tag: "Torn", to }
     : damaged("the header of the last write is not as it was written")
 }
@@ -61,9 +62,7 @@ const withoutBody = (segment: SegmentBytes, at: number, header: BatchHeader, crc
   const { bytes } = segment
   const problem = whatFollows(segment, at, crc)
   if (problem !== null) return damaged(problem)
-  const end = nextOffset(at, header)
-  const isShort = end > bytes.length || zeroSectors(bytes, at, end, at) > header.zero_sectors
-  return isShort
+  return isCutShort(bytes, at, header)
     ? { _tag: "Torn", to: endOfContent(bytes, at) }
     : damaged("the last write is not as it was written; it may have been acknowledged")
 }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Crc32, getUint, isZero, setUint, viewOf } from "./Numbers.ts"
+import { type Crc32, getUint, setUint, viewOf } from "./Numbers.ts"
 
 /** Raise it when an older program could misread a newer file. Its place in the header never changes. */
 export const format_version = 1
@@ -116,12 +116,10 @@ export const encodeBound = ({ sequence, size }: Bound, seed: number, crc: Crc32)
   return bytes
 }
 
-/** The bound of a segment; null if there is none yet. */
-export const decodeBound = (bytes: Uint8Array, seed: number, crc: Crc32): Bound | null | "damaged" => {
+/** The bound of a segment; null if there is none, or none that can be read: it is needed by nobody but to find damage. */
+export const decodeBound = (bytes: Uint8Array, seed: number, crc: Crc32): Bound | null => {
   const slot = bytes.subarray(bound_offset, bound_offset + bound_bytes)
-  if (isZero(slot, 0, slot.length)) return null
   const view = viewOf(slot)
   const whole = view.getUint32(0) === bound_magic && view.getUint32(4) === crc(slot.subarray(8), seed)
-  return whole ? { size: getUint(view, 8), sequence: getUint(view, 16) } : "damaged"
+  return whole ? { size: getUint(view, 8), sequence: getUint(view, 16) } : null
 }
-
