@@ -12,15 +12,7 @@ export const restarts: ReadonlyArray<Mutation> = [
     file: "src/vr/Transitions.ts",
     find: "makePrimaryState(replica, now, true)",
     replace: "makePrimaryState(replica, now)",
-    budget: 150
-  },
-  {
-    name: "restarted primary answers for its view",
-    what: "A restarted primary tells a replica that recovers where the group stands, though it may have lost the end.",
-    file: "src/vr/states/Primary.ts",
-    find: "if (state.restarted && quorum < replicas.length) return",
-    replace: "if (state.round < 0 && quorum < replicas.length) return",
-    budget: 2_000
+    budget: 50
   },
   {
     name: "restarted primary counts",
@@ -28,7 +20,7 @@ export const restarts: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Primary.ts",
     find: "  if (state.restarted) return index\n",
     replace: "",
-    budget: 150
+    budget: 2_050
   },
   {
     name: "F16 voted for, not written",
@@ -36,7 +28,7 @@ export const restarts: ReadonlyArray<Mutation> = [
     file: "src/vr/Transitions.ts",
     find: "  if (replica.logView < replica.view) {\n    replica.state = make",
     replace: "  replica.view = replica.logView\n  if (replica.logView < replica.view) {\n    replica.state = make",
-    budget: 150
+    budget: 50
   },
   {
     name: "F12 log of a view that it did not install",
@@ -44,7 +36,7 @@ export const restarts: ReadonlyArray<Mutation> = [
     file: "src/vr/Step.ts",
     find: "makeReplica(options, makeRecoveryState(kept.view), kept.view, kept.logView)",
     replace: "makeReplica(options, makeRecoveryState(kept.view), kept.view, kept.view)",
-    budget: 150
+    budget: 50
   },
   {
     name: "restart takes all for committed",
@@ -52,22 +44,6 @@ export const restarts: ReadonlyArray<Mutation> = [
     file: "src/vr/Step.ts",
     find: "commitTo(replica, kept.commit, emptyOutcome())",
     replace: "commitTo(replica, Math.max(kept.commit, replica.log.op), emptyOutcome())",
-    budget: 150
-  },
-  {
-    name: "old vote, new vote",
-    what: "A new primary goes on fetching for a vote that its sender, restarted since, has given again, and otherwise.",
-    file: "src/vr/ViewStart.ts",
-    find: "  if (state.fetching?.from === from && state.fetching.last !== vote.first - 1) state.fetching = null\n",
-    replace: "",
-    budget: 5_000
-  },
-  {
-    name: "end of a recovery not written",
-    what: "A replica whose log was damaged takes part again before it has written that its log is whole.",
-    file: "src/vr/Transitions.ts",
-    find: "if (replica.logView === view && replica.state._tag !== \"Recovery\") return",
-    replace: "if (replica.logView === view) return",
-    budget: 5_000
+    budget: 50
   }
 ]
