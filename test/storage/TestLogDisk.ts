@@ -99,7 +99,7 @@ export class TestLogDisk implements LogDisk {
 
   rename(from: string, to: string) {
     return this.naming("rename", to, (names) => {
-      for (const [path, inode] of [...names]) {
+      for (const [path, inode] of names) {
         if (path !== from && !path.startsWith(`${from}/`)) continue
         names.delete(path)
         names.set(to + path.slice(from.length), inode)

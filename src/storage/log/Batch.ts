@@ -30,7 +30,10 @@ export interface BatchHeader {
   readonly chain: number
   readonly body_bytes: number
   readonly body_checksum: number
-  /** Sectors of the batch, without the first, that hold nothing but zeros, though they were written. */
+  /**
+   * Sectors of the batch, without the first, that hold nothing but zeros, though they were written. One that has a
+   * single bit counts as well: were it to flip, nothing would seem to be there.
+   */
   readonly zero_sectors: number
   /** 0 without entries. */
   readonly first_op: number
@@ -79,7 +82,7 @@ export const encodeBatch = (
   view.setUint32(16, body_bytes)
   view.setUint32(20, crc(bytes.subarray(batch_header_bytes, batch_header_bytes + body_bytes), seed))
   view.setUint32(24, chain)
-  view.setUint32(28, zeroSectors(bytes, 0, bytes.length, at))
+  view.setUint32(28, sectors(bytes, 0, bytes.length, at, isAlmostZero))
   setUint(view, 32, entries[0]?.op ?? 0)
   setUint(view, 40, commit)
   setUint(view, 48, truncate_to ?? 0)
@@ -146,7 +149,7 @@ export const isBodyWhole = (bytes: Uint8Array, at: number, header: BatchHeader, 
 /** Does a batch, of which not all is as it was written, look like one of which a part was never written? */
 export const isCutShort = (bytes: Uint8Array, at: number, header: BatchHeader): boolean => {
   const end = nextOffset(at, header)
-  return end > bytes.length || bytes[end - 1] === 0 || zeroSectors(bytes, at, end, at) > header.zero_sectors
+  return end > bytes.length || bytes[end - 1] === 0 || sectors(bytes, at, end, at, isZero) > header.zero_sectors
 }
 
 /** The body of a batch whose checksums are right; null if it is not made as this program makes them. Shares memory. */
@@ -191,13 +194,31 @@ const decodeHead = (view: DataView, at: number): ReplicaHead => {
 }
 
 /**
- * How many sectors between `from` and `to` are nothing but zeros. `from` stands at the offset `at` of its file; the
- * sector that it is in does not count.
+ * How many sectors between `from` and `to` are such. `from` stands at the offset `at` of its file; the sector that it is
+ * in does not count.
  */
-const zeroSectors = (bytes: Uint8Array, from: number, to: number, at: number): number => {
-  let zeros = 0
+const sectors = (
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  at: number,
+  isSuch: (bytes: Uint8Array, from: number, to: number) => boolean
+): number => {
+  let count = 0
   for (let start = from + sector_bytes - at % sector_bytes; start < to; start += sector_bytes) {
-    if (isZero(bytes, start, Math.min(start + sector_bytes, to))) zeros++
+    if (isSuch(bytes, start, Math.min(start + sector_bytes, to))) count++
   }
-  return zeros
+  return count
+}
+
+/** Nothing but zeros, except for one bit at most. */
+const isAlmostZero = (bytes: Uint8Array, from: number, to: number): boolean => {
+  let only = 0
+  for (let index = from; index < to; index++) {
+    const byte = bytes[index]!
+    if (byte === 0) continue
+    if (only !== 0 || (byte & (byte - 1)) !== 0) return false
+    only = byte
+  }
+  return true
 }
