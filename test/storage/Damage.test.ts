@@ -96,30 +96,32 @@ describe("a small log, damaged", () => {
     Effect.gen(function*() {
       const disk = yield* written(layout)
       assert.deepStrictEqual(disk.names, [place.headFile, segment(1), segment(2)])
-      const flips = function*(name: string, bits: number) {
+      /** All bits of the writes in the last file, and one of each other byte. */
+      const flips = function*(name: string) {
         const bytes = disk.content(name)
+        const end = bytes.findLastIndex((byte) => byte !== 0) + 64
         for (let at = 0; at < bytes.length; at++) {
-          for (let bit = 0; bit < bits; bit++) {
+          for (let bit = 0; bit < (name === segment(2) && at >= preamble_bytes && at < end ? 8 : 1); bit++) {
             const flip = (at + bit) % 8
             yield [`${name}: bit ${flip} of byte ${at}`, (copy: TestLogDisk) =>
               changed(copy, name, (bytes) => void (bytes[at]! ^= 1 << flip))] as const
           }
         }
       }
-      for (const [name, bits] of [[segment(1), 1], [segment(2), 8]] as const) {
-        const seen = yield* outcomes(layout, disk, flips(name, bits))
+      for (const name of [segment(1), segment(2)]) {
+        const seen = yield* outcomes(layout, disk, flips(name))
         assert.deepStrictEqual(seen["tail lost"], [])
         assert.deepStrictEqual(seen.refused, [])
-        assert.isAbove(seen.doubt.length, 1000)
+        assert.isAbove(seen.doubt.length, 2000)
         assert.isAbove(seen.whole.length, 500)
       }
-      const { doubt, refused, whole, ...rest } = yield* outcomes(layout, disk, flips(place.headFile, 8))
+      const { doubt, refused, whole, ...rest } = yield* outcomes(layout, disk, flips(place.headFile))
       assert.deepStrictEqual(rest, { "tail lost": [] })
       // White space, and the digit of the format version.
-      assert.isAbove(doubt.length, 1500)
-      assert.isBelow(whole.length, 500)
+      assert.isAbove(doubt.length, 300)
+      assert.isBelow(whole.length, 150)
       assert.isBelow(refused.length, 10)
-    }))
+    }), 60_000)
 
   it.effect("by a cut at any byte is in doubt", () =>
     Effect.gen(function*() {
