@@ -173,11 +173,12 @@ const createTenant = define({
       : null
     const created = yield* (yield* admin)("vr.create", { name: Option.getOrNull(name), replicas: places, durability })
     const group = created.replicas.map(replicaId).join(",")
+    const label = created.name === null ? created.id : `${created.name} (${created.id})`
     return {
       _tag: "Done",
       json: created,
       plain: created.id,
-      pretty: `created tenant ${created.name === null ? created.id : `${created.name} (${created.id})`} on ${group}, durability ${created.durability}`
+      pretty: `created tenant ${label} on ${group}, durability ${created.durability}`
     }
   })
 })

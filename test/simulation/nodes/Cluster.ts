@@ -189,6 +189,6 @@ export class Cluster {
 
 /** Nobody sends anything that is no message, so that nobody may complain of one. */
 const isSuspicious = (line: string): boolean =>
-  line.startsWith("Warn ") && !/is being stopped|has not read for|no hello|does not trust its own log: its log (?:is|was) damaged/.test(line)
+  line.startsWith("Warn ") && !/is being stopped|has not read for|no hello|not trust its own log: its log (?:is|was) damaged/.test(line)
 
 const copyOf = (disk: MemoryDisk): MemoryDisk => ({ ...disk, locked: false, journals: new Map(disk.journals) })
