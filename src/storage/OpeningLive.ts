@@ -41,7 +41,7 @@ export interface Opened {
 }
 
 /** After so many bytes, others get their turn. */
-const turn_bytes = 4 * 1024 * 1024
+const turn_bytes = 1 * 1024 * 1024
 const segment_name = /^\d{8}\.log$/
 export const segmentName = (number: number): string => `${String(number).padStart(8, "0")}.log`
 
