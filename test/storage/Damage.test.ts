@@ -138,6 +138,24 @@ describe("a small log, damaged", () => {
       }
     }))
 
+  it.effect("by a cut where a file may end is in doubt, without help of the head file", () =>
+    Effect.gen(function*() {
+      const long = big.map((entry) => entry.operation).concat(big.map((entry) => entry.operation))
+      const disk = yield* written(oneFile, [
+        write({ head: head(2) }),
+        ...long.map((operation, index) => write({ entries: [{ ...entries(index + 1, 1)[0]!, operation }] }))
+      ])
+      const size = disk.content(segment(1)).length
+      assert.isAbove(size, 4 * 1024)
+      const steps = Array.from({ length: size / 1024 }, (_, index) => index * 1024)
+      const { doubt } = yield* outcomes(
+        oneFile,
+        disk,
+        steps.map((size) => [`${size}`, (copy) => changed(copy, segment(1), (bytes) => bytes.slice(0, size))])
+      )
+      assert.strictEqual(doubt.length, steps.length)
+    }))
+
   it.effect("by zeros from any byte on is in doubt, or has lost writes that no bound covers", () =>
     Effect.gen(function*() {
       const disk = yield* written(layout)
