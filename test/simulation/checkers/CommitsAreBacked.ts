@@ -1,6 +1,7 @@
 /**
  * 10. What commits first, commits at a primary, and a quorum has acknowledged it in that primary's view, its own durable
- * copy included; in disk mode each of them has it on its disk, or has lost that since; no message carries a commit number that nobody has reached that way.
+ * copy included; in disk mode each of them has it on its disk, or has lost that since; no message carries a commit number
+ * that nobody has reached that way.
  *
  * @module
  */

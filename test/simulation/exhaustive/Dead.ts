@@ -2,8 +2,8 @@
  * Messages that can never have an effect any more: of views that are over, counted already, or asked for no longer.
  *
  * What this relies on: views only go up; a replica that restarts promises at least what its head says, and never leads the
- * same view twice; acknowledgements are cumulative; and votes are frozen, until a restart in disk mode. Nothing else is left out: above all, what is accepted
- * within a view arrives again as often as it likes.
+ * same view twice; acknowledgements are cumulative; and votes are frozen, until a restart in disk mode. Nothing else is left
+ * out: above all, what is accepted within a view arrives again as often as it likes.
  *
  * @module
  */
