@@ -87,7 +87,7 @@ const flipByte = (node: TestNode, random: () => number): string | null => {
   const folder = Path.join(node.layout.folder, "data", "tenants")
   const files = Fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((file) => Path.join(folder, file))
-    .filter((file) => Fs.statSync(file).isFile() && Fs.statSync(file).size > 0 && !file.endsWith(".damaged"))
+    .filter((file) => Fs.statSync(file).isFile() && Fs.statSync(file).size > 0 && !file.includes(".damaged"))
     .sort()
   const sizes = files.map((file) => {
     const bytes = Fs.readFileSync(file)
