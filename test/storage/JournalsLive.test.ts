@@ -19,6 +19,8 @@ import { makeTestDisk, type TestDisk } from "./TestDisk.ts"
 
 const layer = (disk: TestDisk) => Layer.provide(JournalsLive.layer(disk.folder), disk.layer)
 
+const small = { segment_bytes_max: 8192, step_bytes: 2048 }
+
 /** All of a disk fails while it is broken. */
 const brittle = (disk: LogDisk, isBroken: () => boolean): LogDisk => {
   const unless = <A>(file: string, effect: Effect.Effect<A, DiskError>) =>
@@ -45,7 +47,6 @@ journalContract(
     let broken = false
     const journals = Effect.map(FileSystem.FileSystem, (fs) => {
       broken = false
-      const small = { segment_bytes_max: 8192, step_bytes: 2048 }
       return JournalsLive.layerOn(brittle(makeLogDisk(fs), () => broken), disk.folder, small)
     })
     return {
@@ -60,6 +61,26 @@ journalContract(
     }
   })
 )
+
+it.effect("a log that could not be written stays dead for every later owner in the process", () =>
+  Effect.gen(function*() {
+    const disk = yield* makeTestDisk
+    const fs = yield* Effect.provide(FileSystem.FileSystem, disk.layer)
+    let broken = false
+    const journals = JournalsLive.layerOn(brittle(makeLogDisk(fs), () => broken), disk.folder, small)
+    const errors = Effect.gen(function*() {
+      const first = yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")
+      yield* first.open
+      yield* first.write(write({ head: head(1) }))
+      broken = true
+      const error = yield* Effect.flip(first.write(write({ head: head(2) })))
+      broken = false
+      const second = yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")
+      return [error, yield* Effect.flip(second.open)]
+    })
+    const [first, second] = yield* Effect.provide(errors, journals)
+    assert.deepStrictEqual(second, first)
+  }))
 
 const opened = <A, E>(disk: TestDisk, body: (journal: Journal) => Effect.Effect<A, E>, replica = "r1::dev1") =>
   Effect.provide(
