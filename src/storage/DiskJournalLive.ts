@@ -7,6 +7,7 @@
  * @module
  */
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import { randomBytes } from "node:crypto"
 import { dirname, join } from "node:path"
 import { crc32 } from "node:zlib"
@@ -41,6 +42,8 @@ export class DiskJournal implements Journal {
   private readonly place: Place
   private readonly layout: Layout
   private readonly zeros: Uint8Array
+  /** One at a time: a file is never closed under someone who writes to it. */
+  private readonly alone = Semaphore.makeUnsafe(1)
   /** What was found, without the entries, and what the writes since made of it. */
   private state: Pick<Stored, "commit" | "doubt" | "head"> & { readonly op: number } | null = null
   private log = newLog()
@@ -57,9 +60,19 @@ export class DiskJournal implements Journal {
     this.zeros = new Uint8Array(layout.step_bytes)
   }
 
+  private readonly letGo: Effect.Effect<void> = Effect.suspend(() => {
+    const { file } = this
+    this.file = null
+    this.state = null
+    return file?.close ?? Effect.void
+  })
+
+  /** Lets go of the file, once nobody uses it. To be opened again before it is written. */
+  readonly close: Effect.Effect<void> = this.alone.withPermits(1)(this.letGo)
+
   readonly open: Effect.Effect<Stored, JournalError> = Effect.suspend(() => {
     if (this.failed) return Effect.fail(this.failed)
-    return Effect.andThen(this.close, readLog(this.disk, this.place)).pipe(
+    return Effect.andThen(this.letGo, readLog(this.disk, this.place)).pipe(
       Effect.flatMap((opened) => Effect.as(this.begin(opened), opened.stored)),
       Effect.catch((error) => {
         this.failed = error._tag === "JournalError" ? error : openError(error.file, error.reason)
@@ -67,10 +80,10 @@ export class DiskJournal implements Journal {
       }),
       Effect.uninterruptible
     )
-  })
+  }).pipe((open) => this.alone.withPermits(1)(open))
 
   write(write: JournalWrite): Effect.Effect<void, JournalError> {
-    return Effect.suspend(() => {
+    return this.alone.withPermits(1)(Effect.suspend(() => {
       const state = this.state
       invariant(this.failed !== null || state !== null, "a journal is opened before it is written", this.place)
       if (this.failed || state === null) return Effect.fail(this.failed!)
@@ -85,16 +98,8 @@ export class DiskJournal implements Journal {
         }),
         Effect.uninterruptible
       )
-    })
+    }))
   }
-
-  /** Lets go of the file. To be opened again before it is written. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    const { file } = this
-    this.file = null
-    this.state = null
-    return file?.close ?? Effect.void
-  })
 
   /** Makes durable what was found: it may have been written just before a crash, and never synced. */
   private begin({ headFile, log, stored, tail, torn_to }: Opened): Effect.Effect<void, DiskError> {

@@ -55,7 +55,8 @@ const writeAll = (
     }
   })
 
-const behind = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Array<Uint8Array> => {
+/** What is left of the chunks without their first `bytes`. */
+export const behind = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Array<Uint8Array> => {
   let gone = bytes
   return chunks.flatMap((chunk) => {
     const here = Math.min(gone, chunk.length)
