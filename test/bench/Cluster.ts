@@ -23,6 +23,7 @@ export const root = fileURLToPath(new URL("../../", import.meta.url))
 export interface Cluster {
   /** Client addresses. */
   readonly endpoints: ReadonlyArray<string>
+  readonly admins: ReadonlyArray<string>
   readonly tenant: string
   readonly pids: ReadonlyArray<number>
 }
@@ -109,5 +110,5 @@ export const startCluster = Effect.fnUntraced(function*(
   yield* form(layouts, ask, durability)
   phase = "running"
   yield* Effect.addFinalizer(() => Effect.sync(() => void (phase = "stopping")))
-  return { endpoints: layouts.map(({ client }) => client), tenant: tenant_name, pids }
+  return { endpoints: layouts.map(({ client }) => client), admins: layouts.map(({ admin }) => admin), tenant: tenant_name, pids }
 })

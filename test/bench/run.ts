@@ -53,6 +53,7 @@ const repeat = (options: Options, repetition: number): Effect.Effect<Repetition,
     const cluster = yield* startCluster({ durability: options.durability, flags, nodes, line })
     const plan: Plan = {
       endpoints: cluster.endpoints,
+      admins: cluster.admins,
       tenant: cluster.tenant,
       nodes: cluster.pids,
       works: worksOf(options),
