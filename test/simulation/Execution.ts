@@ -7,7 +7,7 @@
 import { InvariantViolation } from "../../src/base/Invariant.ts"
 import type { ReplicaId } from "../../src/vr/Message.ts"
 import { holds, Violation } from "./checkers/Check.ts"
-import type { Counts } from "./Coverage.ts"
+import type { Counts, Restarts } from "./Coverage.ts"
 import { relent } from "./Ending.ts"
 import { type FaultName, faults } from "./faults/all.ts"
 import { checkLinearizable } from "./linearizability/Linearizability.ts"
@@ -49,6 +49,7 @@ export interface RunReport {
   readonly faults: Readonly<Partial<Record<FaultName, number>>>
   readonly messages: Simulation["network"]["counts"]
   readonly coverage: Counts
+  readonly restarts: Restarts
   readonly simulated_ms: number
   /** From the end of the faults until a client was answered. */
   readonly served_ms: number
@@ -142,6 +143,7 @@ export class Execution {
       faults: this.struck,
       messages: network.counts,
       coverage: this.sim.coverage.counts,
+      restarts: this.sim.coverage.restarts,
       simulated_ms: this.sim.events.now,
       served_ms: this.served_ms,
       converged_ms: this.sim.events.now - this.schedule.faults_ms

@@ -116,6 +116,7 @@ export class Simulation implements World {
         for (const checker of this.checkers) checker.onCrash?.(this, process)
       },
       onRestart: (process) => {
+        this.coverage.restarted(process.replica.state._tag)
         for (const checker of this.checkers) checker.onRestart?.(this, process)
       }
     }
