@@ -222,6 +222,64 @@ describe("a small log, damaged", () => {
     }))
 })
 
+/** The header of a segment is right by its checksum. */
+const resealed = (bytes: Uint8Array) => {
+  const view = new DataView(bytes.buffer)
+  view.setUint32(12, crc32(bytes.subarray(16, 512), crc32(bytes.subarray(8, 12))))
+}
+
+describe("a doubt", () => {
+  const three: Layout = { segment_bytes_max: 2048, step_bytes: 1024 }
+  const flip = (name: string, at: number) => (disk: TestLogDisk) =>
+    changed(disk, name, (bytes) => void (bytes[at]! ^= 1))
+  /** A file whose header says something else than it did, in 8 bytes, and is right by its checksum. */
+  const said = (name: string, at: number, value: number) => (disk: TestLogDisk) =>
+    changed(disk, name, (bytes) => {
+      new DataView(bytes.buffer).setUint32(at + 4, value)
+      resealed(bytes)
+    })
+
+  it.effect.each<[string, (disk: TestLogDisk) => void, string]>([
+    ["a file that is missing", (disk) => disk.change(segment(2), null), `${segment(2)} is missing`],
+    [
+      "a file in the place of another",
+      (disk) => disk.change(segment(2), disk.content(segment(3))),
+      `${segment(2)}: it is file 3 of its log, where file 2 has to be`
+    ],
+    [
+      "a file that begins with another write",
+      said(segment(2), 24, 9),
+      `${segment(2)}: it begins with write 9, the file before it ends with write 2`
+    ],
+    [
+      "a file that follows another op",
+      said(segment(2), 32, 2),
+      `${segment(2)}: it begins with write 3, the file before it ends with write 2`
+    ],
+    [
+      "a file that follows another write with the same number",
+      (disk) =>
+        changed(disk, segment(2), (bytes) => {
+          bytes[40]! ^= 1
+          resealed(bytes)
+        }),
+      `${segment(2)}: it begins with write 3, the file before it ends with write 2`
+    ],
+    ["a header", flip(segment(1), 20), `${segment(1)}: its header is not as it was written`],
+    ["a file that was cut", (disk) => changed(disk, segment(1), (bytes) => bytes.slice(0, 1500)),
+      `${segment(1)}: it has been cut: it has 1500 bytes, no multiple of 1024`],
+    ["a write", flip(segment(1), 1100), `${segment(1)}, at byte 1024: a write is not as it was written, and write 2 follows`],
+    ["the head file", flip(place.headFile, 300), `${place.headFile} is damaged: `],
+    ["the head file, lost", (disk) => disk.change(place.headFile, null), `${place.headFile} is missing, though there is a log`]
+  ])("says what is wrong, and where: %s", ([, change, text]) =>
+    Effect.gen(function*() {
+      const disk = yield* written(three)
+      change(disk)
+      const { doubt } = yield* journalOn(disk, three).open
+      assert.strictEqual(doubt?.slice(0, text.length), text)
+    }))
+})
+
 describe("a log is refused", () => {
   const refusal = (change: (disk: TestLogDisk) => void) =>
     Effect.gen(function*() {
@@ -231,11 +289,6 @@ describe("a log is refused", () => {
       assert.strictEqual(error.during, "open")
       return error.message
     })
-  const resealed = (bytes: Uint8Array) => {
-    const view = new DataView(bytes.buffer)
-    view.setUint32(12, crc32(bytes.subarray(16, 512), crc32(bytes.subarray(8, 12))))
-  }
-
   it.effect("of another replica", () =>
     Effect.gen(function*() {
       const message = yield* refusal((disk) =>

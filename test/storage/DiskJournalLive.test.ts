@@ -141,9 +141,9 @@ describe("a crash at any step of a life", () => {
 })
 
 describe("a disk that refuses", () => {
-  it.effect.each([["no space left on device"], ["i/o error"]])(
-    "a step of a write (%s) ends the journal, and the next life finds what was acknowledged",
-    ([reason]) =>
+  it.effect.each([["no space left on device", false], ["i/o error", true]] as const)(
+    "a step of a write (%s) ends the journal, and the next life (unsynced bytes lost: %s) finds what was acknowledged",
+    ([reason, power]) =>
       Effect.gen(function*() {
         const { stored, writes } = drawScript(seeded(3), 12)
         for (let step = 0, failed = true; failed; step++) {
@@ -152,7 +152,8 @@ describe("a disk that refuses", () => {
           disk.failAt(step, reason)
           const acknowledged = yield* writeAll(journal, writes)
           failed = acknowledged < writes.length
-          disk.repair()
+          if (power) disk.losePower()
+          else disk.repair()
           if (!failed) continue
           const error = yield* Effect.flip(journal.write(writes[acknowledged]!))
           assert.strictEqual(error.during, "write")
