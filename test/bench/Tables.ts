@@ -80,7 +80,10 @@ export const table = (columns: ReadonlyArray<string>, rows: ReadonlyArray<Readon
 
 export const rowsTable = (rows: ReadonlyArray<Row>): string =>
   table(
-    ["work", "per second", "(min–max)", "p50 ms", "p99 ms", "journal writes each", "nodes, µs CPU each", "busiest node", "generator", "machine"],
+    [
+      "work", "per second", "(min–max)", "p50 ms", "p99 ms", "journal writes each", "nodes, µs CPU each", "busiest node",
+      "generator", "machine"
+    ],
     rows.map(({ busiest_node, node_cpu_us_per_operation: cpu, per_second, ...row }) => [
       `${row.operation}, ${row.outstanding} outstanding`,
       whole(per_second.median),
