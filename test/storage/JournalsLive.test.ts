@@ -82,6 +82,21 @@ it.effect("a log that could not be written stays dead for every later owner in t
     assert.deepStrictEqual(second, first)
   }))
 
+it.effect("a log has one owner: the earlier one cannot write any more", () =>
+  Effect.gen(function*() {
+    const disk = yield* makeTestDisk
+    const exit = yield* Effect.provide(
+      Effect.gen(function*() {
+        const first = yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")
+        yield* first.open
+        yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")
+        return yield* Effect.exit(first.write(write({ head: head(1) })))
+      }),
+      layer(disk)
+    )
+    assert.include(Exit.isFailure(exit) ? String(exit.cause) : "no failure", "opened before it is written")
+  }))
+
 const opened = <A, E>(disk: TestDisk, body: (journal: Journal) => Effect.Effect<A, E>, replica = "r1::dev1") =>
   Effect.provide(
     Effect.gen(function*() {
