@@ -52,6 +52,12 @@ export const Limits = {
   /** What the answers to reads may take in one turn of a replica; the other reads are told to ask again. */
   read_results_bytes_max: 16 * MiB,
 
+  // The journal of a replica with durability `disk`
+  /** A file of the log that would get longer than this takes no further write. */
+  journal_segment_bytes_max: 64 * MiB,
+  /** These files grow by this. What a replica takes on the disk at least. */
+  journal_step_bytes: 1 * MiB,
+
   // Frames, by protocol
   hello_bytes_max: 4 * KiB,
   /** Also holds the longest listing: tenants_max tenants of replicas_max replicas with long names and addresses. */

@@ -9,7 +9,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as Control from "./Control.ts"
 import { ask } from "./Asking.ts"
 import { form, replicasOf, tenant_name } from "./Forming.ts"
-import { layoutOf, removeState, writeConfig } from "./Layout.ts"
+import { isSame, layoutOf, removeState, writeConfig } from "./Layout.ts"
 import * as Lock from "./Lock.ts"
 import { Nodes, type Status } from "./Nodes.ts"
 import type { Options } from "./Options.ts"
@@ -30,23 +30,25 @@ const prepare = (place: Place, options: Options, nodes: Nodes): Effect.Effect<vo
   Effect.try({
     try: () => {
       const { folder, screen } = place
-      if (removeState(folder, options.clean)) {
+      if (!options.clean && isSame(folder, nodes.layouts)) {
+        say(screen, "going on with what the last run left; to begin with nothing: npm run devrel -- --clean")
+      } else if (removeState(folder, options.clean)) {
         say(screen, options.clean
           ? `starting clean: ${folder} is emptied`
-          : "starting clean: tenants are kept in memory for now, so what the last run left is of no use and removed")
+          : "starting clean: what the last run left is of other nodes or ports, and removed")
       }
       for (const layout of nodes.layouts) writeConfig(layout)
     },
     catch: (cause) => cause instanceof Trouble ? cause : new Trouble({ exit: "failed", message: String(cause) })
   })
 
-/** In memory, data outlive their nodes only while a majority of the replicas runs. */
+/** Fewer than a majority of the replicas serve nothing. */
 const warning = (nodes: Nodes): string => {
   const holders = nodes.status().slice(0, replicasOf(nodes.layouts).length)
   const up = holders.filter(({ state }) => state === "up" || state === "starting").length
   if (up > holders.length / 2) return ""
-  return `\n  only ${up} of the ${holders.length} nodes with tenant ${tenant_name} run, and it is kept in memory:`
-    + " it needs a majority to serve, and what a majority forgot is gone; a fresh one: Ctrl-C, npm run devrel"
+  return `\n  only ${up} of the ${holders.length} nodes with tenant ${tenant_name} run:`
+    + " it needs a majority to serve; what it has acknowledged is on their disks"
 }
 
 const answer = (place: Place, nodes: Nodes) => {

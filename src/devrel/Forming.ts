@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type { Args, CommandName, Ok, ReplicaPlace } from "../wire/AdminProtocol.ts"
+import type { Args, CommandName, Durability, Ok, ReplicaPlace } from "../wire/AdminProtocol.ts"
 import type { Layout } from "./Layout.ts"
 import { Trouble } from "./Trouble.ts"
 
@@ -29,7 +29,11 @@ export const replicasOf = (layouts: ReadonlyArray<Layout>): ReadonlyArray<Replic
   layouts.slice(0, replicas_max).map(({ name }, index) => ({ name: `r${index + 1}`, node: name }))
 
 /** Joined, every node knows every other, and the tenant has a primary. */
-export const form = (layouts: ReadonlyArray<Layout>, ask: Ask): Effect.Effect<void, Trouble> => {
+export const form = (
+  layouts: ReadonlyArray<Layout>,
+  ask: Ask,
+  durability: Durability = "disk"
+): Effect.Effect<void, Trouble> => {
   const [first, ...others] = layouts
   if (first === undefined) return Effect.void
   const replicas = replicasOf(layouts)
@@ -45,7 +49,7 @@ export const form = (layouts: ReadonlyArray<Layout>, ask: Ask): Effect.Effect<vo
   return Effect.gen(function*() {
     for (const other of others) yield* patiently(ask(first.admin, "cluster.join", { address: other.cluster }))
     for (const layout of layouts) yield* patiently(knowsAll(layout, layouts, ask))
-    yield* patiently(createTenant(first, replicas, ask))
+    yield* patiently(createTenant(first, { name: tenant_name, replicas, durability }, ask))
     for (const layout of layouts.slice(0, replicas_max)) yield* patiently(knowsPrimary(layout, ask))
   }).pipe(Effect.timeoutOrElse({
     duration: formed_within_ms,
@@ -64,12 +68,8 @@ const knowsAll = Effect.fnUntraced(function*(layout: Layout, layouts: ReadonlyAr
   if (missing.length > 0) yield* notYet(`${layout.name} does not know ${missing.map(({ name }) => name).join(", ")}`)
 })
 
-const createTenant = (
-  first: Layout,
-  replicas: ReadonlyArray<ReplicaPlace>,
-  ask: Ask
-): Effect.Effect<unknown, Refusal> =>
-  ask(first.admin, "vr.create", { name: tenant_name, replicas }).pipe(
+const createTenant = (first: Layout, tenant: Args<"vr.create">, ask: Ask): Effect.Effect<unknown, Refusal> =>
+  ask(first.admin, "vr.create", tenant).pipe(
     // It is there: an earlier attempt was heard, and its answer lost.
     Effect.catch((refusal) => refusal.code === "conflict" ? Effect.void : Effect.fail(refusal))
   )

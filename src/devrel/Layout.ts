@@ -21,6 +21,7 @@ export interface Layout {
 export const servers = ["cluster", "admin", "client", "peer"] as const
 
 const host = "127.0.0.1"
+const data_dir = "data"
 export const base_port_default = 2000
 export const ports_apart = 1000
 export const nodes_default = 3
@@ -44,6 +45,18 @@ export const layoutOf = (folder: string, nodes: number, base_port: number): Read
 const nodeFolders = (folder: string): ReadonlyArray<string> =>
   Fs.readdirSync(folder).filter((name) => /^dev\d+$/.test(name)).map((name) => Path.join(folder, name))
 
+/** Did these very nodes run here, at these addresses, and has each of them written something? */
+export const isSame = (folder: string, layouts: ReadonlyArray<Layout>): boolean => {
+  const known = nodeFolders(folder).toSorted()
+  const wanted = layouts.map((layout) => layout.folder).toSorted()
+  return known.length === wanted.length && known.every((path, index) => path === wanted[index]) &&
+    layouts.every((layout) => {
+      const config = new Map(Object.entries(readConfig(layout.config)))
+      return Fs.existsSync(Path.join(layout.folder, data_dir)) && config.get("node_name") === layout.name &&
+        servers.every((server) => config.get(`${server}_host`) === layout[server])
+    })
+}
+
 /** Removes what nodes wrote beside their configuration; or, `all`, their folders. True if there was anything. */
 export const removeState = (folder: string, all: boolean): boolean => {
   const old = nodeFolders(folder).flatMap((node) =>
@@ -62,7 +75,7 @@ export const writeConfig = (layout: Layout): void => {
     client_host: layout.client,
     cluster_host: layout.cluster,
     peer_host: layout.peer,
-    data_dir: "data"
+    data_dir
   }
   Fs.mkdirSync(layout.folder, { recursive: true })
   Fs.writeFileSync(layout.config, `${JSON.stringify(config, null, 2)}\n`)

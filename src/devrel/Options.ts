@@ -37,7 +37,7 @@ const flags = {
     Flag.withDefault(nodes_default)
   ),
   clean: Flag.Boolean("clean").pipe(
-    Flag.withDescription("Remove the nodes' configurations too, not only what they wrote"),
+    Flag.withDescription("Begin with nothing: remove what the nodes wrote before, and their configurations"),
     Flag.withDefault(false)
   ),
   base_port: Flag.Int("base-port").pipe(

@@ -22,6 +22,8 @@ const makeCounters = () => ({
   replica_inputs_dropped: 0,
   replica_turns: 0,
   entries_appended: 0,
+  /** Each is one flush, where the durability needs one. */
+  journal_writes: 0,
   heads_written: 0,
   state_changes: 0,
   replicas_failed: 0,

@@ -8,8 +8,8 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import type { Journal, JournalError } from "../storage/Journal.ts"
-import type { Input, Now, Outcome, Replica } from "../vr/Replica.ts"
+import type { Journal, JournalError, JournalWrite } from "../storage/Journal.ts"
+import { emptyOutcome, type Input, type Now, type Outcome, type Replica } from "../vr/Replica.ts"
 import { step } from "../vr/Step.ts"
 import type { Counters } from "./Metrics.ts"
 import type { DispatcherInbox, LocalReplica, ReplicaInput } from "./Queues.ts"
@@ -20,6 +20,8 @@ import type { Settings } from "./Settings.ts"
 export interface ReplicaFiberOptions {
   readonly local: LocalReplica
   readonly replica: Replica
+  /** False: its log is to be replaced by what the group knows; once that is done, the journal is told. */
+  readonly isWhole: boolean
   readonly data: ReplicaData
   readonly reads: ReadBudget
   readonly journal: Journal
@@ -38,6 +40,7 @@ export const runReplica = Effect.fnUntraced(function*(
     mono: Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n),
     wall: clock.currentTimeMillisUnsafe()
   })
+  let { isWhole } = options
   while (true) {
     const inputs = yield* Queue.takeAll(local.inbox)
     metrics.replica_turns++
@@ -45,24 +48,34 @@ export const runReplica = Effect.fnUntraced(function*(
     options.reads.renew()
     const now = read()
     let outcome = step(replica, withoutQuestions(inputs, options, now), now)
-    while (writes(outcome)) {
-      const appended = outcome.entries.length > 0
+    while (true) {
+      // Recovered: what was promised before, and what is promised now, is in this log.
+      const recovers = !isWhole && replica.state._tag !== "Recovery"
+      isWhole ||= recovers
+      const write = writeOf(replica, outcome, { isWhole, recovers })
+      if (write === null) break
+      const appended = write.entries.length > 0
       yield* release(options, outcome.early, [])
-      yield* persist(options, outcome)
+      yield* persist(options, write)
       yield* release(options, outcome.sends, outcome.replies)
       yield* report(options, outcome)
-      if (!appended) break
-      outcome = step(replica, [{ _tag: "Durable", op: replica.log.op }], now)
+      outcome = appended ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome()
     }
-    if (!writes(outcome)) {
-      yield* release(options, [...outcome.early, ...outcome.sends], outcome.replies)
-      yield* report(options, outcome)
-    }
+    yield* release(options, [...outcome.early, ...outcome.sends], outcome.replies)
+    yield* report(options, outcome)
   }
 })
 
-const writes = (outcome: Outcome): boolean =>
-  outcome.head !== null || outcome.truncate_to !== null || outcome.entries.length > 0
+/** One write for all that the turn has changed; null if nothing has. */
+const writeOf = (
+  { commit, configuration, logView, view }: Replica,
+  { entries, head, truncate_to }: Outcome,
+  { isWhole, recovers }: { readonly isWhole: boolean; readonly recovers: boolean }
+): JournalWrite | null => {
+  const promised = recovers ? { epoch: configuration.epoch, view, log_view: logView } : head
+  if (promised === null && truncate_to === null && entries.length === 0) return null
+  return { head: promised === null ? null : { ...promised, fresh: false, whole: isWhole }, truncate_to, entries, commit }
+}
 
 /** Answers the questions among the inputs; the rest is for the protocol. */
 const withoutQuestions = (
@@ -78,14 +91,11 @@ const withoutQuestions = (
   return rest
 }
 
-const persist = ({ journal, metrics }: ReplicaFiberOptions, outcome: Outcome): Effect.Effect<void, JournalError> => {
-  metrics.entries_appended += outcome.entries.length
-  if (outcome.head !== null) metrics.heads_written++
-  return journal.write({
-    head: outcome.head === null ? null : { ...outcome.head, fresh: false },
-    truncate_to: outcome.truncate_to,
-    entries: outcome.entries
-  })
+const persist = ({ journal, metrics }: ReplicaFiberOptions, write: JournalWrite): Effect.Effect<void, JournalError> => {
+  metrics.journal_writes++
+  metrics.entries_appended += write.entries.length
+  if (write.head !== null) metrics.heads_written++
+  return journal.write(write)
 }
 
 const release = (

@@ -14,12 +14,14 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { replicaId } from "../base/Names.ts"
 import { seeded } from "../base/Random.ts"
-import { type Journal, type JournalError, Journals, type ReplicaHead } from "../storage/Journal.ts"
+import { type JournalError, Journals } from "../storage/Journal.ts"
 import { makeStore } from "../store/Store.ts"
 import type { Tenant, Tenants } from "../tenants/Tenants.ts"
 import { list } from "../tenants/Tenants.ts"
 import { makeConfiguration } from "../vr/Configuration.ts"
-import { newReplica, recoveringReplica } from "../vr/Step.ts"
+import type { Replica, ReplicaOptions } from "../vr/Replica.ts"
+import { newReplica, recoveringReplica, restartedReplica } from "../vr/Step.ts"
+import { begin, type Beginning, describeBeginning, freshHead, type Irreparable } from "./Beginning.ts"
 import type { Counters } from "./Metrics.ts"
 import { type DispatcherInbox, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
 import { makeReadBudget } from "./ReadBudget.ts"
@@ -89,17 +91,15 @@ export const makeReplicas = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const own = tenant.replicas.find((replica) => replica.node === node)
       if (own === undefined) return `tenant ${tenant.id} has no replica on node ${node}`
-      const journal = yield* journals.journal(tenant.id, replicaId(own))
-      const { head } = yield* journal.open
-      if (head !== null && !head.fresh) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
-      yield* journal.write({ head: freshHead(tenant.epoch), truncate_to: null, entries: [] })
+      const journal = yield* journals.journal(tenant.id, replicaId(own), tenant.durability)
+      const { doubt, head } = yield* journal.open
+      if (doubt !== null || (head !== null && !head.fresh)) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
+      yield* journal.write({ head: freshHead(tenant.epoch), truncate_to: null, entries: [], commit: 0 })
       return null
     })
 
   return Replicas.of({ reconcile, bootstrap, failures: () => failures })
 })
-
-const freshHead = (epoch: number): ReplicaHead => ({ epoch, view: 0, log_view: 0, fresh: true })
 
 const describe = (cause: Cause.Cause<unknown>): string => {
   const failure = Cause.squash(cause)
@@ -111,13 +111,14 @@ const startReplica = (
   journals: Journals["Service"],
   tenant: Tenant,
   id: string
-): Effect.Effect<never, JournalError> =>
+): Effect.Effect<never, JournalError | Irreparable> =>
   Effect.gen(function*() {
     const { dispatcher, metrics, node, settings } = options
     const configuration = makeConfiguration(tenant.epoch, tenant.replicas.map(replicaId))
     const inbox = yield* makeReplicaInbox
     const local: LocalReplica = { tenant: tenant.id, id, epoch: tenant.epoch, replicas: configuration.replicas, inbox }
-    const journal = yield* journals.journal(tenant.id, id)
+    const journal = yield* journals.journal(tenant.id, id, tenant.durability)
+    const beginning = yield* begin(tenant, id, journal)
     const store = makeStore()
     const clock = yield* Clock.Clock
     const now = {
@@ -126,31 +127,26 @@ const startReplica = (
     }
     const seed = Math.floor((yield* Random.next) * 2 ** 32)
     const reads = makeReadBudget(store)
-    const common = { id, configuration, application: reads.application, random: seeded(seed), timers: settings.current, now }
-    const fresh = yield* openJournal(journal, tenant.epoch)
-    const replica = fresh.promised === null ? newReplica(common) : recoveringReplica(common, fresh.promised)
-    yield* Effect.logInfo(
-      fresh.promised === null
-        ? `replica ${id} of tenant ${tenant.name ?? tenant.id} starts, new`
-        : `replica ${id} of tenant ${tenant.name ?? tenant.id} recovers from its group (promised view ${fresh.promised})`
-    )
+    const replica = makeReplicaFrom(beginning, {
+      id, configuration, application: reads.application, random: seeded(seed), timers: settings.current, now
+    })
+    yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} ${describeBeginning(beginning)}`)
     yield* Queue.offer(dispatcher, { _tag: "ReplicaStarted", replica: local })
-    const data = { tenant: tenant.id, node, store }
-    return yield* runReplica({ local, replica, data, reads, journal, dispatcher, settings, metrics })
+    const doubt = beginning._tag === "Recovery" ? beginning.doubt : null
+    const data = { tenant: tenant.id, node, durability: tenant.durability, doubt, store }
+    const isWhole = doubt === null
+    return yield* runReplica({ local, replica, isWhole, data, reads, journal, dispatcher, settings, metrics })
   })
 
-/**
- * Null: bootstrapped and never started, so it starts as a new voter, once. Otherwise the view that it had promised;
- * a replica without a head has lost its disk, and recovers like any other: it is never taken for a new one.
- */
-const openJournal = (
-  journal: Journal,
-  epoch: number
-): Effect.Effect<{ readonly promised: number | null }, JournalError> =>
-  Effect.gen(function*() {
-    const { head } = yield* journal.open
-    if (head === null || !head.fresh) return { promised: head?.view ?? 0 }
-    // Durable before it says a word: after this it is never new again.
-    yield* journal.write({ head: { ...freshHead(epoch), fresh: false }, truncate_to: null, entries: [] })
-    return { promised: null }
-  })
+const makeReplicaFrom = (beginning: Beginning, options: ReplicaOptions): Replica => {
+  switch (beginning._tag) {
+    case "New":
+      return newReplica(options)
+    case "Restart": {
+      const { commit, entries, head } = beginning
+      return restartedReplica(options, { view: head.view, logView: head.log_view, entries, commit })
+    }
+    case "Recovery":
+      return recoveringReplica(options, beginning.promised)
+  }
+}

@@ -6,7 +6,7 @@
 import { replicaId } from "../base/Names.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
 import { tolerates } from "../vr/Quorum.ts"
-import { knownPrimary, type Now, type Replica } from "../vr/Replica.ts"
+import { knownPrimary, type Now, type RecoveryState, type Replica } from "../vr/Replica.ts"
 import { isBeyondRecovery } from "../vr/states/Recovery.ts"
 import type { ClusterStatus, NodeStatus, ReplicaStatus, TenantStatus } from "../wire/AdminProtocol.ts"
 
@@ -14,6 +14,9 @@ import type { ClusterStatus, NodeStatus, ReplicaStatus, TenantStatus } from "../
 export interface ReplicaData {
   readonly tenant: string
   readonly node: string
+  readonly durability: Tenant["durability"]
+  /** Why it could not start from its own log, or null: it recovers for that reason. */
+  readonly doubt: string | null
   readonly store: { readonly stats: () => { readonly elements: number } }
 }
 
@@ -32,6 +35,7 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
     name: id.slice(0, id.indexOf("::")),
     node: data.node,
     state: stateNames[state._tag],
+    durability: data.durability,
     epoch: configuration.epoch,
     view,
     log_view: logView,
@@ -41,17 +45,18 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
     sessions: clients.size,
     elements: data.store.stats().elements,
     log_bytes: log.bytes,
-    detail: detail(replica, now),
+    detail: detail(replica, data, now),
     acked: state._tag === "Primary"
       ? Object.fromEntries(configuration.replicas.map((other, index) => [other, state.acked[index]!]))
       : {}
   }
 }
 
-const detail = (replica: Replica, now: Now): string | null => {
-  const { configuration, state } = replica
+const detail = (replica: Replica, data: ReplicaData, now: Now): string | null => {
+  const { state } = replica
   switch (state._tag) {
     case "Primary":
+      if (state.restarted) return "was restarted: it leads no longer, the next view is to begin"
       return state.abdicated ? "has lost touch with a quorum" : null
     case "Backup":
       return null
@@ -60,14 +65,21 @@ const detail = (replica: Replica, now: Now): string | null => {
     case "StateTransfer":
       return `fetches view ${state.target} from ${state.source}`
     case "Recovery":
-      if (isBeyondRecovery(replica, state)) {
-        return `${state.alsoRecovering.size + 1} of ${configuration.replicas.length} replicas have lost their memory, ` +
-          `more than the ${configuration.tolerates} that this group tolerates: what it held cannot be recovered`
-      }
-      return state.fetching === null
-        ? `waits for ${configuration.recoveryQuorum} answers, the primary's among them; has ${state.responses.size}`
-        : `fetches the log from ${state.fetching.from}: at ${replica.log.op} of ${state.fetching.op}`
+      return (data.doubt === null ? "" : `${data.doubt}; `) + recoveryDetail(replica, data, state)
   }
+}
+
+const lossOf = { memory: "memory", disk: "logs" } as const
+
+const recoveryDetail = (replica: Replica, { durability }: ReplicaData, state: RecoveryState): string => {
+  const { configuration, log } = replica
+  if (isBeyondRecovery(replica, state)) {
+    return `${state.alsoRecovering.size + 1} of ${configuration.replicas.length} replicas have lost their ${lossOf[durability]}, ` +
+      `more than the ${configuration.tolerates} that this group tolerates: what it held cannot be recovered`
+  }
+  return state.fetching === null
+    ? `waits for ${configuration.recoveryQuorum} answers, the primary's among them; has ${state.responses.size}`
+    : `fetches the log from ${state.fetching.from}: at ${log.op} of ${state.fetching.op}`
 }
 
 /** A replica that cannot run: its node says why. */
@@ -78,6 +90,7 @@ export const describeFailed = (tenant: Tenant, node: string, reason: string): Re
     name: own.name,
     node,
     state: "failed",
+    durability: tenant.durability,
     epoch: tenant.epoch,
     view: 0,
     log_view: 0,
@@ -115,6 +128,7 @@ const describeTenant = (tenant: Tenant, all: ReadonlyArray<ReplicaStatus>): Tena
   return {
     id: tenant.id,
     name: tenant.name,
+    durability: tenant.durability,
     primary: primary === null ? null : `${primary.name}::${primary.node}`,
     epoch: tenant.epoch,
     view: replicas.reduce((highest, replica) => Math.max(highest, replica.view), 0),
@@ -174,12 +188,13 @@ const tenantProblems = (
   const silent = (tenants.find(({ id }) => id === status.id)?.replicas ?? []).filter((replica) => !heard.has(replicaId(replica)))
   // Of a node that is gone as a whole, that was said already.
   const mute = silent.filter(({ node }) => !gone.some(({ name }) => name === node))
-  const problems = [
-    ...unwell.map((replica) =>
-      `tenant ${label}: replica ${replica.name}::${replica.node} is in ${replica.state}` +
-      (replica.detail === null ? "" : `: ${replica.detail}`)),
-    ...mute.map((replica) => `tenant ${label}: replica ${replicaId(replica)} does not answer`)
-  ].map((message) => ({ message, remedy: null as string | null }))
+  const problems: Array<{ readonly message: string; readonly remedy: string | null }> = [
+    ...unwell.map(({ detail, name, node, state }) => ({
+      message: `tenant ${label}: replica ${name}::${node} is in ${state}` + (detail === null ? "" : `: ${detail}`),
+      remedy: state === "failed" ? `when that is mended, start node ${node} again` : null
+    })),
+    ...mute.map((replica) => ({ message: `tenant ${label}: replica ${replicaId(replica)} does not answer`, remedy: null }))
+  ]
   if (status.primary === null) {
     problems.unshift({ message: `tenant ${label} has no primary: it serves nothing`, remedy: "start its nodes again" })
   } else if (silent.length > 0 && status.tolerates === 0) {

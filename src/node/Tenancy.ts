@@ -25,17 +25,24 @@ export interface TenancyOptions {
   readonly calls: Calls
 }
 
-/** `replicas` null: this node chooses. Fails with the reason; a failed creation leaves nothing behind that serves. */
+export interface TenantWish {
+  /** Null: it goes by its id. */
+  readonly name: string | null
+  /** Null: this node chooses. */
+  readonly replicas: ReadonlyArray<ReplicaName> | null
+  readonly durability: Tenants.Durability
+}
+
+/** Fails with the reason; a failed creation leaves nothing behind that serves. */
 export const createTenant = Effect.fnUntraced(function*(
   options: TenancyOptions,
-  name: string | null,
-  replicas: ReadonlyArray<ReplicaName> | null
+  { durability, name, replicas }: TenantWish
 ): Effect.fn.Return<Tenants.Tenant, AdminError> {
   const { calls, gossip, node } = options
   const random = yield* Random.Random
   const id = uuid({ next: () => random.nextDoubleUnsafe() })
   const create = (tenants: Tenants.Tenants) =>
-    Tenants.create(tenants, { id, name, replicas: replicas ?? choose(options), coordinator: node })
+    Tenants.create(tenants, { id, name, replicas: replicas ?? choose(options), durability, coordinator: node })
 
   const lost = outcastReason(gossip.state(), gossip.self)
   if (lost !== null) return yield* new AdminError({ code: "conflict", message: lost })

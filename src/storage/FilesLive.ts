@@ -11,7 +11,6 @@ import type { FileSystem } from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import { createHash } from "node:crypto"
 import { dirname } from "node:path"
-import type { Parsed } from "../base/Names.ts"
 
 /** The format of all these files. Raise it when an older program could misread a newer file. */
 const format_version = 1
@@ -20,8 +19,11 @@ const format_version = 1
 export const seal = (kind: string, body: unknown): string =>
   `${JSON.stringify({ kind, version: format_version, checksum: checksum(body), body }, null, 2)}\n`
 
-/** The body of a file that {@link seal} made, or what is wrong with it. */
-export const unseal = (kind: string, text: string): Parsed<unknown> => {
+/** The body of a file that {@link seal} made, or what is wrong with it. `newer`: another program can read it. */
+export const unseal = (
+  kind: string,
+  text: string
+): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string; readonly newer?: true } => {
   let file: unknown
   try {
     file = JSON.parse(text)
@@ -32,7 +34,7 @@ export const unseal = (kind: string, text: string): Parsed<unknown> => {
   if (file.kind !== kind) return { ok: false, reason: `it holds ${JSON.stringify(file.kind)}, expected "${kind}"` }
   if (file.version !== format_version) {
     const reason = `it has format version ${String(file.version)}; this program knows version ${format_version}`
-    return { ok: false, reason }
+    return { ok: false, reason, newer: true }
   }
   return file.checksum === checksum(file.body)
     ? { ok: true, value: file.body }
@@ -49,18 +51,26 @@ export const readText = (fs: FileSystem, path: string): Effect.Effect<string | n
  * Replaces a file. When this returns, the new content survives the loss of power; until then, the old one does. Not
  * interruptible. Two replacements of one file must not overlap.
  */
-export const replaceFile = (fs: FileSystem, path: string, text: string): Effect.Effect<void, PlatformError> =>
-  writeSynced(fs, `${path}.tmp`, text).pipe(
+export const replaceFile = (
+  fs: FileSystem,
+  path: string,
+  content: string | Uint8Array
+): Effect.Effect<void, PlatformError> =>
+  writeSynced(fs, `${path}.tmp`, content).pipe(
     Effect.andThen(fs.rename(`${path}.tmp`, path)),
     Effect.andThen(syncFolder(fs, dirname(path))),
     Effect.uninterruptible
   )
 
 /** Writes a file whose name nobody reads yet. Its content is durable when this returns, its name is not. */
-export const writeSynced = (fs: FileSystem, path: string, text: string): Effect.Effect<void, PlatformError> =>
+export const writeSynced = (
+  fs: FileSystem,
+  path: string,
+  content: string | Uint8Array
+): Effect.Effect<void, PlatformError> =>
   Effect.scoped(
     Effect.flatMap(fs.open(path, { flag: "w" }), (file) =>
-      Effect.andThen(file.writeAll(new TextEncoder().encode(text)), file.sync)
+      Effect.andThen(file.writeAll(typeof content === "string" ? new TextEncoder().encode(content) : content), file.sync)
     )
   )
 
@@ -81,7 +91,11 @@ export const makeFolder = (fs: FileSystem, path: string): Effect.Effect<void, Pl
 /** What the platform says, in words: "permission denied", "no space left on device". */
 export const platformReason = (error: PlatformError): string => {
   const cause = error.reason.cause
-  const text = cause instanceof Error ? cause.message : error.message
+  return systemReason(cause instanceof Error ? cause : error)
+}
+
+/** The same for an error of the system itself. */
+export const systemReason = ({ message: text }: Error): string => {
   // Node writes "ENOSPC: no space left on device, write '/path'": the middle is for people, the path is said elsewhere.
   return /^[A-Z0-9]+: ([^,]+)/.exec(text)?.[1] ?? text
 }

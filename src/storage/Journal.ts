@@ -3,8 +3,8 @@
  *
  * The *head* says what the replica has promised: a replica that forgot that it had moved to a view could help an older
  * one to forget acknowledged operations. So the head is durable before any message that follows from it leaves, and the
- * view in which the log was last normal is stored with it, atomically. The *entries* are the log itself. A mode says
- * which of the two survive:
+ * view in which the log was last normal is stored with it, atomically. The *entries* are the log itself. The durability
+ * of a tenant says which of the two survive:
  *
  * - `memory`: the head. The replica gets its log from its peers before it takes part in anything.
  * - `disk`: head and entries.
@@ -28,6 +28,12 @@ export interface ReplicaHead {
   readonly log_view: number
   /** Bootstrapped, but never started: there is nothing to recover, it may start as a new replica. */
   readonly fresh: boolean
+  /**
+   * Durability `disk`: the log here holds all that this replica ever acknowledged. False from the moment in which damage
+   * is found until the recovery from the peers is done; durable, so that a crash in between is not taken for a whole,
+   * empty log. Durability `memory`: true.
+   */
+  readonly whole: boolean
 }
 
 /** One atomic change: all of it is found again after a crash, or nothing. */
@@ -38,14 +44,26 @@ export interface JournalWrite {
   readonly truncate_to: number | null
   /** Then append these: contiguous, and right after what is there. */
   readonly entries: ReadonlyArray<Entry>
+  /** The replica's commit number: everything up to it is committed. Written along, never a reason to write by itself. */
+  readonly commit: number
 }
 
 /** What there is to be found. */
 export interface Stored {
   /** Null: no head was ever written, or it is lost. A replica that had been started must then begin in recovery. */
   readonly head: ReplicaHead | null
-  /** Contiguous. */
+  /** Contiguous, from op 1. None in durability `memory`, and none if they are in doubt. */
   readonly entries: ReadonlyArray<Entry>
+  /** The last one that was written; never above the last entry. 0 in durability `memory`. */
+  readonly commit: number
+  /**
+   * Null: this is all that was ever acknowledged. Otherwise what is damaged, in words: the replica recovers from its
+   * peers before it takes part in anything, and its owner begins with a {@link replacement}. `head` is then the highest
+   * that can still be read.
+   */
+  readonly doubt: string | null
+  /** What opening did, in words, for the log: "a write that was cut short by a crash was dropped". */
+  readonly notes: ReadonlyArray<string>
 }
 
 export type Durability = "memory" | "disk"
@@ -68,17 +86,14 @@ export interface Journal {
 
 /** The journals of a node's replicas. */
 export class Journals extends Context.Service<Journals, {
-  /** `tenantId`: a UUID; `replicaId`: `<replica>::<node>`. */
-  readonly journal: (tenantId: string, replicaId: string) => Effect.Effect<Journal>
+  /** `tenantId`: a UUID; `replicaId`: `<replica>::<node>`; always the same durability for one replica. */
+  readonly journal: (tenantId: string, replicaId: string, durability: Durability) => Effect.Effect<Journal>
 }>()("v2r2/storage/Journals") {
   /** Building the layer anew on the same disk is a restart after a crash. */
-  static readonly layerMemory = (disk: MemoryDisk, durability: Durability = "memory"): Layer.Layer<Journals> =>
-    Layer.sync(Journals, () => {
-      for (const [key, stored] of disk.journals) disk.journals.set(key, afterCrash(stored, durability))
-      return {
-        journal: (tenantId, replicaId) =>
-          Effect.sync(() => memoryJournal(disk, `${tenantId}::${replicaId}`, durability))
-      }
+  static readonly layerMemory = (disk: MemoryDisk): Layer.Layer<Journals> =>
+    Layer.succeed(Journals, {
+      journal: (tenantId, replicaId, durability) =>
+        Effect.sync(() => memoryJournal(disk, `${tenantId}::${replicaId}`, durability))
     })
 }
 
@@ -95,28 +110,58 @@ const memoryJournal = (disk: MemoryDisk, key: string, durability: Durability): J
         invariant(opened, "a journal is opened before it is written", { key })
         if (disk.failure !== null) failed ??= new JournalError({ during: "write", file: key, message: disk.failure })
         if (failed) return Effect.fail(failed)
-        disk.journals.set(key, afterCrash(afterWrite(disk.journals.get(key) ?? nothingStored, write), durability))
+        disk.journals.set(key, afterWrite(disk.journals.get(key) ?? nothingStored, write, durability))
         return Effect.void
       })
   }
 }
 
-export const nothingStored: Stored = { head: null, entries: [] }
+export const nothingStored: Stored = { head: null, entries: [], commit: 0, doubt: null, notes: [] }
+
+/** The first write to a log that is in doubt: it begins anew, empty, and stays not `whole` until it is recovered. */
+export const replacement = (head: ReplicaHead): JournalWrite => ({
+  head: { ...head, fresh: false, whole: false },
+  truncate_to: 0,
+  entries: [],
+  commit: 0
+})
+
+/** Does this write give up all that is there? */
+export const isReplacement = ({ head, truncate_to }: JournalWrite): boolean =>
+  truncate_to === 0 && head !== null && !head.whole
+
+/** Is there nothing to be stored? */
+export const isNothing = ({ entries, head, truncate_to }: JournalWrite): boolean =>
+  head === null && truncate_to === null && entries.length === 0
 
 /** The model: what a write makes of what is stored. Dies if the write breaks the contract. */
-export const afterWrite = (stored: Stored, { head, truncate_to, entries }: JournalWrite): Stored => {
-  checkContiguous(entries)
-  if (head) checkHead(stored.head, head)
-  const kept = truncate_to === null ? stored.entries : stored.entries.filter((entry) => entry.op <= truncate_to)
-  const last = kept.at(-1)
-  const next = entries[0]
-  if (last && next) invariant(next.op === last.op + 1, "entries follow the log", { last: last.op, next: next.op })
-  return { head: head ?? stored.head, entries: [...kept, ...entries] }
+export const afterWrite = (stored: Stored, write: JournalWrite, durability: Durability): Stored => {
+  checkContiguous(write.entries)
+  if (write.head) checkHead(stored.head, write.head)
+  const head = write.head ?? stored.head
+  if (durability === "memory") return { ...nothingStored, head }
+  checkLog({ op: stored.entries.length, commit: stored.commit, doubt: stored.doubt }, write)
+  if (isNothing(write)) return stored
+  const kept = write.truncate_to === null ? stored.entries : stored.entries.slice(0, write.truncate_to)
+  return { head, entries: [...kept, ...write.entries], commit: write.commit, doubt: null, notes: [] }
 }
 
-/** The model: what a crash leaves of what is stored. */
-export const afterCrash = (stored: Stored, durability: Durability): Stored =>
-  durability === "disk" ? stored : { head: stored.head, entries: [] }
+/** Durability `disk`: a write continues the log that is there; `op` is its last entry. */
+export const checkLog = (
+  log: { readonly op: number; readonly commit: number; readonly doubt: string | null },
+  write: JournalWrite
+): void => {
+  const { commit, entries, truncate_to } = write
+  const replaces = isReplacement(write)
+  invariant(log.doubt === null || replaces, "a log in doubt is replaced before anything else is written", log)
+  invariant(truncate_to === null || truncate_to <= log.op, "what is cut was there", { truncate_to, op: log.op })
+  const last = truncate_to ?? log.op
+  const next = entries[0]
+  invariant(next === undefined || next.op === last + 1, "entries follow the log", { last, next: next?.op })
+  invariant(replaces || last >= log.commit, "what is committed is never cut", { truncate_to, commit: log.commit })
+  invariant(replaces || commit >= log.commit, "the commit number never falls", { before: log.commit, after: commit })
+  invariant(commit <= last + entries.length, "what is committed is there", { commit, op: last + entries.length })
+}
 
 /** Promises are never taken back: view and log view do not fall within an epoch, and a started replica stays one. */
 export const checkHead = (before: ReplicaHead | null, after: ReplicaHead): void => {

@@ -1,45 +1,71 @@
 /**
- * Journals of tenants with durability `memory`: the head of each replica in a small file of its own, replaced
- * atomically when it changes, which is once a view change. Entries are not stored, so writing them costs nothing.
+ * The journals of a node's replicas on a real disk.
  *
- * `<data_dir>/tenants/<tenant id>/<replica>@<node>.head.json`
+ * Durability `memory`: the head of each replica in a small file of its own, replaced atomically when it changes, which
+ * is once a view change; entries are not stored, so writing them costs nothing. Durability `disk`: `DiskJournalLive.ts`.
  *
  * @module
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import type { PlatformError } from "effect/PlatformError"
-import * as Schema from "effect/Schema"
 import { dirname, join } from "node:path"
 import { invariant } from "../base/Invariant.ts"
+import { Limits } from "../base/Limits.ts"
 import { isUuid, parseReplicaId } from "../base/Names.ts"
-import { parserOf } from "../wire/Records.ts"
-import { makeFolder, platformReason, readText, replaceFile, seal, unseal } from "./FilesLive.ts"
-import { checkContiguous, checkHead, type Journal, JournalError, Journals, type ReplicaHead } from "./Journal.ts"
+import { DiskJournal, type Layout } from "./DiskJournalLive.ts"
+import { decodeHeadFile, encodeHeadFile } from "./HeadFileLive.ts"
+import {
+  checkContiguous,
+  checkHead,
+  type Journal,
+  JournalError,
+  Journals,
+  nothingStored,
+  type ReplicaHead
+} from "./Journal.ts"
+import type { LogDisk } from "./log/LogDisk.ts"
+import { makeLogDisk } from "./LogDiskLive.ts"
+import type { Place } from "./OpeningLive.ts"
 
-const HeadFile = Schema.Struct({
-  tenant: Schema.String,
-  replica: Schema.String,
-  epoch: Schema.Natural,
-  view: Schema.Natural,
-  log_view: Schema.Natural,
-  fresh: Schema.Boolean
-})
-const parseHeadFile = parserOf(HeadFile)
-const kind = "v2r2 replica head"
+const usualLayout: Layout = {
+  segment_bytes_max: Limits.journal_segment_bytes_max,
+  step_bytes: Limits.journal_step_bytes
+}
 
 /** To be used only while this process holds the folder, by `NodeStoreLive`. */
 export const layer = (data_dir: string): Layer.Layer<Journals, never, FileSystem.FileSystem> =>
+  Layer.unwrap(Effect.map(FileSystem.FileSystem, (fs) => layerOn(makeLogDisk(fs), data_dir, usualLayout)))
+
+/** The same on any disk. */
+export const layerOn = (disk: LogDisk, data_dir: string, layout: Layout): Layer.Layer<Journals> =>
   Layer.effect(
     Journals,
-    Effect.map(FileSystem.FileSystem, (fs) => ({
-      journal: (tenantId, replicaId) => Effect.sync(() => headJournal(fs, data_dir, tenantId, replicaId))
-    }))
+    Effect.gen(function*() {
+      const logs = new Map<string, DiskJournal>()
+      yield* Effect.addFinalizer(() => Effect.forEach(logs.values(), (log) => log.close, { discard: true }))
+      const logJournal = (place: Place): Effect.Effect<Journal> =>
+        Effect.gen(function*() {
+          const earlier = logs.get(place.folder)
+          // What a failed write left is known to nobody, not even to one who reads it again.
+          if (earlier?.failed) return earlier
+          if (earlier) yield* earlier.close
+          const journal = new DiskJournal(disk, place, layout)
+          logs.set(place.folder, journal)
+          return journal
+        })
+      return {
+        journal: (tenant, replica, durability) =>
+          Effect.suspend(() => {
+            const place = placeOf(data_dir, tenant, replica)
+            return durability === "disk" ? logJournal(place) : Effect.sync(() => headJournal(disk, place))
+          })
+      }
+    })
   )
 
-const headJournal = (fs: FileSystem.FileSystem, data_dir: string, tenant: string, replica: string): Journal => {
-  const file = headFile(data_dir, tenant, replica)
+const headJournal = (disk: LogDisk, place: Place): Journal => {
+  const file = place.headFile
   let opened = false
   let head: ReplicaHead | null = null
   let failed: JournalError | null = null
@@ -49,17 +75,20 @@ const headJournal = (fs: FileSystem.FileSystem, data_dir: string, tenant: string
   }
   const open = Effect.gen(function*() {
     if (failed) return yield* failed
-    const text = yield* readText(fs, file).pipe(Effect.catch((error) => fail("open", platformReason(error))))
-    const read = text === null ? null : parseHead(text, tenant, replica)
-    if (typeof read === "string") return yield* fail("open", read)
-    head = read
+    const bytes = yield* disk.read(file).pipe(Effect.catch(({ reason }) => fail("open", reason)))
+    const found = bytes === null ? null : decodeHeadFile(bytes, place, "memory")
+    if (found !== null && "reason" in found) {
+      return yield* fail("open", found.damaged ? `the file is damaged: ${found.reason}; ${damage_advice}` : found.reason)
+    }
+    // It may have been written just before a crash: it is durable before anyone acts on it.
+    if (found !== null) yield* disk.syncNames(dirname(file)).pipe(Effect.catch(({ reason }) => fail("open", reason)))
+    head = found?.head ?? null
     opened = true
-    return { head, entries: [] }
+    return { ...nothingStored, head }
   })
   const write = (next: ReplicaHead): Effect.Effect<void, JournalError> =>
-    makeFolder(fs, dirname(file)).pipe(
-      Effect.andThen(replaceFile(fs, file, seal(kind, { tenant, replica, ...next }))),
-      Effect.catch((error: PlatformError) => fail("write", platformReason(error))),
+    disk.put(file, encodeHeadFile(place, { head: next, log: null })).pipe(
+      Effect.catch(({ reason }) => fail("write", reason)),
       Effect.tap(() => Effect.sync(() => void (head = next))),
       Effect.uninterruptible
     )
@@ -77,21 +106,12 @@ const headJournal = (fs: FileSystem.FileSystem, data_dir: string, tenant: string
   }
 }
 
-/** The head, or what is wrong with the file and what to do. */
-const parseHead = (text: string, tenant: string, replica: string): ReplicaHead | string => {
-  const body = unseal(kind, text)
-  const parsed = body.ok ? parseHeadFile(body.value) : body
-  if (!parsed.ok) {
-    return `the file is damaged: ${parsed.reason}; if the other replicas of this tenant are up, remove it, ` +
-      "and this replica recovers from them"
-  }
-  const { tenant: itsTenant, replica: itsReplica, ...head } = parsed.value
-  if (itsTenant === tenant && itsReplica === replica) return head
-  return `the file belongs to ${itsTenant}::${itsReplica}, not to ${tenant}::${replica}; put it back where it was`
-}
+const damage_advice =
+  "if the other replicas of this tenant are up, remove it, and this replica recovers from them"
 
-const headFile = (data_dir: string, tenant: string, replica: string): string => {
+const placeOf = (data_dir: string, tenant: string, replica: string): Place => {
   const name = parseReplicaId(replica)
   invariant(isUuid(tenant) && name.ok, "a journal belongs to a replica of a tenant", { tenant, replica })
-  return join(data_dir, "tenants", tenant, `${name.value.name}@${name.value.node}.head.json`)
+  const path = join(data_dir, "tenants", tenant, `${name.value.name}@${name.value.node}`)
+  return { tenant, replica, headFile: `${path}.head.json`, folder: `${path}.log` }
 }

@@ -52,11 +52,11 @@ const take = Effect.fnUntraced(function*(fs: FileSystem, folder: string, me: Hol
     const pid = (yield* readHolder(fs, breaking))?.pid ?? null
     return yield* Effect.fail<LockRefusal>({ _tag: "Contended", file: breaking, pid })
   }
-  yield* refuseIfHeld(fs, file).pipe(
-    Effect.andThen(fs.remove(file, { force: true })),
+  const taken = yield* breakStale(fs, file).pipe(
+    Effect.andThen(place(fs, file, me)),
     Effect.ensuring(release(fs, breaking, me))
   )
-  if (yield* place(fs, file, me)) return
+  if (taken) return
   yield* refuseIfHeld(fs, file)
   return yield* Effect.fail<LockRefusal>({ _tag: "Contended", file, pid: null })
 })
@@ -72,9 +72,24 @@ const place = (fs: FileSystem, file: string, me: Holder): Effect.Effect<boolean,
   )
 }
 
-const refuseIfHeld = (fs: FileSystem, file: string): Effect.Effect<void, LockRefusal | PlatformError> =>
+/** Only for one who may break. What is not there is not removed either: by then it could be another one's new lock. */
+const breakStale = (fs: FileSystem, file: string): Effect.Effect<void, LockRefusal | PlatformError> =>
   Effect.gen(function*() {
-    const holder = yield* readHolder(fs, file)
+    const text = yield* readText(fs, file)
+    if (text === null) return
+    yield* refuseIfAlive(fs, file, holderIn(text))
+    yield* fs.remove(file, { force: true })
+  })
+
+const refuseIfHeld = (fs: FileSystem, file: string): Effect.Effect<void, LockRefusal | PlatformError> =>
+  Effect.flatMap(readHolder(fs, file), (holder) => refuseIfAlive(fs, file, holder))
+
+const refuseIfAlive = (
+  fs: FileSystem,
+  file: string,
+  holder: Holder | null
+): Effect.Effect<void, LockRefusal | PlatformError> =>
+  Effect.gen(function*() {
     if (holder === null || !isAlive(holder.pid)) return
     const started = yield* startOf(fs, holder.pid)
     if (started === zombie) return
@@ -82,16 +97,18 @@ const refuseIfHeld = (fs: FileSystem, file: string): Effect.Effect<void, LockRef
     return yield* Effect.fail<LockRefusal>({ _tag: "Held", file, pid: holder.pid })
   })
 
-/** Null if there is no such file, or if it says nothing: no lock looks like that while it is held. */
 const readHolder = (fs: FileSystem, file: string): Effect.Effect<Holder | null, PlatformError> =>
-  Effect.map(readText(fs, file), (text) => {
-    try {
-      const holder = parseHolder(JSON.parse(text ?? "null"))
-      return holder.ok && holder.value.pid > 0 ? holder.value : null
-    } catch {
-      return null
-    }
-  })
+  Effect.map(readText(fs, file), (text) => holderIn(text ?? "null"))
+
+/** Null if the text says nothing: no lock looks like that while it is held. */
+const holderIn = (text: string): Holder | null => {
+  try {
+    const holder = parseHolder(JSON.parse(text))
+    return holder.ok && holder.value.pid > 0 ? holder.value : null
+  } catch {
+    return null
+  }
+}
 
 /** Whoever broke our lock meanwhile keeps theirs. */
 const release = (fs: FileSystem, file: string, me: Holder): Effect.Effect<void> =>

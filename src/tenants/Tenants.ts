@@ -14,6 +14,13 @@
 import { Limits } from "../base/Limits.ts"
 import { isUuid, nameProblem, type Parsed, type ReplicaName, replicaId } from "../base/Names.ts"
 
+/**
+ * What a crash leaves of a tenant's log. `disk`: all that was acknowledged. `memory`: nothing; a replica that comes back
+ * gets its log from the others, which only works while no more than f of them are gone at the same time.
+ */
+export const durabilities = ["disk", "memory"] as const
+export type Durability = (typeof durabilities)[number]
+
 export interface Tenant {
   /** UUID. */
   readonly id: string
@@ -23,7 +30,7 @@ export interface Tenant {
   readonly epoch: number
   /** 1 to 7, distinct names on distinct nodes, sorted by name, then node. */
   readonly replicas: ReadonlyArray<ReplicaName>
-  readonly durability: "memory"
+  readonly durability: Durability
   /** 1 + the highest stamp that the creator knew: a tenant created with knowledge of another has the higher one. */
   readonly stamp: number
   /** Until a majority of the nodes has acknowledged it, it claims its name and does nothing else: nobody may use it. */
@@ -48,6 +55,7 @@ export interface Create {
   readonly id: string
   readonly name: string | null
   readonly replicas: ReadonlyArray<ReplicaName>
+  readonly durability: Durability
   readonly coordinator: string
 }
 
@@ -59,7 +67,7 @@ export type Created =
 export const noTenants: Tenants = new Map()
 
 /** Adds a tenant in its first epoch. Whether the nodes of its replicas are members is for the caller to know. */
-export const create = (tenants: Tenants, { id, name, replicas, coordinator }: Create): Created => {
+export const create = (tenants: Tenants, { id, name, replicas, durability, coordinator }: Create): Created => {
   const problem = (name === null ? null : nameProblem(name)) ?? replicasProblem(replicas)
   if (problem !== null) return { ok: false, code: "usage", reason: problem }
   if (!isUuid(id) || tenants.has(id)) return { ok: false, code: "usage", reason: "a tenant needs a new UUID as its id" }
@@ -71,7 +79,7 @@ export const create = (tenants: Tenants, { id, name, replicas, coordinator }: Cr
     name,
     epoch: 0,
     replicas: sortReplicas(replicas),
-    durability: "memory",
+    durability,
     stamp,
     confirmed: false,
     withdrawn: false,

@@ -7,7 +7,9 @@
  * 2. After a step, in this order: send `early`; make head, cut and entries durable; send `sends` and `replies`;
  *    then, if entries were written, tell the replica so with a `Durable` input, before any other one.
  * 3. If the writes fail, the replica is stopped: nothing of `sends` and `replies` may leave.
- * 4. A replica that was started before is created with `recovering`, never as new.
+ * 4. A replica that was started before is never created as new: with its whole log it is `restarted`, and `recovering`
+ *    otherwise.
+ * 5. Disk durability: the commit number is written along with each write. It may lag, and it is nothing to write for.
  *
  * @module
  */
@@ -139,8 +141,13 @@ export interface PrimaryState {
   prepared: OpNumber
   round: number
   heartbeatAt: Millis
-  /** Lost touch with a quorum: sends nothing more, admits nothing, and agrees to a view change. */
+  /** Lost touch with a quorum, or restarted: sends nothing more, admits nothing, and agrees to a view change. */
   abdicated: boolean
+  /**
+   * Started this view in an earlier life. What it sent then and had not written is lost to it, so others may hold more of
+   * the view than it does: it counts no acknowledgements, and does not answer for the view. Always abdicated.
+   */
+  readonly restarted: boolean
   /** Who to answer once that op commits. */
   readonly waiting: Map<OpNumber, ClientRequest>
   uncommittedBytes: number
@@ -272,6 +279,8 @@ export interface ReplicaOptions {
   readonly random: Random
   readonly timers: Timers
   readonly now: Now
+  /** Sessions that the group remembers: the same number at each replica. */
+  readonly sessionsMax?: number
 }
 
 export const makeReplica = (options: ReplicaOptions, state: State, view: View, logView: View): Replica => ({
@@ -281,7 +290,7 @@ export const makeReplica = (options: ReplicaOptions, state: State, view: View, l
   random: options.random,
   timers: options.timers,
   log: new Log(),
-  clients: new ClientTable(),
+  clients: new ClientTable(options.sessionsMax),
   state,
   view,
   logView,

@@ -5,7 +5,7 @@
  */
 import { invariant } from "../base/Invariant.ts"
 import { primaryOf } from "./Configuration.ts"
-import type { Message, Millis, ReplicaId } from "./Message.ts"
+import type { Entry, Message, Millis, OpNumber, ReplicaId, View } from "./Message.ts"
 import {
   type BackupState,
   emptyOutcome,
@@ -22,14 +22,15 @@ import {
 } from "./Replica.ts"
 import { onRequests, quorumth } from "./Requests.ts"
 import { backup } from "./states/Backup.ts"
-import { send } from "./states/Normal.ts"
+import { commitTo, send } from "./states/Normal.ts"
 import { endPrimaryTurn, primary, tickPrimary } from "./states/Primary.ts"
 import { makeRecoveryState, recovery, tickRecovery } from "./states/Recovery.ts"
 import { stateTransfer, tickStateTransfer } from "./states/StateTransfer.ts"
 import { tickViewChange, viewChange } from "./states/ViewChange.ts"
 import { highestView, probeIfSilent } from "./Suspicion.ts"
-import { makePrimaryState, startTransfer } from "./Transitions.ts"
+import { makePrimaryState, resume, startTransfer } from "./Transitions.ts"
 import { Log } from "./Log.ts"
+import { startIfChosen } from "./ViewStart.ts"
 
 /** A replica of a group that is being created: empty, normal in view 0. Only ever once in its life. */
 export const newReplica = (options: ReplicaOptions): Replica => {
@@ -45,12 +46,35 @@ export const newReplica = (options: ReplicaOptions): Replica => {
 export const recoveringReplica = (options: ReplicaOptions, promised: number): Replica =>
   makeReplica(options, makeRecoveryState(promised), promised, 0)
 
+/**
+ * A replica that ran before and kept its log (disk durability): all that it ever acknowledged is in `entries`, which begin
+ * with op 1. Everything up to `commit` is applied here, which makes the data and the sessions anew; `commit` may lag
+ * behind what is committed, and behind what this replica knew.
+ */
+export const restartedReplica = (
+  options: ReplicaOptions,
+  kept: {
+    readonly view: View
+    readonly logView: View
+    readonly entries: ReadonlyArray<Entry>
+    readonly commit: OpNumber
+  }
+): Replica => {
+  invariant(kept.logView <= kept.view, "logView ≤ view", { logView: kept.logView, view: kept.view })
+  const replica = makeReplica(options, makeRecoveryState(kept.view), kept.view, kept.logView)
+  for (const entry of kept.entries) replica.log.append(entry)
+  replica.durable = replica.log.op
+  commitTo(replica, kept.commit, emptyOutcome())
+  resume(replica, options.now)
+  return replica
+}
+
 /** Takes a batch of inputs through the replica. See Replica.ts for what the caller owes. */
 export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome => {
   const out = emptyOutcome()
   const before = { view: replica.view, commit: replica.commit }
   for (const input of inputs) stepOne(replica, input, now, out)
-  endTurn(replica, out)
+  endTurn(replica, now, out)
   checkInvariants(replica, before)
   return out
 }
@@ -187,7 +211,8 @@ const settle = (replica: Replica, now: Now): void => {
 const hasCaughtUp = ({ acked, heardAt, viewStart }: PrimaryState, quorum: number, since: Millis): boolean =>
   quorumth(heardAt, quorum) > since && quorumth(acked, quorum) >= viewStart
 
-const endTurn = (replica: Replica, out: Outcome): void => {
+const endTurn = (replica: Replica, now: Now, out: Outcome): void => {
+  if (replica.state._tag === "ViewChange" && replica.configuration.quorum === 1) startIfChosen(replica, replica.state, now, out)
   const state = replica.state
   if (state._tag === "Primary") endPrimaryTurn(replica, state, out)
   else if (state._tag === "Backup" && state.ackDue) acknowledge(replica, state, out)

@@ -32,6 +32,8 @@ const silentSince = (replica: Replica): Millis | null => {
 const primaryIsLost = (replica: Replica): boolean =>
   replica.state._tag !== "Recovery" && replica.lost.has(primaryOf(replica.configuration, highestView(replica)))
 
+const isFollowing = ({ state }: Replica): boolean => state._tag === "Backup" || state._tag === "StateTransfer"
+
 /** Would agree if another asks: after the shortest silence that may make one ask. */
 export const suspects = (replica: Replica, now: Now): boolean => {
   if (replica.state._tag === "Primary") return replica.state.abdicated
@@ -86,5 +88,7 @@ const probe = (replica: Replica, now: Now, out: Outcome): void => {
 export const onProbe = (replica: Replica, view: View, from: ReplicaId, now: Now, out: Outcome): void => {
   if (view <= highestView(replica)) return
   replica.probes.set(from, { view, at: now.mono })
+  // The primary itself asks: it has given up, or lost its place by a restart. There is nobody to wait for.
+  if (isFollowing(replica) && from === primaryOf(replica.configuration, highestView(replica))) replica.lost.add(from)
   if (suspects(replica, now)) probe(replica, now, out)
 }

@@ -6,8 +6,17 @@
 import { invariant } from "../base/Invariant.ts"
 import { primaryOf } from "./Configuration.ts"
 import { entryBytes } from "./Log.ts"
-import type { MessageOf, ReplicaId, View } from "./Message.ts"
-import { drawPatience, type Now, type Outcome, type PrimaryState, type Replica, type State } from "./Replica.ts"
+import type { MessageOf, Millis, ReplicaId, View } from "./Message.ts"
+import {
+  type BackupState,
+  drawPatience,
+  type Now,
+  type Outcome,
+  type PrimaryState,
+  type Replica,
+  type State,
+  type ViewChangeState
+} from "./Replica.ts"
 import { keepCommitted, makeStaging, stagedEnd, type Staging } from "./Staging.ts"
 import { appendAbove, broadcast, commitTo, cutLog, indexOf, reply, send, writeHead } from "./states/Normal.ts"
 
@@ -38,8 +47,9 @@ export const turnClientsAway = (state: PrimaryState, out: Outcome): void => {
 const enterNormal = (replica: Replica, view: View, now: Now, out: Outcome): void => {
   invariant(view >= replica.view, "the view never falls", { view, had: replica.view })
   replica.probes.clear()
-  // Back from a transfer within the view: nothing to write, and the view is as stable as it was.
-  if (replica.logView === view) return
+  // Back from a transfer within the view: nothing to write, and the view is as stable as it was. The end of a recovery
+  // is written even if no number changes: from here on the log counts.
+  if (replica.logView === view && replica.state._tag !== "Recovery") return
   replica.view = view
   replica.logView = view
   replica.normalSince = now.mono
@@ -48,13 +58,18 @@ const enterNormal = (replica: Replica, view: View, now: Now, out: Outcome): void
 
 export const becomeBackup = (replica: Replica, view: View, now: Now, out: Outcome): void => {
   enterNormal(replica, view, now, out)
-  moveTo(replica, { _tag: "Backup", heardAt: now.mono, patience: drawPatience(replica), ackDue: true }, out)
+  moveTo(replica, makeBackupState(replica, now), out)
 }
 
 /** The log of the view is in place and `commit` is where the votes put it; requests that it holds are pending again. */
 export const becomePrimary = (replica: Replica, view: View, now: Now, out: Outcome): void => {
   enterNormal(replica, view, now, out)
   const state = makePrimaryState(replica, now)
+  inherit(replica, state)
+  moveTo(replica, state, out)
+}
+
+const inherit = (replica: Replica, state: PrimaryState): void => {
   replica.clients.forgetPending()
   for (let op = replica.commit + 1; op <= replica.log.op; op++) {
     const entry = replica.log.get(op)
@@ -63,12 +78,12 @@ export const becomePrimary = (replica: Replica, view: View, now: Now, out: Outco
     if (entry.kind === "register") replica.clients.registrationPending(entry.operation, op)
     else replica.clients.requestPending(entry.session, entry.request, op)
   }
-  moveTo(replica, state, out)
 }
 
 export const makePrimaryState = (
   replica: Pick<Replica, "configuration" | "log">,
-  now: Now
+  now: Now,
+  restarted = false
 ): PrimaryState => {
   const size = replica.configuration.replicas.length
   return {
@@ -80,7 +95,8 @@ export const makePrimaryState = (
     prepared: replica.log.op,
     round: 0,
     heartbeatAt: now.mono,
-    abdicated: false,
+    abdicated: restarted,
+    restarted,
     waiting: new Map(),
     uncommittedBytes: 0,
     newReads: [],
@@ -98,31 +114,59 @@ export const enterViewChange = (replica: Replica, view: View, now: Now, out: Out
   invariant(replica.state._tag !== "Recovery", "a recovering replica takes no part in a view change (F8)")
   replica.view = view
   writeHead(replica, out)
+  replica.attempts++
+  const state = makeViewChangeState(replica, now, now.mono + replica.timers.heartbeat_ms)
+  moveTo(replica, state, out)
+  out.events.push(`view change to ${view}`)
+  broadcast(replica, out, { _tag: "StartViewChange", view, probing: false })
+  const primary = primaryOf(replica.configuration, view)
+  if (primary !== replica.id) send(out, primary, state.vote)
+}
+
+const makeViewChangeState = (replica: Replica, now: Now, resendAt: Millis): ViewChangeState => {
   const vote: MessageOf<"DoViewChange"> = {
     _tag: "DoViewChange",
-    view,
+    view: replica.view,
     logView: replica.logView,
     first: replica.commit + 1,
     entries: replica.log.range(replica.commit + 1, replica.log.op),
     commit: replica.commit
   }
-  replica.attempts++
-  moveTo(replica, {
+  return {
     _tag: "ViewChange",
     startedAt: now.mono,
     patience: drawPatience(replica),
-    resendAt: now.mono + replica.timers.heartbeat_ms,
-    resendLargeAt: now.mono + replica.timers.heartbeat_ms,
+    resendAt,
+    resendLargeAt: resendAt,
     wait_ms: replica.timers.heartbeat_ms,
     vote,
     votes: new Map([[replica.id, vote]]),
     fetching: null
-  }, out)
-  out.events.push(`view change to ${view}`)
-  broadcast(replica, out, { _tag: "StartViewChange", view, probing: false })
-  const primary = primaryOf(replica.configuration, view)
-  if (primary !== replica.id) send(out, primary, vote)
+  }
 }
+
+/**
+ * Takes up what a replica with this log and these views had promised. All of it was durable, so nothing is written: it
+ * may vote, acknowledge and answer at once.
+ *
+ * It goes on as a backup. Having left its view, it votes again, with the same log; the commit number may be lower than
+ * in the vote that it gave before. A primary never resumes its view: Prepares may be out that it had not written, and
+ * other operations at their positions would make two logs of one view. It asks for the next view at once.
+ */
+export const resume = (replica: Replica, now: Now): void => {
+  if (replica.logView < replica.view) {
+    replica.state = makeViewChangeState(replica, now, now.mono)
+  } else if (primaryOf(replica.configuration, replica.view) === replica.id) {
+    const state = makePrimaryState(replica, now, true)
+    inherit(replica, state)
+    replica.state = state
+  } else {
+    replica.state = makeBackupState(replica, now)
+  }
+}
+
+export const makeBackupState = (replica: Replica, now: Now): BackupState =>
+  ({ _tag: "Backup", heardAt: now.mono, patience: drawPatience(replica), ackDue: true })
 
 /**
  * Starts to fetch what is missing from `source`, normal in `target`. The view, logView and the log stay as they are

@@ -25,6 +25,13 @@ export const onVote = (replica: Replica, vote: Vote, from: ReplicaId, now: Now, 
   const state = replica.state
   if (state._tag !== "ViewChange" || vote.view !== replica.view || !isPrimaryOf(replica, vote.view)) return
   state.votes.set(from, vote)
+  // Its sender has restarted since, and may know less of what is committed: what is missing below its vote has changed.
+  if (state.fetching?.from === from && state.fetching.last !== vote.first - 1) state.fetching = null
+  startIfChosen(replica, state, now, out)
+}
+
+/** At a quorum of votes. Its own is one: for a group of one it is enough. */
+export const startIfChosen = (replica: Replica, state: ViewChangeState, now: Now, out: Outcome): void => {
   if (state.fetching === null && state.votes.size >= replica.configuration.quorum) choose(replica, state, now, out)
 }
 

@@ -6,6 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { durabilities } from "../tenants/Tenants.ts"
 import { encodeFrame } from "./Frame.ts"
 import { pack, unpack } from "./Msgpack.ts"
 
@@ -16,6 +17,10 @@ const Optional = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(
 /** Where a replica is: its own name and its node's. */
 export const ReplicaPlace = Struct({ name: Text, node: Text })
 export type ReplicaPlace = typeof ReplicaPlace.Type
+
+/** `disk`: all that was acknowledged survives the loss of all nodes at once; `memory`: that of fewer than half. */
+export const Durability = Schema.Literals(durabilities)
+export type Durability = typeof Durability.Type
 
 /** One node of the cluster with its four addresses; `self`: the node that answers. */
 export const Member = Struct({
@@ -44,16 +49,13 @@ export const CreatedTenant = Struct({
   id: Text,
   name: NullOr(Text),
   epoch: Natural,
-  replicas: ArrayOf(ReplicaPlace)
+  replicas: ArrayOf(ReplicaPlace),
+  durability: Durability
 })
 export type CreatedTenant = typeof CreatedTenant.Type
 
 /** `primary`: a replica's id, such as "r1::dev1", or null if the node that answers knows none. */
-export const TenantInfo = Struct({
-  ...CreatedTenant.fields,
-  primary: NullOr(Text),
-  durability: Schema.Literals(["memory"])
-})
+export const TenantInfo = Struct({ ...CreatedTenant.fields, primary: NullOr(Text) })
 export type TenantInfo = typeof TenantInfo.Type
 
 /** One replica, asked of the node that it lives on. */
@@ -62,6 +64,7 @@ export const ReplicaStatus = Struct({
   name: Text,
   node: Text,
   state: Schema.Literals(["primary", "backup", "view change", "state transfer", "recovery", "failed"]),
+  durability: Durability,
   epoch: Natural,
   view: Natural,
   /** The last view in which it was normal. */
@@ -83,6 +86,7 @@ export type ReplicaStatus = typeof ReplicaStatus.Type
 export const TenantStatus = Struct({
   id: Text,
   name: NullOr(Text),
+  durability: Durability,
   primary: NullOr(Text),
   epoch: Natural,
   view: Natural,
@@ -122,7 +126,12 @@ export const commands = {
   "cluster.members": { args: Nothing, ok: ArrayOf(Member) },
   "cluster.status": { args: Nothing, ok: ArrayOf(NodeStatus) },
   "vr.create": {
-    args: Struct({ name: Optional(Text), replicas: Optional(ArrayOf(ReplicaPlace)) }),
+    /** `durability`: "disk" if it is left out. */
+    args: Struct({
+      name: Optional(Text),
+      replicas: Optional(ArrayOf(ReplicaPlace)),
+      durability: Optional(Durability)
+    }),
     ok: CreatedTenant
   },
   "vr.tenants": { args: Nothing, ok: ArrayOf(TenantInfo) },

@@ -30,7 +30,7 @@ const TenantRecords = Schema.Array(Schema.Struct({
   name: Schema.NullOr(Schema.String),
   epoch: Schema.Natural,
   replicas: Schema.Array(Schema.Struct({ name: Schema.String, node: Schema.String })),
-  durability: Schema.Literal("memory"),
+  durability: Schema.Literals(Tenants.durabilities),
   stamp: Schema.Natural,
   confirmed: Schema.Boolean,
   withdrawn: Schema.Boolean,

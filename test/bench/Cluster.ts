@@ -16,18 +16,21 @@ import { type Layout, writeConfig } from "../../src/devrel/Layout.ts"
 import { untilAccepting } from "../../src/devrel/Ports.ts"
 import * as Process from "../../src/devrel/Process.ts"
 import { Trouble } from "../../src/devrel/Trouble.ts"
+import type { Durability } from "../../src/wire/AdminProtocol.ts"
 
 export const root = fileURLToPath(new URL("../../", import.meta.url))
 
 export interface Cluster {
   /** Client addresses. */
   readonly endpoints: ReadonlyArray<string>
+  readonly admins: ReadonlyArray<string>
   readonly tenant: string
   readonly pids: ReadonlyArray<number>
 }
 
 export interface ClusterOptions {
   readonly nodes: number
+  readonly durability: Durability
   /** For Node.js itself. */
   readonly flags: ReadonlyArray<string>
   /** What a node writes between the cluster's start and its end: on a good day, next to nothing. */
@@ -81,7 +84,7 @@ export const child = (
 
 /** Joined, with one tenant on all nodes that knows its primary. */
 export const startCluster = Effect.fnUntraced(function*(
-  { flags, line, nodes }: ClusterOptions
+  { durability, flags, line, nodes }: ClusterOptions
 ): Effect.fn.Return<Cluster, Trouble, Scope.Scope> {
   const folder = yield* temporaryFolder
   const layouts = layoutsIn(folder, yield* freePorts(4 * nodes))
@@ -104,8 +107,8 @@ export const startCluster = Effect.fnUntraced(function*(
       return pid
     })
   }, { concurrency: "unbounded" })
-  yield* form(layouts, ask)
+  yield* form(layouts, ask, durability)
   phase = "running"
   yield* Effect.addFinalizer(() => Effect.sync(() => void (phase = "stopping")))
-  return { endpoints: layouts.map(({ client }) => client), tenant: tenant_name, pids }
+  return { endpoints: layouts.map(({ client }) => client), admins: layouts.map(({ admin }) => admin), tenant: tenant_name, pids }
 })

@@ -4,11 +4,13 @@
  * @module
  */
 import { parseArgs } from "node:util"
+import type { Durability } from "../../src/wire/AdminProtocol.ts"
 
 export interface Options {
   readonly seconds: number
   readonly repetitions: number
   readonly outstanding: ReadonlyArray<number>
+  readonly durability: Durability
   readonly json: boolean
   /** A folder for processor profiles, or null. */
   readonly profile: string | null
@@ -21,6 +23,7 @@ Writes and linearizable reads of 256 bytes over 1,000 keys, against a fresh clus
   --seconds N        how long each measurement takes (default 3); a third of it is warm-up before
   --repetitions N    how often all is done, each time with a fresh cluster (default 3)
   --outstanding L    calls under way, separated by commas (default 1,16,64,256)
+  --durability D     of the tenant: disk (default) or memory
   --json             every sample and the medians as JSON, instead of tables
   --profile FOLDER   write processor profiles of all four processes there (.cpuprofile)
   --help             this text`
@@ -44,8 +47,13 @@ export const parse = (args: ReadonlyArray<string>): Options | null => {
   if (!(seconds > 0 && seconds <= 3_600)) {
     throw new UsageError(`--seconds: expected a number above 0, up to 3600, got "${values.seconds}"`)
   }
+  const { durability } = values
+  if (durability !== "disk" && durability !== "memory") {
+    throw new UsageError(`--durability: expected disk or memory, got "${durability}"`)
+  }
   return {
     seconds,
+    durability,
     repetitions: wholeNumber("repetitions", values.repetitions, 1_000),
     outstanding: values.outstanding.split(",").map((text) => wholeNumber("outstanding", text, outstanding_max)),
     json: values.json,
@@ -61,6 +69,7 @@ const parsed = (args: ReadonlyArray<string>) => {
         seconds: { type: "string", default: "3" },
         repetitions: { type: "string", default: "3" },
         outstanding: { type: "string", default: "1,16,64,256" },
+        durability: { type: "string", default: "disk" },
         json: { type: "boolean", default: false },
         profile: { type: "string" },
         help: { type: "boolean", default: false }

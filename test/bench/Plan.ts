@@ -13,6 +13,8 @@ export interface Work {
 
 export interface Plan {
   readonly endpoints: ReadonlyArray<string>
+  /** The nodes' admin addresses, to ask for their counters. */
+  readonly admins: ReadonlyArray<string>
   readonly tenant: string
   /** Process ids, whose processor time is taken at the beginning and the end of each measurement. */
   readonly nodes: ReadonlyArray<number>
@@ -32,6 +34,8 @@ export interface Sample extends Work {
   readonly node_cpu_s: ReadonlyArray<number> | null
   /** Of all processes on this machine. */
   readonly machine_cpu_s: number
+  /** How many writes of its journal a replica took for one write of a client: on disk each is a flush. Null: for reads. */
+  readonly journal_writes: number | null
 }
 
 export type Report =

@@ -22,6 +22,8 @@ export interface Row extends Work {
   readonly busiest_node: Spread | null
   readonly generator: Spread
   readonly machine: Spread
+  /** Of one replica, for one operation; null for reads. */
+  readonly journal_writes: Spread | null
   /** The machine's, without our four processes. */
   readonly others: Spread | null
 }
@@ -54,6 +56,7 @@ export const rowOf = (samples: ReadonlyArray<Sample>, cores: number): Row => {
     node_cpu_us_per_operation: counted ? over((sample) => sum(nodes(sample)) * 1e6 / sample.operations) : null,
     busiest_node: counted ? over((sample) => Math.max(...nodes(sample)) / sample.elapsed_s) : null,
     generator: over(({ elapsed_s, generator_cpu_s }) => generator_cpu_s / elapsed_s),
+    journal_writes: operation === "write" ? over(({ journal_writes }) => journal_writes ?? 0) : null,
     machine: over(({ elapsed_s, machine_cpu_s }) => machine_cpu_s / elapsed_s / cores),
     others: counted
       ? over((sample) =>
@@ -77,13 +80,17 @@ export const table = (columns: ReadonlyArray<string>, rows: ReadonlyArray<Readon
 
 export const rowsTable = (rows: ReadonlyArray<Row>): string =>
   table(
-    ["work", "per second", "(min–max)", "p50 ms", "p99 ms", "nodes, µs CPU each", "busiest node", "generator", "machine"],
+    [
+      "work", "per second", "(min–max)", "p50 ms", "p99 ms", "journal writes each", "nodes, µs CPU each", "busiest node",
+      "generator", "machine"
+    ],
     rows.map(({ busiest_node, node_cpu_us_per_operation: cpu, per_second, ...row }) => [
       `${row.operation}, ${row.outstanding} outstanding`,
       whole(per_second.median),
       `${whole(per_second.min)}–${whole(per_second.max)}`,
       ms(row.p50_ms.median),
       ms(row.p99_ms.median),
+      row.journal_writes === null ? "–" : row.journal_writes.median.toFixed(3),
       cpu === null ? "–" : whole(cpu.median),
       busiest_node === null ? "–" : percent(busiest_node),
       `${percent(row.generator)}${isGeneratorBound(row) ? " (!)" : ""}`,

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Tenant, type TenantService } from "../../src/client/index.ts"
+import { ask } from "../../src/devrel/Asking.ts"
 import { directory, keys, pathOf, type Plan, type Report, type Sample, value_bytes, type Work } from "./Plan.ts"
 import { machineCpu, processCpu } from "./Usage.ts"
 
@@ -70,7 +71,7 @@ const sampleOf = (
   before: ReturnType<typeof usage>,
   after: ReturnType<typeof usage>,
   recorder: Recorder
-): Sample => {
+): Omit<Sample, "journal_writes"> => {
   const sorted = recorder.sorted()
   const node_cpu_s = after.nodes_s.map((seconds, i) => (seconds ?? Number.NaN) - (before.nodes_s[i] ?? Number.NaN))
   const { system, user } = after.generator_us
@@ -86,6 +87,18 @@ const sampleOf = (
   }
 }
 
+/** What all journals together have written since the nodes started. */
+const journals = Effect.map(
+  Effect.forEach(plan.admins, (admin) => ask(admin, "vr.stats", {}), { concurrency: "unbounded" }),
+  (answers) => ({
+    writes: answers.reduce((sum, { counters }) => sum + (counters["journal_writes"] ?? 0), 0),
+    entries: answers.reduce((sum, { counters }) => sum + (counters["entries_appended"] ?? 0), 0)
+  })
+)
+
+const ratio = (before: Effect.Success<typeof journals>, after: Effect.Success<typeof journals>): number =>
+  (after.writes - before.writes) / (after.entries - before.entries)
+
 const measure = Effect.fnUntraced(function*(tenant: TenantService, work: Work) {
   report({ _tag: "Begin", work })
   const recorder = new Recorder()
@@ -95,14 +108,16 @@ const measure = Effect.fnUntraced(function*(tenant: TenantService, work: Work) {
     () => Effect.forkChild(worker(tenant, work.operation, recorder, () => running))
   )
   yield* Effect.sleep(plan.warm_ms)
+  const counted = yield* journals
   const before = usage()
   recorder.recording = true
   yield* Effect.sleep(plan.measure_ms)
   recorder.recording = false
   const after = usage()
+  const journal_writes = work.operation === "write" ? ratio(counted, yield* journals) : null
   running = false
   yield* Fiber.joinAll(workers)
-  report({ _tag: "Sample", sample: sampleOf(work, before, after, recorder) })
+  report({ _tag: "Sample", sample: { ...sampleOf(work, before, after, recorder), journal_writes } })
 })
 
 const program = Effect.gen(function*() {

@@ -50,9 +50,10 @@ const repeat = (options: Options, repetition: number): Effect.Effect<Repetition,
     // What a node has to say while it is measured is news, such as a view change: the numbers are not of a quiet cluster.
     let measuring = false
     const line = (node: string, text: string): void => measuring ? say(`${node}: ${text}`) : undefined
-    const cluster = yield* startCluster({ flags, nodes, line })
+    const cluster = yield* startCluster({ durability: options.durability, flags, nodes, line })
     const plan: Plan = {
       endpoints: cluster.endpoints,
+      admins: cluster.admins,
       tenant: cluster.tenant,
       nodes: cluster.pids,
       works: worksOf(options),
@@ -107,7 +108,9 @@ const show = (options: Options, rows: ReadonlyArray<Row>, repetitions: ReadonlyA
   if (options.json) {
     return console.log(JSON.stringify({ ...options, machine, rows, peak_memory_mib: peaks, repetitions }, null, 2))
   }
-  console.log(`medians of ${options.repetitions}, ${options.seconds} s each; ${machine.cores} cores, Node.js ${machine.node}\n`)
+  const { durability, repetitions: count, seconds } = options
+  const { cores, node } = machine
+  console.log(`durability ${durability}; medians of ${count}, ${seconds} s each; ${cores} cores, Node.js ${node}\n`)
   console.log(rowsTable(rows))
   console.log(["", ...peaks.length > 0 ? [memoryLine(peaks)] : [], ...remarks(rows)].join("\n"))
 }

@@ -36,10 +36,10 @@ const values: { readonly [C in CommandName]: Ok<C> } = {
     { name: "dev1", state: "self", address: "n1:2000", since_ms: 0, reason: null },
     { name: "dev2", state: "disconnected", address: "n2:3000", since_ms: 1_000, reason: "refused" }
   ],
-  "vr.create": { id, name: "orders", epoch: 0, replicas },
+  "vr.create": { id, name: "orders", epoch: 0, replicas, durability: "disk" },
   "vr.tenants": [{ id, name: "orders", epoch: 1, replicas, primary: "r1::dev1", durability: "memory" }],
   "vr.replica": {
-    tenant: id, name: "r1", node: "dev1", state: "primary", epoch: 1, view: 4, log_view: 4, op: 12, commit: 11,
+    tenant: id, name: "r1", node: "dev1", state: "primary", durability: "disk", epoch: 1, view: 4, log_view: 4, op: 12, commit: 11,
     primary: "r1::dev1", sessions: 2, elements: 5, log_bytes: 1_000, detail: null, acked: { "r2::dev2": 12 }
   },
   "vr.primary": { tenant: id, primary: "r1::dev1" },
@@ -59,11 +59,11 @@ const values: { readonly [C in CommandName]: Ok<C> } = {
     ],
     tenants: [
       {
-        id, name: "root", primary: "r1::n1", epoch: 1, view: 4, commit: 18_210, lag: { "r2::n2": 0 },
+        id, name: "root", durability: "disk", primary: "r1::n1", epoch: 1, view: 4, commit: 18_210, lag: { "r2::n2": 0 },
         replicas_up: 2, replicas_total: 3, tolerates: 0
       },
       {
-        id, name: null, primary: null, epoch: 3, view: 19, commit: 912_004, lag: { "r1::n1": 2, "r2::n2": 7 },
+        id, name: null, durability: "memory", primary: null, epoch: 3, view: 19, commit: 912_004, lag: { "r1::n1": 2, "r2::n2": 7 },
         replicas_up: 2, replicas_total: 3, tolerates: 0
       }
     ],
@@ -80,8 +80,11 @@ const lines: ReadonlyArray<readonly [line: string, command: CommandName, args: o
   ["cluster join 127.0.0.1:3000", "cluster.join", { address: "127.0.0.1:3000" }],
   ["cluster members", "cluster.members", {}],
   ["cluster status", "cluster.status", {}],
-  ["vr create tenant", "vr.create", { name: null, replicas: null }],
-  ["vr create tenant --name orders r1::dev1,r2::dev2,r3::dev3", "vr.create", { name: "orders", replicas }],
+  ["vr create tenant", "vr.create", { name: null, replicas: null, durability: "disk" }],
+  ["vr create tenant --name orders r1::dev1,r2::dev2,r3::dev3", "vr.create", {
+    name: "orders", replicas, durability: "disk"
+  }],
+  ["vr create tenant --durability memory", "vr.create", { name: null, replicas: null, durability: "memory" }],
   ["vr tenants", "vr.tenants", {}],
   ["vr replica orders::r1::dev1", "vr.replica", { tenant: "orders", replica: "r1", node: "dev1" }],
   ["vr primary orders", "vr.primary", { tenant: "orders" }],
@@ -124,9 +127,9 @@ describe("what is shown", () => {
         "! n3 unreachable 4m12s (10.0.0.3:7004: refused)   → start it again",
         "! 2 tenants cannot lose another node   → v2r2-admin n1:7001 cluster status",
         "! n1 has little memory left",
-        "TENANT                                PRIMARY  EPOCH/VIEW  COMMIT  LAG                REPLICAS  TOLERATES",
-        "root                                  r1::n1   1/4         18210   0                  2/3       0",
-        `${id}  none     3/19        912004  r2::n2:7,r1::n1:2  2/3       0`,
+        "TENANT                                PRIMARY  EPOCH/VIEW  COMMIT  LAG                REPLICAS  TOLERATES  DURABILITY",
+        "root                                  r1::n1   1/4         18210   0                  2/3       0          disk",
+        `${id}  none     3/19        912004  r2::n2:7,r1::n1:2  2/3       0          memory`,
         ""
       ].join("\n"))
     }))

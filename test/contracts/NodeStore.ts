@@ -30,7 +30,7 @@ export const someMembers = (port: number): Members => {
 }
 
 export const someTenants = (name: string): Tenants => {
-  const set = create(noTenants, { id, name, replicas: [{ name: "r1", node: "dev1" }], coordinator: "dev1" })
+  const set = create(noTenants, { id, name, replicas: [{ name: "r1", node: "dev1" }], durability: "disk", coordinator: "dev1" })
   if (!set.ok) throw new Error(set.reason)
   return set.tenants
 }

@@ -48,7 +48,8 @@ describe("forming a cluster", () => {
         "127.0.0.1:2001 cluster.members {}",
         "127.0.0.1:2001 cluster.members {}",
         "127.0.0.1:3001 cluster.members {}",
-        `127.0.0.1:2001 vr.create {"name":"dev","replicas":[{"name":"r1","node":"dev1"},{"name":"r2","node":"dev2"}]}`,
+        `127.0.0.1:2001 vr.create {"name":"dev","replicas":[{"name":"r1","node":"dev1"},{"name":"r2","node":"dev2"}],` +
+          `"durability":"disk"}`,
         `127.0.0.1:2001 vr.primary {"tenant":"dev"}`,
         `127.0.0.1:2001 vr.primary {"tenant":"dev"}`,
         `127.0.0.1:3001 vr.primary {"tenant":"dev"}`

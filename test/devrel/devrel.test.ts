@@ -132,17 +132,40 @@ describe("before anything starts", () => {
     expect(next.output).toContain(`kill ${pid}`)
   })
 
-  it("what the last run left is removed, but a configuration's own keys stay", async () => {
+  it("what the same nodes left is kept, unless it is not wanted", async () => {
+    const folder = temporaryFolder()
+    const first = await cluster(folder, 2)
+    first.running.child.kill("SIGTERM")
+    expect(await first.running.ended).toBe(0)
+    const kept = join(folder, "dev1", "data", "members")
+    Fs.writeFileSync(kept, "old")
+    const again = async (line: RegExp, ...flags: ReadonlyArray<string>) => {
+      const running = devrel(folder, ["--base-port", String(first.base_port), ...flags])
+      await running.writes(line)
+      await running.writes(/Ctrl-C stops all nodes/)
+      running.child.kill("SIGTERM")
+      await running.ended
+      return Fs.existsSync(kept)
+    }
+    expect(await again(/going on with what the last run left; to begin with nothing: .*--clean/, "--nodes", "2")).toBe(true)
+    // A group of which a node does not run any more may never serve again.
+    expect(await again(/starting clean: what the last run left is of other nodes or ports/, "--nodes", "1")).toBe(false)
+    await again(/starting clean/, "--nodes", "2")
+    Fs.writeFileSync(kept, "old")
+    expect(await again(/starting clean: .* is emptied/, "--nodes", "2", "--clean")).toBe(false)
+  })
+
+  it("what the last run left is removed if they are others, but a configuration's own keys stay", async () => {
     const folder = temporaryFolder()
     configure(folder, "dev1", { heartbeat_ms: 250, node_name: "other" })
-    const first = await cluster(folder, 1)
+    const first = await cluster(folder, 2)
     expect(first.running.output).not.toContain("starting clean")
     first.running.child.kill("SIGTERM")
     expect(await first.running.ended).toBe(0)
     Fs.writeFileSync(join(folder, "dev1", "data", "members"), "old")
 
     const second = await cluster(folder, 1)
-    expect(second.running.output).toContain("starting clean: tenants are kept in memory")
+    expect(second.running.output).toContain("starting clean: what the last run left is of other nodes or ports")
     expect(Fs.existsSync(join(folder, "dev1", "data", "members"))).toBe(false)
     const config = JSON.parse(Fs.readFileSync(join(folder, "dev1", "config.json"), "utf8"))
     expect(config).toMatchObject({ heartbeat_ms: 250, node_name: "dev1", cluster_host: `127.0.0.1:${second.base_port}` })

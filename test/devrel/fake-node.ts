@@ -54,7 +54,9 @@ const answers: { readonly [C in CommandName]?: (id: number, args: never) => Uint
   "vr.create": (id, args: Args<"vr.create">) => {
     if (shared().tenant !== null) return encodeError(id, new AdminError({ code: "conflict", message: "the name is taken" }))
     share({ tenant: args })
-    return encodeOk(id, "vr.create", { id: "t", name: args.name ?? null, epoch: 1, replicas: args.replicas ?? [] })
+    return encodeOk(id, "vr.create", {
+      id: "t", name: args.name ?? null, epoch: 1, replicas: args.replicas ?? [], durability: args.durability ?? "disk"
+    })
   },
   "vr.primary": (id) => {
     const { asked } = shared()

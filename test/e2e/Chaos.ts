@@ -2,12 +2,14 @@
  * Rounds of `kill -9`: a client writes without a pause while the primary's node is killed, writes go on through another
  * primary, and the killed node is started again, recovers and takes part. Then the next.
  *
- * A test (`Failover.test.ts`), and a program for users (`npm run chaos`).
+ * A test (`Failover.test.ts`), and a program for users (`npm run chaos`), which can do the rounds of `Blackout.ts` as well.
  *
  * @module
  */
 import { parseArgs } from "node:util"
 import { connect } from "../../src/client/index.ts"
+import type { Durability } from "../../src/wire/AdminProtocol.ts"
+import { runBlackouts } from "./Blackout.ts"
 import { Cluster, tenant_name, until } from "./Cluster.ts"
 import { Workload } from "./Workload.ts"
 
@@ -75,23 +77,48 @@ const progressOf = async (workload: Workload, when: string): Promise<void> => {
   })
 }
 
-/** `npm run chaos -- [--rounds N] [--nodes N]`: exit code 0 if nothing was lost and nothing was applied twice. */
+interface Options {
+  readonly rounds: number
+  readonly nodes: number
+  readonly durability: Durability
+  readonly all: boolean
+  readonly flip: boolean
+}
+
+const help = `npm run chaos -- [options]
+
+Against a fresh cluster of its own; exit code 0 if no acknowledged write was lost, and none was applied twice.
+
+  --rounds N            how often (default 10; with --all 20)
+  --nodes N             3 to 7 (default 3)
+  --durability D        of the tenant: disk (default) or memory
+  --all                 kill all nodes at once, not only the primary's; they have to serve again within 5 s of the last start
+  --flip                with --all: flip a byte of one node's log while they are away
+  --help                this text`
+
+/** What was promised for a cluster that has lost all its nodes at once. */
+const served_within_ms = 5_000
+
+/** `npm run chaos`, see {@link help}. Gives the exit code. */
 export const main = async (parameters: ReadonlyArray<string>): Promise<number> => {
   const options = parseOptions(parameters)
+  if (options === null) {
+    console.log(help)
+    return 0
+  }
   if (typeof options === "string") {
-    console.error(`chaos: ${options}\n  npm run chaos -- [--rounds N] [--nodes N]`)
+    console.error(`chaos: ${options}\n\n${help}`)
     return 2
   }
-  const { nodes, rounds } = options
-  console.log(`chaos: ${nodes} nodes, one tenant, ${creators + 1} writers; ${rounds} times kill -9 of the primary's node`)
-  const cluster = await Cluster.start({ nodes })
+  const { all, durability, flip, nodes, rounds } = options
+  const victim = all ? `all nodes${flip ? ", and a byte of one log flipped" : ""}` : "the primary's node"
+  console.log(`chaos: ${nodes} nodes, one tenant on ${durability}, ${creators + 1} writers; ${rounds} times kill -9 of ${victim}`)
+  const cluster = await Cluster.start({ nodes, durability })
   const stop = () => void cluster.close().then(() => process.exit(130))
   process.once("SIGINT", stop).once("SIGTERM", stop)
   try {
-    const { acknowledged, gaps_ms, problems } = await runChaos(cluster, rounds, (line) => console.log(line))
+    const problems = all ? await blackouts(cluster, options) : await failovers(cluster, options)
     for (const problem of problems) console.error(`chaos: ${problem}`)
-    const longest_ms = Math.max(0, ...gaps_ms)
-    console.log(`${acknowledged} writes acknowledged, ${problems.length} problems; longest gap ${longest_ms} ms`)
     return problems.length === 0 ? 0 : 1
   } catch (error) {
     console.error(cluster.logs())
@@ -102,19 +129,45 @@ export const main = async (parameters: ReadonlyArray<string>): Promise<number> =
   }
 }
 
-const parseOptions = (
-  parameters: ReadonlyArray<string>
-): { readonly rounds: number; readonly nodes: number } | string => {
+const failovers = async (cluster: Cluster, { rounds }: Options): Promise<ReadonlyArray<string>> => {
+  const { acknowledged, gaps_ms, problems } = await runChaos(cluster, rounds, (line) => console.log(line))
+  console.log(`${acknowledged} writes acknowledged, ${problems.length} problems; longest gap ${Math.max(0, ...gaps_ms)} ms`)
+  return problems
+}
+
+const blackouts = async (cluster: Cluster, { flip, rounds }: Options): Promise<ReadonlyArray<string>> => {
+  const options = { rounds, flip, random: Math.random, say: (line: string) => console.log(line) }
+  const { acknowledged, problems, served_ms } = await runBlackouts(cluster, options)
+  const longest_ms = Math.max(0, ...served_ms)
+  const late = longest_ms <= served_within_ms ? [] : [`it took ${longest_ms} ms to serve again, promised are ${served_within_ms}`]
+  console.log(`${acknowledged} writes acknowledged, ${problems.length} problems; served again after ${longest_ms} ms at most`)
+  return [...problems, ...late]
+}
+
+/** Null: only the help is wanted. A text: what is wrong. */
+const parseOptions = (parameters: ReadonlyArray<string>): Options | string | null => {
   try {
     const { values } = parseArgs({
       args: [...parameters],
-      options: { rounds: { type: "string", default: "10" }, nodes: { type: "string", default: "3" } }
+      options: {
+        rounds: { type: "string" },
+        nodes: { type: "string", default: "3" },
+        durability: { type: "string", default: "disk" },
+        all: { type: "boolean", default: false },
+        flip: { type: "boolean", default: false },
+        help: { type: "boolean", default: false }
+      }
     })
-    const rounds = Number(values.rounds)
+    const { all, durability, flip } = values
+    const rounds = Number(values.rounds ?? (all ? 20 : 10))
     const nodes = Number(values.nodes)
+    if (values.help) return null
     if (!Number.isInteger(rounds) || rounds < 1) return `--rounds: expected a whole number from 1, got ${values.rounds}`
     if (!Number.isInteger(nodes) || nodes < 3 || nodes > 7) return `--nodes: expected 3 to 7, got ${values.nodes}`
-    return { rounds, nodes }
+    if (durability !== "disk" && durability !== "memory") return `--durability: expected disk or memory, got ${durability}`
+    if (all && durability === "memory") return "--all needs --durability disk: a tenant in memory does not survive it"
+    if (flip && !all) return "--flip needs --all"
+    return { rounds, nodes, durability, all, flip }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

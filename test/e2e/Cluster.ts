@@ -17,7 +17,7 @@ import { ask } from "../../src/devrel/Asking.ts"
 import type { Layout } from "../../src/devrel/Layout.ts"
 import { untilAccepting } from "../../src/devrel/Ports.ts"
 import * as Process from "../../src/devrel/Process.ts"
-import type { Args, CommandName, Ok, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
+import type { Args, CommandName, Durability, Ok, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
 
 export const root = fileURLToPath(new URL("../../", import.meta.url))
 const program = Path.join(root, "bin/v2r2.ts")
@@ -172,6 +172,8 @@ export interface ClusterOptions {
   readonly nodes: number
   /** Keys for every node's config.json, beside names and addresses. */
   readonly config?: Readonly<Record<string, unknown>>
+  /** Of the tenant; left out: the node's default. */
+  readonly durability?: Durability
 }
 
 export const tenant_name = "t"
@@ -207,7 +209,7 @@ export class Cluster {
     const cluster = await Cluster.apart(options)
     try {
       await cluster.join()
-      await cluster.create(tenant_name)
+      await cluster.create(tenant_name, options.durability)
     } catch (error) {
       console.error(cluster.logs())
       await cluster.close()
@@ -237,9 +239,9 @@ export class Cluster {
   }
 
   /** A tenant with a replica on each node. */
-  async create(name: string): Promise<void> {
+  async create(name: string, durability: Durability | null = null): Promise<void> {
     const replicas = this.nodes.slice(0, 7).map((node, index) => ({ name: `r${index + 1}`, node: node.name }))
-    await this.nodes[0]?.admin("vr.create", { name, replicas })
+    await this.nodes[0]?.admin("vr.create", { name, replicas, durability })
     await this.primary(name)
   }
 

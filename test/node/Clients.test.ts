@@ -92,7 +92,7 @@ describe("when to ask again", () => {
   story("a node that has just started knows its tenants, and says retry until its replica serves", (world) =>
     Effect.gen(function*() {
       const nodes = yield* world.cluster(1)
-      yield* world.tenant("t", nodes)
+      yield* world.tenant("t", nodes, "memory")
       yield* world.stop(nodes[0]!)
       nodes[0]!.save_ms = 500
       yield* world.start(nodes[0]!)

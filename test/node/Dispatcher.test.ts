@@ -43,7 +43,9 @@ const makeMembers = (): CountedMembers => {
 
 const makeTenant = (name: string): Tenants.Tenant => {
   const replicas = nodes.map((node, index) => ({ name: `r${index + 1}`, node }))
-  const created = Tenants.create(Tenants.noTenants, { id: uuid(random), name, replicas, coordinator: "n1" })
+  const created = Tenants.create(Tenants.noTenants, {
+    id: uuid(random), name, replicas, durability: "memory", coordinator: "n1"
+  })
   if (!created.ok) throw new Error(created.reason)
   return { ...created.tenant, confirmed: true }
 }

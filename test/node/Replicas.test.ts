@@ -1,5 +1,6 @@
 /**
- * The replicas of a node: back in recovery after a restart, never as new empty voters; and one that breaks, breaks alone.
+ * The replicas of a node, of tenants in memory: back in recovery after a restart, never as new empty voters. And one
+ * that breaks, breaks alone.
  *
  * @module
  */
@@ -39,12 +40,12 @@ const caughtUp = (world: World, node: TestNode, tenant: string, witness: TestNod
 
 const timesNew = (node: TestNode): number => node.log.filter((line) => line.includes("starts, new")).length
 
-describe("a node that was away", () => {
+describe("a node that was away, and had the log in memory", () => {
   story("its replica recovers what it had, and what came meanwhile", (world) =>
     Effect.gen(function*() {
       const nodes = yield* world.cluster(3)
       const [one, , three] = nodes
-      yield* world.tenant("t", nodes)
+      yield* world.tenant("t", nodes, "memory")
       const tenant = yield* enter(world, nodes, "t")
       yield* write(tenant, 1, 50)
       yield* world.stop(three!)
@@ -62,7 +63,7 @@ describe("a node that was away", () => {
   story("the node of the primary: the session goes on, and each write once", (world) =>
     Effect.gen(function*() {
       const nodes = yield* world.cluster(3)
-      yield* world.tenant("t", nodes)
+      yield* world.tenant("t", nodes, "memory")
       const tenant = yield* enter(world, nodes, "t")
       for (const [round, node] of nodes.entries()) {
         const writing = yield* Effect.forkChild(write(tenant, round * 100 + 1, round * 100 + 100))
@@ -78,7 +79,7 @@ describe("a node that was away", () => {
     Effect.gen(function*() {
       const nodes = yield* world.cluster(3)
       const [one, , three] = nodes
-      yield* world.tenant("t", nodes)
+      yield* world.tenant("t", nodes, "memory")
       const tenant = yield* enter(world, nodes, "t")
       yield* write(tenant, 1, 10)
       yield* world.stop(three!)
@@ -91,7 +92,7 @@ describe("a node that was away", () => {
   story("all of them at once: what was in memory is gone, and nobody pretends otherwise", (world) =>
     Effect.gen(function*() {
       const nodes = yield* world.cluster(3)
-      yield* world.tenant("t", nodes)
+      yield* world.tenant("t", nodes, "memory")
       const tenant = yield* enter(world, nodes, "t")
       yield* write(tenant, 1, 10)
       for (const node of nodes) yield* world.stop(node)

@@ -38,7 +38,7 @@ export const configOf = (name: string, changes: Partial<Config> = {}, host = nam
 export class TestNode {
   readonly config: Config
   disk: MemoryDisk = makeMemoryDisk()
-  /** Tenants whose journals fail on this node, with the disk's words. */
+  /** Tenants whose journals fail on this node, when they are opened and when they are written, with the disk's words. */
   readonly brokenJournals = new Map<string, string>()
   /** How long the disk takes to save what the node knows. */
   save_ms = 0
@@ -105,9 +105,14 @@ const slowStore = (node: TestNode): Layer.Layer<NodeStore, never, NodeStore> =>
 /** Journals on the node's disk, of which single ones can break. */
 const fragileJournals = (node: TestNode): Layer.Layer<Journals, never, Journals> =>
   Layer.effect(Journals, Effect.map(Journals, (journals) => ({
-    journal: (tenant, replica) =>
-      Effect.map(journals.journal(tenant, replica), ({ open, write }): Journal => ({
-        open,
+    journal: (tenant, replica, durability) =>
+      Effect.map(journals.journal(tenant, replica, durability), ({ open, write }): Journal => ({
+        open: Effect.suspend(() => {
+          const message = node.brokenJournals.get(tenant)
+          return message === undefined
+            ? open
+            : Effect.fail(new JournalError({ during: "open", file: `${tenant}/head`, message }))
+        }),
         write: (change) =>
           Effect.suspend(() => {
             const message = node.brokenJournals.get(tenant)

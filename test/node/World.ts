@@ -21,7 +21,7 @@ import type { Config } from "../../src/node/Config.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { Node, type NodeFailure } from "../../src/node/Node.ts"
 import type { NodeStoreError } from "../../src/storage/NodeStore.ts"
-import type { AdminError, Args, ClusterStatus, CommandName, Ok, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
+import type { AdminError, Args, ClusterStatus, CommandName, Durability, Ok, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
 import { configOf, layerOf, TestNode } from "./TestNode.ts"
 
 export { TestNode } from "./TestNode.ts"
@@ -72,6 +72,28 @@ export class World {
     const scope = node.scope
     node.scope = null
     return scope === null ? Effect.void : Scope.close(scope, Exit.void)
+  }
+
+  /**
+   * All these lose their power at the same moment: what is on their disks by then is there when they start again, and
+   * nobody hears of them any more.
+   */
+  crash(nodes: ReadonlyArray<TestNode>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const others = this.nodes.filter((node) => node.scope !== null)
+      for (const node of nodes) {
+        node.disk = { ...node.disk, locked: false, journals: new Map(node.disk.journals) }
+        for (const other of others) this.hold(node, other)
+        this.latch("client", placeOf(node)).closeUnsafe()
+        this.latch(placeOf(node), "client").closeUnsafe()
+      }
+      yield* Effect.forEach(nodes, (node) => this.stop(node), { discard: true, concurrency: "unbounded" })
+      for (const node of nodes) {
+        for (const other of others) this.release(node, other)
+        this.latch("client", placeOf(node)).openUnsafe()
+        this.latch(placeOf(node), "client").openUnsafe()
+      }
+    })
   }
 
   get stopAll(): Effect.Effect<void> {
@@ -155,10 +177,10 @@ export class World {
   }
 
   /** With a replica r<i> on each of the nodes; returns its id once it has a primary, which is on the first node. */
-  tenant(name: string, nodes: ReadonlyArray<TestNode>) {
+  tenant(name: string, nodes: ReadonlyArray<TestNode>, durability: Durability = "disk") {
     return Effect.gen({ self: this }, function*() {
       const replicas = nodes.map((node, index) => ({ name: `r${index + 1}`, node: node.name }))
-      const { id } = yield* this.ask(nodes[0]!, "vr.create", { name, replicas })
+      const { id } = yield* this.ask(nodes[0]!, "vr.create", { name, replicas, durability })
       yield* this.until(`${name} has a primary`, Effect.map(this.ask(nodes[0]!, "vr.primary", { tenant: name }), ({ primary }) =>
         primary === `r1::${nodes[0]!.name}`))
       yield* this.until(`${name} has all its backups`, Effect.map(

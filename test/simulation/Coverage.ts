@@ -16,6 +16,9 @@ export const messageTags = [
 /** How often each message met each state. Plain data: adds up over threads. */
 export type Counts = Record<StateTag, Record<MessageTag, number>>
 
+/** How often a replica came back in each state. */
+export type Restarts = Partial<Record<StateTag, number>>
+
 const zeros = (): Counts => {
   const none = () => Object.fromEntries(messageTags.map((tag) => [tag, 0])) as Record<MessageTag, number>
   return Object.fromEntries(stateTags.map((tag) => [tag, none()])) as Counts
@@ -23,8 +26,14 @@ const zeros = (): Counts => {
 
 export class Coverage {
   readonly counts: Counts = zeros()
+  readonly restarts: Restarts = {}
 
-  add(other: Counts): void {
+  restarted(state: StateTag, times = 1): void {
+    this.restarts[state] = (this.restarts[state] ?? 0) + times
+  }
+
+  add(other: Counts, restarts: Restarts): void {
+    for (const state of stateTags) if (restarts[state] !== undefined) this.restarted(state, restarts[state])
     for (const state of stateTags) for (const message of messageTags) this.counts[state][message] += other[state][message]
   }
 

@@ -44,12 +44,11 @@ export const relent = (sim: Simulation, schedule: Schedule): ReadonlyArray<Proce
  */
 const healthyOnes = (sim: Simulation, { broken, who }: Schedule["ending"]): ReadonlyArray<Process> => {
   const left = sim.processes.filter(({ isGone }) => !isGone)
-  const isHolder = ({ crashAt, remembers }: Process): boolean => remembers && crashAt === null
-  const holders = left.filter(isHolder)
+  const holders = left.filter((process) => !process.isLost)
   const spare = holders.length - sim.configuration.quorum
   if (broken === 0 || spare < 0) return left
   for (let i = Math.min(broken, spare); i > 0; i--) holders.splice((who + i) % holders.length, 1)
-  return who % 2 === 0 ? holders : [...holders, ...left.filter((process) => !isHolder(process))]
+  return who % 2 === 0 ? holders : [...holders, ...left.filter(({ isLost }) => isLost)]
 }
 
 const endFaults = (sim: Simulation, delay_ms: readonly [number, number]): void => {

@@ -7,7 +7,7 @@
 import { InvariantViolation } from "../../src/base/Invariant.ts"
 import type { ReplicaId, View } from "../../src/vr/Message.ts"
 import { holds, Violation } from "./checkers/Check.ts"
-import type { Counts } from "./Coverage.ts"
+import type { Counts, Restarts } from "./Coverage.ts"
 import { isSlow, relent } from "./Ending.ts"
 import { type FaultName, faults } from "./faults/all.ts"
 import { checkLinearizable } from "./linearizability/Linearizability.ts"
@@ -25,6 +25,9 @@ const slow_convergence_ms = 600_000
 /** In units of `view_change_ms`: longer than any patience, with its back-off. */
 const steady_time_outs = 70
 
+/** A configuration takes as long as there are calls of unknown outcome; where there are a thousand, nothing is decided anyway. */
+const configurationsMax = (open: number): number => Math.min(50_000, Math.ceil(5_000_000 / (1 + open)))
+
 export interface Failure {
   /** What was broken, in the same words each time. */
   readonly rule: string
@@ -38,6 +41,7 @@ export interface Failure {
 
 export interface RunReport {
   readonly replicas: number
+  readonly durability: Schedule["durability"]
   readonly steps: number
   readonly committed: number
   readonly views: number
@@ -49,6 +53,7 @@ export interface RunReport {
   readonly faults: Readonly<Partial<Record<FaultName, number>>>
   readonly messages: Simulation["network"]["counts"]
   readonly coverage: Counts
+  readonly restarts: Restarts
   readonly simulated_ms: number
   /** From the end of the faults until a client was answered. */
   readonly served_ms: number
@@ -94,6 +99,7 @@ export class Execution {
       timers: schedule.timers,
       weather: schedule.weather,
       tick_ms: schedule.tick_ms,
+      durability: schedule.durability,
       disk_ms: schedule.disk_ms,
       turn_ms: schedule.turn_ms,
       retry_ms: schedule.retry_ms,
@@ -134,16 +140,18 @@ export class Execution {
     const { history, network, processes, steps } = this.sim
     return {
       replicas: processes.length,
+      durability: this.schedule.durability,
       steps,
       committed: history.op,
       views: Math.max(...processes.map((process) => process.journal.head.view)),
       sessionsLost: this.sim.clients.reduce((sum, one) => sum + one.sessionsLost, 0),
       calls: this.load.calls.length,
-      unanswered: this.load.calls.filter(({ returned }) => returned === null).length,
+      unanswered: this.open,
       undecided: this.undecided,
       faults: this.struck,
       messages: network.counts,
       coverage: this.sim.coverage.counts,
+      restarts: this.sim.coverage.restarts,
       simulated_ms: this.sim.events.now,
       served_ms: this.served_ms,
       converged_ms: this.converged_ms
@@ -210,12 +218,16 @@ export class Execution {
   }
 
   private end(): void {
-    const verdict = checkLinearizable(this.load.calls)
+    const verdict = checkLinearizable(this.load.calls, { configurations_max: configurationsMax(this.open) })
     if (verdict._tag === "Undecided") this.undecided++
     if (verdict._tag === "NotLinearizable") {
       throw new Violation("clients", "what they were told is linearizable", `${verdict.partition}: ${verdict.explanation}`)
     }
     this.phase = "done"
+  }
+
+  private get open(): number {
+    return this.load.calls.filter(({ returned }) => returned === null).length
   }
 
   /** One client got many answers since the faults ended, and everybody one. */

@@ -5,11 +5,11 @@
  * @module
  */
 import { type Random, seeded } from "../../src/base/Random.ts"
-import { ClientTable } from "../../src/vr/ClientTable.ts"
+import type { Durability } from "../../src/storage/Journal.ts"
 import type { Configuration } from "../../src/vr/Configuration.ts"
 import type { OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
 import type { Input, Now, Outcome, Replica, ReplicaOptions, Send, StateTag, Timers } from "../../src/vr/Replica.ts"
-import { newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
+import { newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
 import type { Replicated } from "./Data.ts"
 import { dice } from "./Dice.ts"
 import type { EventQueue } from "./EventQueue.ts"
@@ -18,6 +18,7 @@ import { Journal } from "./Journal.ts"
 export interface ProcessOptions {
   readonly timers: Timers
   readonly tick_ms: number
+  readonly durability: Durability
   /** A write takes up to this long; 0: it is done at once. */
   readonly disk_ms: number
   /** A turn begins up to this long after the input came, so that inputs gather; 0: at once. */
@@ -47,13 +48,14 @@ export interface Surroundings {
   readonly onSends: (process: Process, sends: ReadonlyArray<Send>) => void
   readonly onReplies: (process: Process, out: Outcome) => void
   readonly onCrash: (process: Process) => void
+  readonly onRestart: (process: Process) => void
 }
 
 const epoch_2026 = 1_767_225_600_000
 
 export class Process {
   readonly id: ReplicaId
-  readonly journal = new Journal()
+  readonly journal: Journal
   /** undefined while the process is down. */
   private running: Replica | undefined
   private replicated: Replicated
@@ -66,6 +68,8 @@ export class Process {
   /** Parts of the monotonic clock, and the offset of the wall clock. */
   private clock = { rate: 1, offset: 0 }
   wallOffset_ms = 0
+  /** How often it came back without its log. */
+  losses = 0
   /** Incarnations: what is due for an earlier one is void. */
   private life = 0
   private inbox: Array<Input> = []
@@ -73,8 +77,8 @@ export class Process {
   /** A write that was done while the process stood still. */
   private unheeded: Outcome | null = null
   private turnDue = false
-  /** Crash at this point of the next turn that comes to it. */
-  crashAt: "early sent" | "written" | null = null
+  /** Crash at this point of the next turn that comes to it. A failed flush leaves open what is on the disk. */
+  crashAt: "early sent" | "flush failed" | "written" | null = null
   private readonly options: ProcessOptions
   private readonly around: Surroundings
 
@@ -83,6 +87,7 @@ export class Process {
     this.options = options
     this.around = around
     this.random = dice(around.seed, id)
+    this.journal = new Journal(options.durability)
     this.replicated = around.makeData()
     this.running = this.make((made) => newReplica(made))
     this.tickLater()
@@ -90,15 +95,15 @@ export class Process {
 
   private make(create: (options: ReplicaOptions) => Replica): Replica {
     this.replicated = this.around.makeData()
-    const replica = create({
+    return create({
       id: this.id,
       configuration: this.around.configuration,
       application: this.replicated,
       random: seeded(Math.floor(this.random.next() * 2 ** 32)),
       timers: this.options.timers,
-      now: this.now
+      now: this.now,
+      sessionsMax: this.options.sessionsMax
     })
-    return { ...replica, clients: new ClientTable(this.options.sessionsMax) }
   }
 
   get now(): Now {
@@ -128,9 +133,15 @@ export class Process {
     return this.running?.state._tag ?? "Down"
   }
 
-  /** Holds data that the group may count on: neither down nor without its memory. */
+  /** Holds data that the group may count on: in memory, unless it recovers; or, while it is down, on a sound disk. */
   get remembers(): boolean {
-    return this.running !== undefined && this.running.state._tag !== "Recovery"
+    if (this.running === undefined) return this.journal.isTrusted && !this.isGone
+    return this.running.state._tag !== "Recovery"
+  }
+
+  /** Without its memory, or it will be after a crash that may come at any time. */
+  get isLost(): boolean {
+    return !this.remembers || (this.journal.durability === "disk" ? !this.journal.isTrusted : this.crashAt !== null)
   }
 
   get view(): View {
@@ -147,9 +158,12 @@ export class Process {
 
   // --- faults
 
-  crash(): void {
+  /** `finds`: what is being written then; drawn unless said otherwise. */
+  crash({ finds = this.random.next() < 0.5 } = {}): void {
     if (this.running === undefined) return
     this.life++
+    // What is being written is found whole, or not at all.
+    if (this.writing !== null && this.unheeded === null && finds) this.write(this.writing)
     this.running = undefined
     this.inbox = []
     this.writing = null
@@ -161,12 +175,23 @@ export class Process {
     this.around.onCrash(this)
   }
 
-  /** Comes back without its memory, with the head that it wrote. `forgetful`: without even that (flaw F1). */
+  /**
+   * Comes back with what it wrote: in disk mode all of it, unless its disk is damaged; else the head alone. `forgetful`:
+   * without even that (flaw F1).
+   */
   restart({ forgetful = false } = {}): void {
     if (this.running !== undefined || this.isGone) return
     if (forgetful) this.journal.head = { epoch: 0, view: 0, log_view: 0 }
-    const promised = this.journal.head.view
-    this.running = this.make((made) => recoveringReplica(made, promised))
+    const { commit, entries, head, isTrusted } = this.journal
+    if (isTrusted) {
+      const kept = { view: head.view, logView: head.log_view, entries, commit }
+      this.running = this.make((made) => restartedReplica(made, kept))
+    } else {
+      this.losses++
+      this.journal.giveUp()
+      this.running = this.make((made) => recoveringReplica(made, head.view))
+    }
+    this.around.onRestart(this)
     this.tickLater()
   }
 
@@ -178,7 +203,6 @@ export class Process {
     if (!this.paused) return
     this.paused = false
     const out = this.unheeded
-    this.unheeded = null
     if (out !== null) this.finish(out)
     else this.turnSoon()
   }
@@ -226,22 +250,29 @@ export class Process {
     if (this.crashAt === "early sent") return this.crash()
     if (out.head === null && out.truncate_to === null && out.entries.length === 0) return this.letGo(out)
     const write_ms = this.options.disk_ms + this.slowedBy_ms
-    if (write_ms === 0) return this.written(out)
     this.writing = out
+    if (write_ms === 0) return this.written(out)
     this.around.events.after(write_ms * this.random.next(), () => {
       if (life === this.life) this.written(out)
     })
   }
 
   private written(out: Outcome): void {
-    this.journal.write(out)
+    if (this.crashAt === "flush failed") return this.crash()
+    this.write(out)
+    // Set before a crash too, which would find it half of the time only.
+    this.unheeded = out
     if (this.crashAt === "written") this.crash()
-    else if (this.paused) this.unheeded = out
-    else this.finish(out)
+    else if (!this.paused) this.finish(out)
+  }
+
+  private write(out: Outcome): void {
+    this.journal.write(out, this.replica.commit)
   }
 
   private finish(out: Outcome): void {
     this.writing = null
+    this.unheeded = null
     // Behind what was written, before what came meanwhile: those inputs may cut the log again.
     const last = out.entries[out.entries.length - 1]
     if (last !== undefined) this.inbox.unshift({ _tag: "Durable", op: last.op })

@@ -5,6 +5,7 @@
  * @module
  */
 import * as fc from "fast-check"
+import type { Durability } from "../../src/storage/Journal.ts"
 import { type Choice } from "./faults/Fault.ts"
 import { type FaultName, faultNames, faults } from "./faults/all.ts"
 import type { Weather } from "./Network.ts"
@@ -20,6 +21,7 @@ export interface Schedule {
   /** Of all chance that is not spelled out below: the network's luck, the replicas' patience, what clients ask. */
   readonly seed: number
   readonly replicas: number
+  readonly durability: Durability
   readonly timers: { readonly heartbeat_ms: number; readonly view_change_ms: number }
   readonly tick_ms: number
   readonly disk_ms: number
@@ -73,6 +75,7 @@ const replicas = fc.constantFrom(3, 3, 3, 3, 1, 2, 4, 5, 5, 5, 6, 7)
 export const schedules: fc.Arbitrary<Schedule> = fc.noBias(fc.record({
   seed: fc.noShrink(any),
   replicas,
+  durability: fc.constantFrom("disk", "memory"),
   timers: fc.constantFrom(
     { heartbeat_ms: 100, view_change_ms: 500 },
     { heartbeat_ms: 100, view_change_ms: 500 },

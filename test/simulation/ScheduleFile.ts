@@ -27,9 +27,10 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** By kind of value: who wrote the file wrote the rest as it was drawn. */
-const shape: Readonly<Record<keyof Schedule, "number" | "boolean" | "object">> = {
+const shape: Readonly<Record<keyof Schedule, "number" | "string" | "boolean" | "object">> = {
   seed: "number",
   replicas: "number",
+  durability: "string",
   timers: "object",
   tick_ms: "number",
   disk_ms: "number",

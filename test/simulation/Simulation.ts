@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Durability } from "../../src/storage/Journal.ts"
 import { type Configuration, makeConfiguration, primaryOf } from "../../src/vr/Configuration.ts"
 import type { Message, ReplicaId } from "../../src/vr/Message.ts"
 import type { Reply, Timers } from "../../src/vr/Replica.ts"
@@ -25,6 +26,8 @@ export interface SimulationOptions {
   readonly timers?: Timers
   readonly weather?: Weather
   readonly tick_ms?: number
+  /** Memory unless said otherwise. */
+  readonly durability?: Durability
   readonly disk_ms?: number
   readonly turn_ms?: number
   readonly retry_ms?: number
@@ -70,6 +73,7 @@ export class Simulation implements World {
     const processOptions: ProcessOptions = {
       timers: options.timers ?? { heartbeat_ms: 100, view_change_ms: 500 },
       tick_ms: options.tick_ms ?? 20,
+      durability: options.durability ?? "memory",
       disk_ms: options.disk_ms ?? 0,
       turn_ms: options.turn_ms ?? 0,
       sessionsMax,
@@ -110,6 +114,10 @@ export class Simulation implements World {
       onCrash: (process) => {
         this.trace.note(this.events.now, process.id, "crashes")
         for (const checker of this.checkers) checker.onCrash?.(this, process)
+      },
+      onRestart: (process) => {
+        this.coverage.restarted(process.replica.state._tag)
+        for (const checker of this.checkers) checker.onRestart?.(this, process)
       }
     }
   }
@@ -122,6 +130,11 @@ export class Simulation implements World {
   }
 
   // --- looking
+
+  /** Crashes cost no memory: disk durability. */
+  get keepsLogs(): boolean {
+    return this.processes[0]!.journal.durability === "disk"
+  }
 
   replica(id: ReplicaId): Process {
     const process = this.processes.find((one) => one.id === id)

@@ -35,7 +35,7 @@ export class Totals implements Record<typeof summed[number], number> {
     this.served_ms = Math.max(this.served_ms, report.served_ms)
     for (const fault of faultNames) this.faults[fault] = (this.faults[fault] ?? 0) + (report.faults[fault] ?? 0)
     for (const name of fates) this.messages[name] += report.messages[name]
-    this.coverage.add(report.coverage)
+    this.coverage.add(report.coverage, report.restarts)
   }
 
   /** Several lines. Without a time they are the same for the same runs. */
@@ -53,6 +53,7 @@ export class Totals implements Record<typeof summed[number], number> {
       `${count(this.views)} view changes; longest time to serve again ${count(this.served_ms)} ms`,
       `messages: ${Object.entries(messages).map(([name, times]) => `${count(times)} ${name}`).join(", ")}`,
       `faults: ${Object.entries(faults).map(([name, times]) => `${name} ${count(times)}`).join(", ")}`,
+      `restarts: ${Object.entries(this.coverage.restarts).map(([state, times]) => `${count(times)} in ${state}`).join(", ")}`,
       "messages by the state that they met:",
       this.coverage.table()
     ].join("\n")

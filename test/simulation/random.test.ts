@@ -31,7 +31,13 @@ const trySomethingOfEverything = (totals: Totals, reports: ReadonlyArray<RunRepo
   for (let size = 1; size <= Limits.replicas_max; size++) {
     assert.isTrue(reports.some(({ replicas }) => replicas === size), `a group of ${size} was tried`)
   }
+  for (const kind of ["disk", "memory"]) {
+    assert.isTrue(reports.some(({ durability }) => durability === kind), `${kind} durability was tried`)
+  }
   for (const fault of faultNames) assert.isAbove(totals.faults[fault] ?? 0, 0, `${fault} has struck`)
+  for (const state of ["Primary", "Backup", "ViewChange", "Recovery"] as const) {
+    assert.isAbove(totals.coverage.restarts[state] ?? 0, 0, `a restart went on in ${state}`)
+  }
   for (const message of messageTags) {
     for (const state of met[message] ?? stateTags) {
       assert.isAbove(totals.coverage.counts[state][message], 0, `${message} has met ${state}`)

@@ -5,7 +5,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { afterCrash, afterWrite, Journals, nothingStored } from "../../src/storage/Journal.ts"
+import * as Layer from "effect/Layer"
+import { afterWrite, Journals, nothingStored, replacement, type Stored } from "../../src/storage/Journal.ts"
 import { makeMemoryDisk } from "../../src/storage/MemoryDisk.ts"
 import { entries, head, journalContract, tenant, write } from "../contracts/Journal.ts"
 
@@ -13,46 +14,66 @@ journalContract(
   "in memory",
   Effect.sync(() => {
     const disk = makeMemoryDisk()
-    return { journals: Journals.layerMemory(disk), breakDisk: () => void (disk.failure = "no space left on device") }
+    const key = `${tenant}::r1::dev1`
+    return {
+      journals: Layer.unwrap(Effect.sync(() => {
+        disk.failure = null
+        return Journals.layerMemory(disk)
+      })),
+      breakDisk: () => void (disk.failure = "no space left on device"),
+      damage: () => {
+        const { head } = disk.journals.get(key)!
+        disk.journals.set(key, { ...nothingStored, head, doubt: "a bit has flipped" })
+      }
+    }
   })
 )
 
 describe("the model of a journal", () => {
-  const ops = (stored: typeof nothingStored) => stored.entries.map((entry) => entry.op)
+  const after = (stored: Stored, change: Parameters<typeof write>[0]) => afterWrite(stored, write(change), "disk")
+  const ops = (stored: Stored) => stored.entries.map((entry) => entry.op)
 
   it("cuts first and appends then", () => {
-    const five = afterWrite(nothingStored, write({ head: head(1), entries: entries(1, 5) }))
+    const five = after(nothingStored, { head: head(1), entries: entries(1, 5) })
     assert.deepStrictEqual(ops(five), [1, 2, 3, 4, 5])
-    const cut = afterWrite(five, write({ truncate_to: 3, entries: entries(4, 1) }))
+    const cut = after(five, { truncate_to: 3, entries: entries(4, 1) })
     assert.deepStrictEqual([ops(cut), cut.head], [[1, 2, 3, 4], head(1)])
-    assert.deepStrictEqual(ops(afterWrite(cut, write({ truncate_to: 0, entries: entries(1, 1) }))), [1])
+    assert.deepStrictEqual(ops(after(cut, { truncate_to: 0, entries: entries(1, 1) })), [1])
     assert.deepStrictEqual(ops(five), [1, 2, 3, 4, 5])
   })
 
-  it("dies on a gap and on an overlap", () => {
-    const two = afterWrite(nothingStored, write({ entries: entries(1, 2) }))
-    assert.throws(() => afterWrite(two, write({ entries: entries(4, 1) })), "entries follow the log")
-    assert.throws(() => afterWrite(two, write({ entries: entries(2, 1) })), "entries follow the log")
-    assert.throws(() => afterWrite(two, write({ truncate_to: 1, entries: entries(3, 1) })), "entries follow the log")
+  it("dies on a gap, on an overlap, and on a cut above its end", () => {
+    const two = after(nothingStored, { entries: entries(1, 2) })
+    assert.throws(() => after(nothingStored, { entries: entries(2, 1) }), "entries follow the log")
+    assert.throws(() => after(two, { entries: entries(4, 1) }), "entries follow the log")
+    assert.throws(() => after(two, { entries: entries(2, 1) }), "entries follow the log")
+    assert.throws(() => after(two, { truncate_to: 1, entries: entries(3, 1) }), "entries follow the log")
+    assert.throws(() => after(two, { truncate_to: 3 }), "what is cut was there")
   })
 
-  it("survives a crash as the mode says", () => {
-    const stored = afterWrite(nothingStored, write({ head: head(1), entries: entries(1, 2) }))
-    assert.deepStrictEqual(afterCrash(stored, "disk"), stored)
-    assert.deepStrictEqual(afterCrash(stored, "memory"), { head: head(1), entries: [] })
+  it("dies when a commit number falls, is cut below, or is above the log", () => {
+    const two = after(nothingStored, { entries: entries(1, 2), commit: 1 })
+    assert.throws(() => after(two, { commit: 0 }), "the commit number never falls")
+    assert.throws(() => after(two, { commit: 3 }), "what is committed is there")
+    assert.throws(() => after(two, { truncate_to: 0, commit: 1 }), "what is committed is never cut")
+    assert.strictEqual(after(two, { head: head(1), commit: 2 }).commit, 2)
+    assert.strictEqual(after(two, { commit: 2 }), two)
+  })
+
+  it("in doubt, takes a replacement before anything else", () => {
+    const doubtful = { ...nothingStored, head: head(4, 3), doubt: "a bit has flipped" }
+    assert.throws(() => after(doubtful, { head: head(5) }), "a log in doubt is replaced")
+    const replaced = afterWrite(doubtful, replacement(head(4, 3)), "disk")
+    assert.deepStrictEqual(replaced, { ...nothingStored, head: head(4, 3, { whole: false }) })
+    const filled = after(replaced, { entries: entries(1, 2), commit: 2 })
+    assert.deepStrictEqual(ops(filled), [1, 2])
+    assert.deepStrictEqual(afterWrite(filled, replacement(head(4, 3)), "disk"), replaced)
+    assert.isTrue(after(filled, { head: head(4), commit: 2 }).head?.whole)
+  })
+
+  it("survives a crash as the durability says", () => {
+    const one = write({ head: head(1), entries: entries(1, 2) })
+    assert.deepStrictEqual(ops(afterWrite(nothingStored, one, "disk")), [1, 2])
+    assert.deepStrictEqual(afterWrite(nothingStored, one, "memory"), { ...nothingStored, head: head(1) })
   })
 })
-
-it.effect("in memory, a journal of durability disk has its entries after a crash", () =>
-  Effect.gen(function*() {
-    const disk = makeMemoryDisk()
-    const opened = Effect.gen(function*() {
-      const journal = yield* (yield* Journals).journal(tenant, "r1::dev1")
-      const found = yield* journal.open
-      if (found.head === null) yield* journal.write(write({ head: head(1), entries: entries(1, 2) }))
-      return found
-    })
-    yield* Effect.provide(opened, Journals.layerMemory(disk, "disk"), { local: true })
-    const found = yield* Effect.provide(opened, Journals.layerMemory(disk, "disk"), { local: true })
-    assert.deepStrictEqual(found, { head: head(1), entries: entries(1, 2) })
-  }))

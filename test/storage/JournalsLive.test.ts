@@ -6,25 +6,101 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { type Journal, Journals } from "../../src/storage/Journal.ts"
 import * as JournalsLive from "../../src/storage/JournalsLive.ts"
+import { DiskError, type LogDisk, type LogFile } from "../../src/storage/log/LogDisk.ts"
+import { makeLogDisk } from "../../src/storage/LogDiskLive.ts"
 import { entries, head, journalContract, tenant, write } from "../contracts/Journal.ts"
 import { makeTestDisk, type TestDisk } from "./TestDisk.ts"
 
 const layer = (disk: TestDisk) => Layer.provide(JournalsLive.layer(disk.folder), disk.layer)
 
+const small = { segment_bytes_max: 8192, step_bytes: 2048 }
+
+/** All of a disk fails while it is broken. */
+const brittle = (disk: LogDisk, isBroken: () => boolean): LogDisk => {
+  const unless = <A>(file: string, effect: Effect.Effect<A, DiskError>) =>
+    Effect.suspend(() => isBroken() ? new DiskError({ file, reason: "no space left on device" }) : effect)
+  const brittleFile = (path: string, file: LogFile): LogFile => ({
+    write: (at, chunks) => unless(path, file.write(at, chunks)),
+    grow: (size) => unless(path, file.grow(size)),
+    sync: unless(path, file.sync),
+    close: file.close
+  })
+  return {
+    list: (folder) => unless(folder, disk.list(folder)),
+    read: (path) => unless(path, disk.read(path)),
+    put: (path, bytes) => unless(path, disk.put(path, bytes)),
+    rename: (from, to) => unless(from, disk.rename(from, to)),
+    syncNames: (folder) => unless(folder, disk.syncNames(folder)),
+    open: (path) => unless(path, Effect.map(disk.open(path), (file) => brittleFile(path, file)))
+  }
+}
+
 journalContract(
   "on a disk",
-  Effect.map(makeTestDisk, (disk) => ({ journals: layer(disk), breakDisk: () => disk.failAt(0) }))
+  Effect.map(makeTestDisk, (disk) => {
+    let broken = false
+    const journals = Effect.map(FileSystem.FileSystem, (fs) => {
+      broken = false
+      return JournalsLive.layerOn(brittle(makeLogDisk(fs), () => broken), disk.folder, small)
+    })
+    return {
+      journals: Layer.provide(Layer.unwrap(journals), disk.layer),
+      breakDisk: () => void (broken = true),
+      damage: () => {
+        const file = join(disk.folder, "tenants", tenant, "r1@dev1.log", "00000001.log")
+        const bytes = readFileSync(file)
+        bytes[1024 + 70]! ^= 1
+        writeFileSync(file, bytes)
+      }
+    }
+  })
 )
+
+it.effect("a log that could not be written stays dead for every later owner in the process", () =>
+  Effect.gen(function*() {
+    const disk = yield* makeTestDisk
+    const fs = yield* Effect.provide(FileSystem.FileSystem, disk.layer)
+    let broken = false
+    const journals = JournalsLive.layerOn(brittle(makeLogDisk(fs), () => broken), disk.folder, small)
+    const errors = Effect.gen(function*() {
+      const first = yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")
+      yield* first.open
+      yield* first.write(write({ head: head(1) }))
+      broken = true
+      const error = yield* Effect.flip(first.write(write({ head: head(2) })))
+      broken = false
+      const second = yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")
+      return [error, yield* Effect.flip(second.open)]
+    })
+    const [first, second] = yield* Effect.provide(errors, journals)
+    assert.deepStrictEqual(second, first)
+  }))
+
+it.effect("a log has one owner: the earlier one cannot write any more", () =>
+  Effect.gen(function*() {
+    const disk = yield* makeTestDisk
+    const exit = yield* Effect.provide(
+      Effect.gen(function*() {
+        const first = yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")
+        yield* first.open
+        yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")
+        return yield* Effect.exit(first.write(write({ head: head(1) })))
+      }),
+      layer(disk)
+    )
+    assert.include(Exit.isFailure(exit) ? String(exit.cause) : "no failure", "opened before it is written")
+  }))
 
 const opened = <A, E>(disk: TestDisk, body: (journal: Journal) => Effect.Effect<A, E>, replica = "r1::dev1") =>
   Effect.provide(
     Effect.gen(function*() {
-      const journal = yield* (yield* Journals).journal(tenant, replica)
+      const journal = yield* (yield* Journals).journal(tenant, replica, "memory")
       yield* journal.open
       return yield* body(journal)
     }),

@@ -12,9 +12,9 @@ import * as Tenants from "../../src/tenants/Tenants.ts"
 
 const ids = [1, 2, 3, 4].map((seed) => uuid(seeded(seed))).sort()
 const three = [{ name: "r1", node: "dev1" }, { name: "r2", node: "dev2" }, { name: "r3", node: "dev3" }]
+const usual: Tenants.Create = { id: ids[0]!, name: "orders", replicas: three, durability: "disk", coordinator: "dev1" }
 
 const created = (tenants: Tenants.Tenants, options: Partial<Tenants.Create> = {}): Tenants.Tenants => {
-  const usual = { id: ids[0]!, name: "orders", replicas: three, coordinator: "dev1" }
   const result = Tenants.create(tenants, { ...usual, ...options })
   if (!result.ok) throw new Error(result.reason)
   return Tenants.confirm(result.tenants, result.tenant.id)
@@ -29,7 +29,7 @@ const anyTenant = fc.record({
   name: fc.constantFrom("a", "b", null),
   epoch: fc.nat(2),
   replicas: fc.constantFrom(three, three.slice(1), three.slice(0, 1)),
-  durability: fc.constant("memory" as const),
+  durability: fc.constantFrom("disk" as const, "memory" as const),
   stamp: fc.integer({ min: 1, max: 3 }),
   confirmed: fc.boolean(),
   withdrawn: fc.boolean(),
@@ -75,6 +75,7 @@ describe("creating", () => {
       id: ids[0]!,
       name: "orders",
       replicas: [{ name: "b", node: "n1" }, { name: "a-", node: "n2" }, { name: "a", node: "n3" }],
+      durability: "memory",
       coordinator: "n1"
     })
     assert.isTrue(result.ok)
@@ -97,20 +98,20 @@ describe("creating", () => {
   })
 
   it("is a claim that nobody may use, until it is confirmed; but the name is taken", () => {
-    const claimed = Tenants.create(Tenants.noTenants, { id: ids[0]!, name: "orders", replicas: three, coordinator: "dev1" })
+    const claimed = Tenants.create(Tenants.noTenants, { ...usual, durability: "memory" })
     if (!claimed.ok) throw new Error(claimed.reason)
     assert.isUndefined(Tenants.find(claimed.tenants, "orders"))
     assert.isUndefined(Tenants.find(claimed.tenants, ids[0]!))
     assert.isEmpty(Tenants.list(claimed.tenants))
     assert.strictEqual(Tenants.holderOf(claimed.tenants, "orders")?.id, ids[0])
-    const taken = Tenants.create(claimed.tenants, { id: ids[1]!, name: "orders", replicas: three, coordinator: "dev2" })
+    const taken = Tenants.create(claimed.tenants, { ...usual, id: ids[1]!, coordinator: "dev2" })
     assert.deepInclude(taken, { ok: false, code: "conflict" })
     assert.isUndefined(Tenants.holderOf(Tenants.withdrawUnfinished(claimed.tenants, "dev1"), "orders"))
     same(Tenants.withdrawUnfinished(claimed.tenants, "dev2"), claimed.tenants)
   })
 
   it("stays with its confirmed holder, though an older claim turns up that is none yet", () => {
-    const claimed = Tenants.create(Tenants.noTenants, { id: ids[0]!, name: "orders", replicas: three, coordinator: "dev1" })
+    const claimed = Tenants.create(Tenants.noTenants, { ...usual, durability: "memory" })
     if (!claimed.ok) throw new Error(claimed.reason)
     const other = created(Tenants.noTenants, { id: ids[1]! })
     assert.strictEqual(Tenants.find(Tenants.merge(other, claimed.tenants), "orders")?.id, ids[1])
@@ -139,10 +140,7 @@ describe("creating", () => {
     ["a bad id", { id: "1" }, "a tenant needs a new UUID as its id"]
   ])("refuses %s", (_, wrong, reason) => {
     const result = Tenants.create(Tenants.noTenants, {
-      id: ids[0]!,
-      name: "orders",
-      replicas: three,
-      coordinator: "dev1",
+      ...usual,
       ...wrong
     })
     assert.deepStrictEqual(result, { ok: false, code: "usage", reason })
@@ -150,7 +148,7 @@ describe("creating", () => {
 
   it("refuses a name that is taken, and takes it once its holder is withdrawn", () => {
     const one = created(Tenants.noTenants)
-    const again = { id: ids[1]!, name: "orders", replicas: three, coordinator: "dev2" }
+    const again = { ...usual, id: ids[1]!, coordinator: "dev2" }
     assert.deepStrictEqual(Tenants.create(one, again), {
       ok: false,
       code: "conflict",
@@ -168,7 +166,7 @@ describe("creating", () => {
     const one = created(Tenants.noTenants, { name: null }).get(ids[0]!)!
     const crowd = Array.from({ length: Limits.tenants_max }, () => ({ ...one, id: uuid(random) }))
     const tenants: Tenants.Tenants = new Map(crowd.map((tenant) => [tenant.id, tenant]))
-    const full = { id: ids[1]!, name: null, replicas: three, coordinator: "dev1" }
+    const full = { ...usual, id: ids[1]!, name: null }
     assert.isNull(Tenants.sizeProblem(tenants))
     assert.deepStrictEqual(Tenants.create(tenants, full), {
       ok: false,
@@ -209,7 +207,7 @@ describe("one name created in several places at once", () => {
         const known = nodes[one.at]!
         if (one._tag === "create") {
           const coordinator = `dev${one.at}`
-          const result = Tenants.create(known, { id: uuid(random), name: one.name, replicas: three, coordinator })
+          const result = Tenants.create(known, { ...usual, id: uuid(random), name: one.name, coordinator })
           assert.strictEqual(result.ok, Tenants.holderOf(known, one.name) === undefined)
           if (!result.ok) continue
           nodes[one.at] = result.tenants

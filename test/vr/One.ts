@@ -6,8 +6,8 @@
 import { seeded } from "../../src/base/Random.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Entry, Message, MessageOf, MessageTag, OpNumber, ReplicaId, SessionId, View } from "../../src/vr/Message.ts"
-import type { ClientRequest, Input, Now, Outcome, Replica, Send, Timers } from "../../src/vr/Replica.ts"
-import { newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
+import type { ClientRequest, Input, Now, Outcome, Replica, ReplicaOptions, Send, Timers } from "../../src/vr/Replica.ts"
+import { newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
 import { append, Register } from "../simulation/Register.ts"
 
 export const timers: Timers = { heartbeat_ms: 100, view_change_ms: 500 }
@@ -32,24 +32,28 @@ export class One {
   readonly data = new Register()
   mono = 0
 
-  private constructor(id: ReplicaId, size: number, promised: View | null) {
-    const options = {
+  private constructor(id: ReplicaId, size: number, make: (options: ReplicaOptions) => Replica) {
+    this.replica = make({
       id,
       configuration: makeConfiguration(0, Array.from({ length: size }, (_, i) => `R${i}`)),
       application: this.data,
       random: seeded(1),
       timers,
       now: this.now
-    }
-    this.replica = promised === null ? newReplica(options) : recoveringReplica(options, promised)
+    })
   }
 
   static start(id: ReplicaId, size = 3): One {
-    return new One(id, size, null)
+    return new One(id, size, newReplica)
   }
 
   static restart(id: ReplicaId, promised: View, size = 3): One {
-    return new One(id, size, promised)
+    return new One(id, size, (options) => recoveringReplica(options, promised))
+  }
+
+  /** Restarted with its log. */
+  static resume(id: ReplicaId, kept: Parameters<typeof restartedReplica>[1], size = 3): One {
+    return new One(id, size, (options) => restartedReplica(options, kept))
   }
 
   get now(): Now {

@@ -26,7 +26,7 @@ import {
 import { header_bytes } from "../../src/wire/Frame.ts"
 import { pack } from "../../src/wire/Msgpack.ts"
 
-const tenant = { id: "t1", name: "dev", epoch: 1, replicas: [{ name: "r1", node: "n1" }] }
+const tenant = { id: "t1", name: "dev", epoch: 1, replicas: [{ name: "r1", node: "n1" }], durability: "disk" } as const
 const nodeStatus: NodeStatus = {
   name: "n1",
   state: "disconnected",
@@ -39,6 +39,7 @@ const replica: ReplicaStatus = {
   name: "r1",
   node: "n1",
   state: "view change",
+  durability: "disk",
   epoch: 1,
   view: 7,
   log_view: 6,
@@ -59,6 +60,7 @@ const status: ClusterStatus = {
   tenants: [{
     id: "t1",
     name: null,
+    durability: "memory",
     primary: "r1::n1",
     epoch: 1,
     view: 7,
@@ -81,8 +83,8 @@ const examples: Examples = {
     ok: [{ name: "n1", self: true, cluster: "a:1", admin: "a:2", client: "a:3", peer: "a:4" }]
   },
   "cluster.status": { args: {}, ok: [nodeStatus] },
-  "vr.create": { args: { name: null, replicas: [{ name: "r1", node: "n1" }] }, ok: tenant },
-  "vr.tenants": { args: {}, ok: [{ ...tenant, primary: "r1::n1", durability: "memory" }] },
+  "vr.create": { args: { name: null, replicas: [{ name: "r1", node: "n1" }], durability: "disk" }, ok: tenant },
+  "vr.tenants": { args: {}, ok: [{ ...tenant, primary: "r1::n1" }] },
   "vr.replica": { args: { tenant: "dev", replica: "r1", node: "n1" }, ok: replica },
   "vr.primary": { args: { tenant: "dev" }, ok: { tenant: "t1", primary: null } },
   "vr.stats": { args: {}, ok: { counters: { prepares: 12, batch_mean: 1.5 } } },

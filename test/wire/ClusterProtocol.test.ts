@@ -117,7 +117,7 @@ describe("garbage", () => {
     ],
     [withMember({ peer: 1 }), "state: members: [0].member.peer: Expected string"],
     [withTenant({ name: "-" }), `state: tenants: tenant ${id}: a name starts with a letter or digit, "-" does not`],
-    [withTenant({ durability: "hope" }), `state: tenants: [0].durability: Expected "memory"`],
+    [withTenant({ durability: "hope" }), `state: tenants: [0].durability: Expected "disk" | "memory"`],
     [withTenant({ replicas: [] }), `state: tenants: tenant ${id}: a tenant has 1 to 7 replicas, got 0`],
     [withTenant({ replicas: [{ name: "r1" }] }), "state: tenants: [0].replicas[0].node: Missing key"],
     [{ t: "call", id: -1, method: "a", args: null }, "call: id: Expected a value greater than or equal to 0"],

@@ -15,7 +15,7 @@ import { addressProblem } from "../../base/Address.ts"
 import { nameProblem, type Parsed, parseReplicaPath, parseReplicas, replicaId, tenantProblem } from "../../base/Names.ts"
 import { Admin } from "../../client/Admin.ts"
 import {
-  ClusterStatus, commands, ConfigValue, Member, NodeStatus, type ReplicaPlace, ReplicaStatus, TenantInfo
+  ClusterStatus, commands, ConfigValue, Durability, Member, NodeStatus, type ReplicaPlace, ReplicaStatus, TenantInfo
 } from "../../wire/AdminProtocol.ts"
 import { define, group } from "../Definition.ts"
 import { usage } from "../Failure.ts"
@@ -150,28 +150,35 @@ const createTenant = define({
       Flag.withMetavar("<name>"),
       Flag.withDescription("A name for the tenant, besides its id"),
       Flag.optional
+    ),
+    durability: Flag.Literals("durability", Durability.literals).pipe(
+      Flag.withDescription("disk (if left out): what is acknowledged is on the disks of a majority; memory: in their memory"),
+      Flag.withDefault("disk")
     )
   },
   summary: "Create a tenant: a group of replicas that keep one data store",
-  details: "A group goes on serving while fewer than half of its replicas are down: 3 tolerate 1, 5 tolerate 2.",
+  details: "A group goes on serving while fewer than half of its replicas are down: 3 tolerate 1, 5 tolerate 2. " +
+    "With durability disk its data survives the loss of all nodes at once, with memory it does not.",
   examples: [
     { command: "vr create tenant --name orders", description: "On up to three nodes that the node chooses" },
-    { command: "vr create tenant --name orders r1::dev1,r2::dev2,r3::dev3", description: "On these nodes" }
+    { command: "vr create tenant --name orders r1::dev1,r2::dev2,r3::dev3", description: "On these nodes" },
+    { command: "vr create tenant --name cache --durability memory", description: "Fast, and gone when all its nodes are" }
   ],
   json: commands["vr.create"].ok,
   attempt: ({ name }) => ["vr create tenant", ...Option.toArray(name)].join(" "),
-  run: Effect.fnUntraced(function*({ name, replicas }) {
+  run: Effect.fnUntraced(function*({ durability, name, replicas }) {
     if (Option.isSome(name)) yield* valid(nameProblem(name.value))
     const places: ReadonlyArray<ReplicaPlace> | null = Option.isSome(replicas)
       ? yield* parsed(parseReplicas(replicas.value))
       : null
-    const created = yield* (yield* admin)("vr.create", { name: Option.getOrNull(name), replicas: places })
+    const created = yield* (yield* admin)("vr.create", { name: Option.getOrNull(name), replicas: places, durability })
     const group = created.replicas.map(replicaId).join(",")
+    const label = created.name === null ? created.id : `${created.name} (${created.id})`
     return {
       _tag: "Done",
       json: created,
       plain: created.id,
-      pretty: `created tenant ${created.name === null ? created.id : `${created.name} (${created.id})`} on ${group}`
+      pretty: `created tenant ${label} on ${group}, durability ${created.durability}`
     }
   })
 })

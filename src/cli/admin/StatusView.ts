@@ -38,7 +38,7 @@ export const statusPlain = (status: ClusterStatus): string =>
     ...status.tenants.map((tenant) => ["tenant", tenant.id, ...tenantCells(tenant)])
   ].map(tabbed).join("\n")
 
-const tenantColumns = ["TENANT", "PRIMARY", "EPOCH/VIEW", "COMMIT", "LAG", "REPLICAS", "TOLERATES"]
+const tenantColumns = ["TENANT", "PRIMARY", "EPOCH/VIEW", "COMMIT", "LAG", "REPLICAS", "TOLERATES", "DURABILITY"]
 
 const tenantCells = (tenant: TenantStatus): ReadonlyArray<string> => [
   tenant.name ?? tenant.id,
@@ -47,7 +47,8 @@ const tenantCells = (tenant: TenantStatus): ReadonlyArray<string> => [
   String(tenant.commit),
   lagText(tenant.lag),
   `${tenant.replicas_up}/${tenant.replicas_total}`,
-  String(tenant.tolerates)
+  String(tenant.tolerates),
+  tenant.durability
 ].map(printable)
 
 /** Only who is behind, the furthest first: `r3::dev3:12`; 0 if nobody is. */

@@ -118,7 +118,12 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
           name, self: name === self, cluster, admin, client, peer
         }))),
     "cluster.status": () => Effect.sync(() => nodeStatuses(options)),
-    "vr.create": ({ name, replicas }) => createTenant({ ...options, node: self }, name ?? null, replicas ?? null),
+    "vr.create": ({ durability, name, replicas }) =>
+      createTenant({ ...options, node: self }, {
+        name: name ?? null,
+        replicas: replicas ?? null,
+        durability: durability ?? "disk"
+      }),
     "vr.tenants": () =>
       Effect.map(allReplicas(options), (replicas) =>
         Tenants.list(gossip.state().tenants).map(({ durability, epoch, id, name, replicas: group }) => ({

@@ -15,6 +15,7 @@ import { answerGetCommitted, answerGetState, broadcast, commitTo, send } from ".
 
 const onAck = (replica: Replica, state: PrimaryState, from: ReplicaId, op: OpNumber, now: Now): number => {
   const index = memberIndex(replica, from)
+  if (state.restarted) return index
   invariant(op <= replica.log.op, "the primary's log is the longest of its view", { op, head: replica.log.op, from })
   if (op > state.acked[index]!) state.acked[index] = op
   state.heardAt[index] = now.mono
@@ -31,13 +32,17 @@ const heartbeat = ({ commit, log, view }: Replica, { round }: PrimaryState): Mes
 
 const onRecovery = (
   replica: Replica,
-  _state: PrimaryState,
+  state: PrimaryState,
   message: MessageOf<"Recovery">,
   from: ReplicaId,
   now: Now,
   out: Outcome
 ): void => {
   if (message.view > replica.view) return enterViewChange(replica, message.view, now, out)
+  // What the sender acknowledged to us may be lost to us too, and committed: the next view knows. Where a quorum is all,
+  // nothing was committed that we had not written.
+  const { quorum, replicas } = replica.configuration
+  if (state.restarted && quorum < replicas.length) return
   const { commit, log, view } = replica
   send(out, from, { _tag: "RecoveryResponse", nonce: message.nonce, view, op: log.op, commit })
 }

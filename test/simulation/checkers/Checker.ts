@@ -25,4 +25,6 @@ export interface Checker {
   /** When a client asks something for the first time. */
   readonly onAsked?: (world: World, request: ClientRequest) => void
   readonly onCrash?: (world: World, process: Process) => void
+  /** Before its first step. */
+  readonly onRestart?: (world: World, process: Process) => void
 }

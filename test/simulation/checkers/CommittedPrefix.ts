@@ -44,6 +44,13 @@ export const committedPrefix = (): Checker => {
       const mine = sessionsOf(replica)
       same(mine, sessions.get(commit) ?? mine, id, "equal commits make equal sessions")
       sessions.set(commit, mine)
+    },
+    onRestart: ({ history }, { data, id, replica }) => {
+      const { commit, log } = replica
+      for (let op = 1; op <= commit; op++) history.commit(log.get(op))
+      same(data.digest, history.digests[commit], id, "equal commits make equal data")
+      const mine = sessionsOf(replica)
+      same(mine, sessions.get(commit) ?? mine, id, "equal commits make equal sessions")
     }
   }
 }

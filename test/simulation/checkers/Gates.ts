@@ -1,18 +1,21 @@
 /**
  * 8 and 14. Nothing leaves before its durability gate: no message carries a view above what its sender has written,
- * and who speaks as a normal replica of a view has written that it is one.
+ * and who speaks as a normal replica of a view has written that it is one. In disk mode what is acknowledged, voted for,
+ * or started as a view is on the sender's disk.
  *
  * @module
  */
 import type { ReplicaHead } from "../../../src/storage/Journal.ts"
 import type { Message, ReplicaId } from "../../../src/vr/Message.ts"
-import { atLeast, atMost } from "./Check.ts"
+import type { Journal } from "../Journal.ts"
+import { atLeast, atMost, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 export const gates = (): Checker => ({
   onSends: (_world, { id, journal }, sends) => {
     for (const { message } of sends) {
       checkGate(id, journal.head, message)
+      if (journal.durability === "disk") checkEntries(id, journal, message)
       if (message._tag !== "PrepareOk" && message._tag !== "CommitOk") continue
       // What a turn said before it went on to a later view, it may have cut since.
       if (message.view !== journal.head.log_view) continue
@@ -20,6 +23,26 @@ export const gates = (): Checker => ({
     }
   }
 })
+
+/** A turn may have gone on to a later view, and taken over its log: that was durable before anything left. */
+const checkEntries = (id: ReplicaId, { commit, entries, head: { log_view } }: Journal, message: Message): void => {
+  switch (message._tag) {
+    case "PrepareOk":
+    case "CommitOk":
+    case "RecoveryResponse":
+      if (message.view === log_view) atMost(message.op, entries.length, id, "what is acknowledged is on disk")
+      break
+    case "DoViewChange":
+    case "StartView": {
+      if ((message._tag === "StartView" ? message.view : message.logView) !== log_view) break
+      for (const entry of message.entries) {
+        if (entry.op > commit) same(entries[entry.op - 1], entry, id, "what is voted for, or started, is on disk")
+      }
+      break
+    }
+    default:
+  }
+}
 
 /** May `message` leave a replica that has written this head? */
 export const checkGate = (

@@ -1,6 +1,7 @@
 /**
  * 1 and 2. commit ≤ op; commit, view and logView never fall, except that a crash in memory mode takes commit and
- * logView away; logView ≤ view, and they are equal in normal operation. What is durable is what is in memory.
+ * logView away, and one in disk mode takes back what was not durable; logView ≤ view, and they are equal in normal
+ * operation. What is durable is what is in memory.
  *
  * @module
  */
@@ -22,5 +23,14 @@ export const monotone = (): Checker => ({
     same(kept + out.entries.length, log.op, id, "what is written is the log")
     const last = out.entries[out.entries.length - 1] ?? journal.entries[kept - 1]
     if (last !== undefined) same(log.get(log.op), last, id, "what is written is the log")
+  },
+  onRestart: (_world, { id, journal, replica }) => {
+    const { commit, durable, log, logView, state, view } = replica
+    same(view, journal.head.view, id, "a restart keeps the view")
+    if (state._tag === "Recovery") return
+    same(logView, journal.head.log_view, id, "a restart with a log keeps its view")
+    same(commit, journal.commit, id, "a restart knows what was committed")
+    same(log.op, journal.entries.length, id, "a restart keeps the log")
+    same(durable, log.op, id, "a restart keeps the log")
   }
 })

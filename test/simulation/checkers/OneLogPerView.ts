@@ -5,29 +5,51 @@
  *
  * @module
  */
-import type { Entry, View } from "../../../src/vr/Message.ts"
+import { primaryOf } from "../../../src/vr/Configuration.ts"
+import type { Entry, OpNumber, View } from "../../../src/vr/Message.ts"
+import type { Process } from "../Process.ts"
 import { atMost, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
+/** A primary that has restarted may have lost what it had not written. */
+const leads = (process: Process, view: View): boolean => {
+  if (!process.isUp) return false
+  const { state } = process.replica
+  return state._tag === "Primary" && process.view === view && !state.restarted
+}
+
 export const oneLogPerView = (): Checker => {
   const logs = new Map<View, Array<Entry | undefined>>()
+  const compare = ({ id, replica }: Process, first: OpNumber): void => {
+    const { commit, log, logView } = replica
+    const known = logs.get(logView) ?? []
+    logs.set(logView, known)
+    for (let op = Math.max(first, commit + 1); op <= log.op; op++) {
+      const entry = log.get(op)
+      same(entry, known[op] ?? entry, id, "one log per view")
+      atMost(entry.view, logView, id, "no entry is of a later view than its log")
+      known[op] = entry
+    }
+  }
   return {
-    onStep: ({ processes }, { id, replica }, before, out) => {
-      const { commit, log, logView, state } = replica
+    onStep: ({ processes }, process, before, out) => {
+      const { id, replica } = process
+      const { log, logView, state } = replica
       if (state._tag === "Recovery") return
-      const known = logs.get(logView) ?? []
-      logs.set(logView, known)
-      const changed = logView !== before.logView || before.tag === "Recovery" ? commit + 1 : out.entries[0]?.op ?? log.op + 1
-      for (let op = Math.max(changed, commit + 1); op <= log.op; op++) {
-        const entry = log.get(op)
-        same(entry, known[op] ?? entry, id, "one log per view")
-        atMost(entry.view, logView, id, "no entry is of a later view than its log")
-        known[op] = entry
-      }
+      compare(process, logView !== before.logView || before.tag === "Recovery" ? 1 : out.entries[0]?.op ?? log.op + 1)
       if (state._tag === "Backup" && log.op > before.op) {
-        const primary = processes.find((other) => other.isUp && other.state === "Primary" && other.view === logView)
+        const primary = processes.find((other) => leads(other, logView))
         if (primary !== undefined) atMost(log.op, primary.op, id, "the primary's log is the longest")
       }
+    },
+    onCrash: ({ configuration }, { id, journal }) => {
+      // A view that its primary had started and not written was known to nobody else.
+      for (const view of logs.keys()) {
+        if (view > journal.head.log_view && primaryOf(configuration, view) === id) logs.delete(view)
+      }
+    },
+    onRestart: (_world, process) => {
+      if (process.state !== "Recovery") compare(process, 1)
     }
   }
 }

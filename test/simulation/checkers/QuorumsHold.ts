@@ -1,30 +1,58 @@
 /**
  * 4. Whatever quorum of replicas with a memory changes the view, the log that it would choose holds every committed
- * operation. Checked for the last one: who holds it holds all before it.
+ * operation. Checked for the last one: who holds it holds all before it. In disk mode any of them may crash first: each
+ * counts with what is in its memory and with what is on its disk, whichever makes it worse.
  *
  * @module
  */
+import type { Entry, OpNumber, View } from "../../../src/vr/Message.ts"
 import type { Process } from "../Process.ts"
 import { holds } from "./Check.ts"
 import type { Checker, World } from "./Checker.ts"
 
-const isAtMost = (a: Process, b: Process): boolean => {
-  const [left, right] = [a.replica, b.replica]
-  return left.logView < right.logView || (left.logView === right.logView && left.log.op <= right.log.op)
+/** What a replica may vote with. */
+interface Ballot {
+  readonly logView: View
+  readonly op: OpNumber
+  readonly holdsIt: boolean
+}
+
+const isAtMost = (left: Ballot, right: Ballot): boolean =>
+  left.logView < right.logView || (left.logView === right.logView && left.op <= right.op)
+
+const holdsInMemory = ({ replica }: Process, entry: Entry): boolean =>
+  replica.log.op >= entry.op && replica.log.get(entry.op) === entry
+
+const holdsOnDisk = ({ journal }: Process, entry: Entry): boolean => journal.entries[entry.op - 1] === entry
+
+const holdsAnyway = (process: Process, entry: Entry): boolean =>
+  (!process.isUp || holdsInMemory(process, entry)) && (!process.journal.isTrusted || holdsOnDisk(process, entry))
+
+const ballotsOf = (process: Process, entry: Entry): ReadonlyArray<Ballot> => {
+  const { journal: { entries, head, isTrusted } } = process
+  const ballots = new Array<Ballot>()
+  if (process.isUp) {
+    const { log, logView } = process.replica
+    ballots.push({ logView, op: log.op, holdsIt: holdsInMemory(process, entry) })
+  }
+  if (isTrusted) ballots.push({ logView: head.log_view, op: entries.length, holdsIt: holdsOnDisk(process, entry) })
+  return ballots
 }
 
 const check = ({ configuration, history, processes }: World): void => {
-  const op = history.op
-  if (op === 0) return
-  const entry = history.entries[op - 1]!
+  const entry = history.entries[history.op - 1]
+  if (entry === undefined) return
   const voters = processes.filter((process) => process.remembers)
-  if (voters.length < configuration.quorum) return
-  for (const voter of voters) {
-    if (voter.op >= op && voter.replica.log.get(op) === entry) continue
-    // A quorum in which nobody ranks above this one would choose its log.
-    const below = voters.filter((other) => isAtMost(other, voter)).length
-    holds(below < configuration.quorum, voter.id, "a quorum might choose its log, without committed op", op)
-  }
+  if (voters.length < configuration.quorum || voters.every((voter) => holdsAnyway(voter, entry))) return
+  const all = voters.map((voter) => ballotsOf(voter, entry))
+  all.forEach((ballots, i) => {
+    for (const ballot of ballots) {
+      if (ballot.holdsIt) continue
+      // A quorum in which nobody ranks above this one would choose its log.
+      const below = all.filter((others, j) => j === i || others.some((other) => isAtMost(other, ballot))).length
+      holds(below < configuration.quorum, voters[i]!.id, "a quorum might choose its log, without committed op", entry.op)
+    }
+  })
 }
 
 export const quorumsHold = (): Checker => ({
@@ -33,5 +61,6 @@ export const quorumsHold = (): Checker => ({
     if (commit !== before.commit || logView !== before.logView || out.truncate_to !== null) check(world)
     else if (before.tag === "Recovery" && process.state !== "Recovery") check(world)
   },
-  onCrash: check
+  onCrash: check,
+  onRestart: check
 })

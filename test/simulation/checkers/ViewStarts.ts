@@ -25,6 +25,12 @@ export const viewStarts = (): Checker => {
       const votes = new Set(voters.get(view)).add(id)
       atLeast(votes.size, configuration.quorum, id, "a view is started from a quorum of votes")
     },
+    onCrash: ({ configuration }, { id, journal }) => {
+      // What it had started and not written was known to nobody else: it may start that view again.
+      for (const view of started) {
+        if (view > journal.head.log_view && primaryOf(configuration, view) === id) started.delete(view)
+      }
+    },
     onSends: (_world, { id }, sends) => {
       for (const { message } of sends) {
         if (message._tag === "PrepareOk" || message._tag === "CommitOk") {

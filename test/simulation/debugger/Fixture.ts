@@ -17,6 +17,7 @@ import { Session, type Source } from "./Session.ts"
 export const schedule: Schedule = {
   seed: 7,
   replicas: 3,
+  durability: "memory",
   timers: { heartbeat_ms: 50, view_change_ms: 200 },
   tick_ms: 20,
   disk_ms: 2,

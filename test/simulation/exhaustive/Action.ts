@@ -5,27 +5,30 @@
  * `Durable` behind them. A crash in the middle of that is no case of its own: what was not written takes the messages
  * behind it along, which equals a crash before the turn; and early messages of a turn that writes no head equal a crash
  * after it, as entries do not outlive a crash in memory mode anyway; for the same reason a write of entries that takes
- * longer only makes the primary count its own copy later. Turns take one input: what several inputs do in one
- * turn, they do in several, with some of the messages lost.
+ * longer only makes the primary count its own copy later. In disk mode they do, so there a primary may crash when its
+ * Prepare has left and is not written (`torn`). Turns take one input: what several inputs do in one turn, they do in
+ * several, with some of the messages lost.
  *
  * @module
  */
 import type { Application } from "../../../src/vr/Application.ts"
 import type { Configuration } from "../../../src/vr/Configuration.ts"
 import type { Message, ReplicaId } from "../../../src/vr/Message.ts"
-import type { ClientRequest, Input, Outcome, Replica } from "../../../src/vr/Replica.ts"
+import { type ClientRequest, emptyOutcome, type Input, type Outcome, type Replica } from "../../../src/vr/Replica.ts"
 import * as vr from "../../../src/vr/Step.ts"
 
 /** What the search takes from the protocol; tests plant bugs here. */
 export interface Core {
   readonly newReplica: typeof vr.newReplica
   readonly recoveringReplica: typeof vr.recoveringReplica
+  readonly restartedReplica: typeof vr.restartedReplica
   readonly step: typeof vr.step
 }
 
 export const realCore: Core = {
   newReplica: vr.newReplica,
   recoveringReplica: vr.recoveringReplica,
+  restartedReplica: vr.restartedReplica,
   step: vr.step
 }
 
@@ -35,8 +38,13 @@ export type Action =
   | { readonly kind: "tick" }
   /** As a tick, and everything that was heard is long ago. */
   | { readonly kind: "late" }
-  /** With the restart, and the first tick after it. `promised`: the view in the head that survived. */
+  /** With the restart, and the first tick after it. `promised`: the view in the head that survived. The log did not. */
   | { readonly kind: "crash"; readonly promised: number; readonly life: number }
+  /**
+   * The same in disk mode, with the log. What is known to be committed is not written for its own sake: here it never is.
+   * `torn`: a primary that crashes when it has sent the operation of this number, and not written it.
+   */
+  | { readonly kind: "restart"; readonly torn: number | null }
   /** Of a client, for the operation of this number. */
   | { readonly kind: "request"; readonly number: number }
   | { readonly kind: "read" }
@@ -85,7 +93,7 @@ const requestOf = (action: Action & { readonly kind: "request" | "read" }): Clie
     ? { kind: "read", to, request: 1, operation: Uint8Array.of() }
     : { kind: "register", to, nonce: Uint8Array.of(action.number) }
 
-const inputOf = (action: Exclude<Action, { readonly kind: "crash" }>, epoch: number): Input => {
+const inputOf = (action: Exclude<Action, { readonly kind: "crash" | "restart" }>, epoch: number): Input => {
   switch (action.kind) {
     case "deliver":
       return { _tag: "Message", from: action.from, epoch, message: action.message }
@@ -100,12 +108,22 @@ const inputOf = (action: Exclude<Action, { readonly kind: "crash" }>, epoch: num
   }
 }
 
+const restart = (core: Core, replica: Replica, torn: number | null): Taken => {
+  const { configuration, id, log, logView, view } = replica
+  const entries = log.range(1, log.op)
+  const requests = torn === null ? [] : [requestOf({ kind: "request", number: torn })]
+  const { early } = core.step(replica, [{ _tag: "Requests", requests }], start)
+  const restarted = core.restartedReplica(optionsOf(id, configuration, 0), { view, logView, entries, commit: 0 })
+  return { replica: restarted, outcomes: [{ ...emptyOutcome(), early }, core.step(restarted, [{ _tag: "Tick" }], start)] }
+}
+
 /** Changes `replica`; a crash leaves it as it was and gives another one. Throws what the core throws. */
 export const take = (core: Core, replica: Replica, action: Action): Taken => {
   if (action.kind === "crash") {
     const restarted = core.recoveringReplica(optionsOf(replica.id, replica.configuration, action.life), action.promised)
     return { replica: restarted, outcomes: [core.step(restarted, [{ _tag: "Tick" }], start)] }
   }
+  if (action.kind === "restart") return restart(core, replica, action.torn)
   if (action.kind === "late") {
     // It was the others' silence, not its own; and what others asked for then is forgotten.
     replica.lastTickAt = later.mono

@@ -20,11 +20,13 @@ export interface Bounds {
   readonly skips: number
   /** 1: state is sent one entry at a time, as if each filled a chunk. */
   readonly chunked: number
+  /** 1: logs survive crashes. 2: or do not, as they are damaged. */
+  readonly disk: number
   /** The highest view; what would lead beyond it does not happen. */
   readonly views: number
 }
 
-const none: Bounds = { replicas: 3, requests: 0, reads: 0, crashes: 0, ticks: 0, lates: 0, skips: 0, chunked: 0, views: 0 }
+const none: Bounds = { replicas: 3, requests: 0, reads: 0, crashes: 0, ticks: 0, lates: 0, skips: 0, chunked: 0, disk: 0, views: 0 }
 
 /** For every run of the tests: seconds each. */
 export const small: Readonly<Record<string, Bounds>> = {
@@ -35,6 +37,9 @@ export const small: Readonly<Record<string, Bounds>> = {
   silence: { ...none, requests: 1, ticks: 1, lates: 1, views: 2 },
   reads: { ...none, requests: 1, reads: 1, ticks: 1, views: 1 },
   pair: { ...none, replicas: 2, requests: 2, crashes: 1, ticks: 2, views: 2 },
+  disk: { ...none, requests: 1, crashes: 1, ticks: 1, disk: 1, views: 2 },
+  torn: { ...none, requests: 2, crashes: 1, disk: 1, views: 2 },
+  damage: { ...none, requests: 1, crashes: 2, disk: 2, views: 1 },
   four: { ...none, replicas: 4, requests: 1, ticks: 1, views: 1 }
 }
 
@@ -48,5 +53,9 @@ export const large: Readonly<Record<string, Bounds>> = {
   more_views: { ...none, requests: 1, ticks: 3, views: 3 },
   more_reads: { ...none, requests: 1, reads: 1, ticks: 2, views: 2 },
   more_silence: { ...none, requests: 1, crashes: 1, ticks: 1, lates: 1, views: 1 },
-  crash: { ...none, requests: 1, crashes: 1, ticks: 2, views: 2 }
+  crash: { ...none, requests: 1, crashes: 1, ticks: 2, views: 2 },
+  power: { ...none, requests: 1, crashes: 3, disk: 1, views: 2 },
+  logs: { ...none, requests: 2, crashes: 2, disk: 1, views: 2 },
+  votes: { ...none, requests: 2, crashes: 1, ticks: 1, disk: 1, views: 1 },
+  damages: { ...none, requests: 1, crashes: 2, disk: 2, views: 2 }
 }

@@ -119,7 +119,7 @@ const byReplica = (messages: ReadonlyMap<string, Message>): string =>
 const stateKey = (state: State): ReadonlyArray<unknown> => {
   switch (state._tag) {
     case "Primary":
-      return [state.acked, state.prepared, state.viewStart, state.round, state.rounds, state.abdicated,
+      return [state.acked, state.prepared, state.viewStart, state.round, state.rounds, state.abdicated, state.restarted,
         state.reads.map(({ round }) => round)]
     case "Backup":
       return []

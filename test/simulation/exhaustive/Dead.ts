@@ -2,8 +2,9 @@
  * Messages that can never have an effect any more: of views that are over, counted already, or asked for no longer.
  *
  * What this relies on: views only go up; a replica that restarts promises at least what its head says, and never leads the
- * same view twice; acknowledgements are cumulative, and votes frozen. Nothing else is left out: above all, what is accepted
- * within a view arrives again as often as it likes. The tests compare small searches with and without.
+ * same view twice; acknowledgements are cumulative; and votes are frozen, until a restart in disk mode. Nothing else is left
+ * out: above all, what is accepted within a view arrives again as often as it likes. The tests compare small searches with
+ * and without.
  *
  * @module
  */
@@ -16,6 +17,8 @@ export interface Outlook {
   readonly mayCrash: boolean
   /** It takes the head along. */
   readonly forgetful: boolean
+  /** Logs survive crashes. */
+  readonly disk: boolean
   /** A tick may still happen. */
   readonly mayTick: boolean
   /** Nothing is left out but what has to be for an end. */
@@ -76,15 +79,16 @@ export const isUnheeded = ({ from, message }: Mail, receiver: Local, outlook: Ou
 }
 
 /** Of a message of the very view that the receiver is in, which is the lowest that it can ever be in. */
-const isCounted = (message: Message, from: number, { replica, tag }: Local, { mayTick }: Outlook): boolean => {
+const isCounted = (message: Message, from: number, { replica, tag }: Local, { disk, mayTick }: Outlook): boolean => {
   const { configuration, state } = replica
   switch (message._tag) {
     case "PrepareOk":
-      return state._tag !== "Primary" || state.acked[from]! >= message.op
+      return state._tag !== "Primary" || state.restarted || state.acked[from]! >= message.op
     case "CommitOk":
-      return state._tag !== "Primary" || (state.acked[from]! >= message.op && state.rounds[from]! >= message.round)
+      return state._tag !== "Primary" || state.restarted || (state.acked[from]! >= message.op && state.rounds[from]! >= message.round)
     case "DoViewChange":
-      if (state._tag === "ViewChange") return state.votes.has(configuration.replicas[from]!)
+      // Counted votes are lost in a restart; and who restarts votes again, knowing less of what is committed.
+      if (state._tag === "ViewChange") return !disk && state.votes.has(configuration.replicas[from]!)
       return tag !== "Primary" || !mayTick
     case "Committed":
       return tag !== "ViewChange"

@@ -60,7 +60,7 @@ export interface Move {
 }
 
 /** The kinds of action, by their numbers. */
-const kinds = ["deliver", "tick", "late", "crash", "request", "read", "skip"] as const
+const kinds = ["deliver", "tick", "late", "crash", "request", "read", "skip", "restart"] as const
 
 export const deliver = 0
 export const tick = 1
@@ -69,6 +69,8 @@ export const crash = 3
 export const request = 4
 export const read = 5
 export const skip = 6
+/** Its argument: 0, or 1 + the number of the request that is torn. */
+export const restart = 7
 
 const kindsMax = 8
 
@@ -116,6 +118,8 @@ export class Model {
         return { kind: "late" }
       case "crash":
         return { kind: "crash", promised: this.forgetful ? 0 : local.promised, life: local.life + 1 }
+      case "restart":
+        return { kind: "restart", torn: argument === 0 ? null : argument - 1 }
       case "request":
         return { kind: "request", number: argument }
       case "read":
@@ -130,16 +134,18 @@ export class Model {
     try {
       const taken = take(this.core, replica, action)
       const isCrash = action.kind === "crash"
+      const isRestart = isCrash || action.kind === "restart"
       let promised = isCrash ? action.promised : local.promised
       for (const { head } of taken.outcomes) promised = head?.view ?? promised
       const to = this.intern(taken.replica, local.index, promised, isCrash ? action.life : local.life)
-      const isStart = to.tag === "Primary" && (local.tag !== "Primary" || local.view !== to.view)
+      const { state } = to.replica
+      const isStart = state._tag === "Primary" && !state.restarted && (local.tag !== "Primary" || local.view !== to.view)
       return {
         to,
         sends: taken.outcomes.flatMap((outcome) => this.sendsOf(outcome, local.index)),
         started: isStart ? to.view : null,
         served: taken.outcomes.some(({ replies }) => replies.some(({ kind, status }) => kind === "read" && status === "ok")),
-        broken: isCrash ? null : brokenBy(local, to, taken.outcomes)
+        broken: isRestart ? null : brokenBy(local, to, taken.outcomes)
       }
     } catch (error) {
       const broken = error instanceof Error ? `${error.name}: ${error.message}` : String(error)

@@ -71,10 +71,11 @@ export const oneLogPerView = (locals: ReadonlyArray<Local>): boolean => {
   return true
 }
 
-/** 9. Nobody holds more of a view's log than its primary. */
+/** 9. Nobody holds more of a view's log than its primary, unless that has restarted. */
 export const primaryIsLongest = (locals: ReadonlyArray<Local>): boolean => {
   for (const primary of locals) {
-    if (primary.tag !== "Primary") continue
+    const { state } = primary.replica
+    if (state._tag !== "Primary" || state.restarted) continue
     for (const { logView, op, tag } of locals) {
       if (tag === "Backup" && logView === primary.view && op > primary.op) return false
     }

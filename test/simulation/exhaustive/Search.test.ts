@@ -5,12 +5,15 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { makeConfiguration } from "../../../src/vr/Configuration.ts"
+import type { Replica } from "../../../src/vr/Replica.ts"
 import { reply } from "../../../src/vr/states/Normal.ts"
 import { type Core, realCore } from "./Action.ts"
 import { type Bounds, small } from "./Bounds.ts"
 import { copyReplica, replicaKey } from "./Canonical.ts"
 import { type Found, type Options, search } from "./Search.ts"
 import { tell } from "./Story.ts"
+
+type Kept = Parameters<Core["restartedReplica"]>[1]
 
 const timeout = 120_000
 
@@ -57,6 +60,41 @@ describe("the exhaustive search", () => {
     const core: Core = { ...realCore, recoveringReplica: (options) => realCore.newReplica(options) }
     const { happened } = foundIn(f1, { core })
     assert.lengthOf(happened.filter(({ action }) => action.kind === "crash"), 1)
+  }, timeout)
+
+  /** A core whose restarts in disk mode go on with something else than what was kept. */
+  const restarting = (change: (kept: Kept) => Kept, after: (replica: Replica) => void = () => {}): Core => ({
+    ...realCore,
+    restartedReplica: (options, kept) => {
+      const replica = realCore.restartedReplica(options, change(kept))
+      after(replica)
+      return replica
+    }
+  })
+
+  it("finds that a restarted primary which resumes its view makes two logs of it", () => {
+    const core = restarting((kept) => kept, (replica) => {
+      const { state } = replica
+      if (state._tag === "Primary") replica.state = { ...state, abdicated: false, restarted: false }
+    })
+    const { happened, rule } = foundIn(small["torn"]!, { core })
+    assert.match(rule, /one log per view|the primary's log is the longest/)
+    assert.isNotEmpty(happened.filter(({ action }) => action.kind === "restart" && action.torn !== null))
+  }, timeout)
+
+  it("finds that a log loses what was committed if it passes for that of a view which it had only promised (F12)", () => {
+    const core = restarting((kept) => ({ ...kept, logView: kept.view }))
+    assert.match(foundIn(small["disk"]!, { core }).rule, /quorum/)
+  }, timeout)
+
+  it("finds that a view which was promised, and forgotten, loses what was committed, log or not (F1)", () => {
+    const core = restarting((kept) => ({ ...kept, view: kept.logView }))
+    assert.match(foundIn(small["disk"]!, { core, forgetful: true }).rule, /quorum/)
+  }, timeout)
+
+  it("finds that a log without its end loses what was committed (F16)", () => {
+    const core = restarting((kept) => ({ ...kept, entries: kept.entries.slice(0, -1) }))
+    assert.match(foundIn(small["disk"]!, { core }).rule, /quorum/)
   }, timeout)
 
   it("finds that views are lost which are not written before they are spoken of (F1)", () => {

@@ -11,7 +11,7 @@ import { type Core, realCore } from "./Action.ts"
 import type { Bounds } from "./Bounds.ts"
 import { countsAsTick, type Outlook } from "./Dead.ts"
 import { type Inbox, Inboxes } from "./Inbox.ts"
-import { crash, deliver, late, type Local, type Mail, Model, type Move, read, request, skip, tick } from "./Model.ts"
+import { crash, deliver, late, type Local, type Mail, Model, type Move, read, request, restart, skip, tick } from "./Model.ts"
 import { Histories, type History, oneLogPerView, primaryIsLongest, quorumsHold, withCommits } from "./Rules.ts"
 import { StateTable } from "./StateTable.ts"
 import { type Happened, tell } from "./Story.ts"
@@ -183,7 +183,7 @@ class Search {
       for (const mail of this.boxes[i]!.mails) this.arrive(i, mail)
       if (spent.ticks < bounds.ticks) this.happen(i, tick, 0, { ...spent, ticks: spent.ticks + 1 })
       if (spent.lates < bounds.lates) this.happen(i, late, 0, { ...spent, lates: spent.lates + 1 })
-      if (spent.crashes < bounds.crashes) this.happen(i, crash, 0, { ...spent, crashes: spent.crashes + 1 })
+      if (spent.crashes < bounds.crashes) this.crash(i)
       if (spent.skips < bounds.skips) {
         const over = (this.locals[i]!.view + 1) % bounds.replicas
         if (over !== i) this.happen(i, skip, over, { ...spent, skips: spent.skips + 1 })
@@ -196,6 +196,17 @@ class Search {
         this.happen(i, read, 0, { ...spent, read: 1 + this.history.entries.length })
       }
     }
+  }
+
+  private crash(index: number): void {
+    const { bounds, locals } = this
+    const spent = { ...this.spent, crashes: this.spent.crashes + 1 }
+    if (bounds.disk !== 1) this.happen(index, crash, 0, spent)
+    // What recovers has no log of its own yet.
+    if (bounds.disk === 0 || locals[index]!.tag === "Recovery") return
+    this.happen(index, restart, 0, spent)
+    if (locals[index]!.tag !== "Primary" || spent.requests >= bounds.requests) return
+    this.happen(index, restart, 1 + spent.requests, { ...spent, requests: spent.requests + 1 })
   }
 
   private arrive(index: number, mail: Mail): void {
@@ -250,6 +261,7 @@ class Search {
     const outlook: Outlook = {
       mayCrash: this.spent.crashes < bounds.crashes,
       forgetful: this.options.forgetful ?? false,
+      disk: bounds.disk > 0,
       mayTick: this.spent.ticks < bounds.ticks,
       keepsDead: this.options.keepsDead ?? false
     }

@@ -46,6 +46,10 @@ const whatHappens = ({ action }: Happened): string => {
       return "ticks after a long silence"
     case "crash":
       return `crashes, and starts again with view ${action.promised} promised`
+    case "restart":
+      return action.torn === null
+        ? "crashes, and starts again with its log"
+        : `is asked for operation ${action.torn + 1}, sends it, crashes before it is written, and starts again with its log`
     case "request":
       return `is asked for operation ${action.number + 1}`
     case "read":

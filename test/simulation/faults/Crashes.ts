@@ -1,22 +1,30 @@
 /**
- * Processes that crash and come back without their memory (never more than f at once: memory durability bears no more),
- * crash at the most spiteful moments of a turn, or stand still.
+ * Processes that crash, also at the most spiteful moments of a turn, or stand still. In memory mode they come back
+ * without their memory, so never more than f at once: it bears no more. In disk mode any number may crash, and all.
  *
  * @module
  */
+import { between } from "../Dice.ts"
 import type { Process } from "../Process.ts"
 import type { Simulation } from "../Simulation.ts"
-import { durationOf, type Fault, later, oneOf, victimOf } from "./Fault.ts"
-
-/** Lost, or about to be. */
-const isLoss = (process: Process): boolean => !process.remembers || process.crashAt !== null
-
-const mayBeLost = (sim: Simulation, victim: Process): boolean =>
-  isLoss(victim) || sim.processes.filter(isLoss).length < sim.configuration.tolerates
+import { type Choice, diceOf, durationOf, type Fault, later, oneOf, victimOf } from "./Fault.ts"
 
 /** Those whose memory the group can do without now. */
-export const expendable = (sim: Simulation): ReadonlyArray<Process> =>
-  sim.processes.filter((process) => process.isUp && mayBeLost(sim, process))
+export const expendable = (sim: Simulation): ReadonlyArray<Process> => {
+  const hasRoom = sim.processes.filter(({ isLost }) => isLost).length < sim.configuration.tolerates
+  return sim.processes.filter(({ isLost, isUp }) => isUp && (isLost || hasRoom))
+}
+
+/** Those whose process the group can do without. */
+export const crashable = (sim: Simulation): ReadonlyArray<Process> =>
+  sim.keepsLogs ? sim.processes.filter(({ isUp }) => isUp) : expendable(sim)
+
+/** Of those that may crash: half of the time the primary, if it may. */
+export const oftenThePrimary = (sim: Simulation, choice: Choice): Process | undefined => {
+  const candidates = crashable(sim)
+  const primary = candidates.filter(({ id }) => id === sim.primary)
+  return victimOf(choice.how % 2 === 1 && primary.length > 0 ? primary : candidates, choice)
+}
 
 /** Everybody else notices that its connections broke. */
 const tellPeers = (sim: Simulation, gone: Process): void => {
@@ -26,10 +34,7 @@ const tellPeers = (sim: Simulation, gone: Process): void => {
 export const crash: Fault = {
   weight: 3,
   strike: (sim, choice) => {
-    const candidates = expendable(sim)
-    // Half of the time the primary, if it may be.
-    const primary = candidates.filter(({ id }) => id === sim.primary)
-    const victim = victimOf(choice.how % 2 === 1 && primary.length > 0 ? primary : candidates, choice)
+    const victim = oftenThePrimary(sim, choice)
     if (victim === undefined) return false
     victim.crash()
     if (oneOf([true, true, false, false], choice)) tellPeers(sim, victim)
@@ -42,13 +47,49 @@ export const crash: Fault = {
 export const crashWithinTurn: Fault = {
   weight: 2,
   strike: (sim, choice) => {
-    const victim = victimOf(expendable(sim), choice)
+    const victim = oftenThePrimary(sim, choice)
     if (victim === undefined) return false
-    victim.crashAt = oneOf(["early sent", "written"] as const, choice)
-    later(sim, 200, () => {
-      victim.crashAt = null
-      victim.restart()
-    })
+    crashSoon(sim, victim, oneOf(["early sent", "written"] as const, { ...choice, how: choice.how >> 1 }), 200)
+    return true
+  }
+}
+
+/** In a turn within that time, if there is one. It is over then. */
+export const crashSoon = (sim: Simulation, victim: Process, at: NonNullable<Process["crashAt"]>, within_ms: number): void => {
+  victim.crashAt = at
+  later(sim, within_ms, () => {
+    victim.crashAt = null
+    victim.restart()
+  })
+}
+
+/** They come back one by one. */
+const crashAll = (sim: Simulation, victims: ReadonlyArray<Process>, choice: Choice): void => {
+  const random = diceOf(choice)
+  const longest_ms = durationOf(choice, 1_000)
+  for (const victim of victims) {
+    victim.crash()
+    later(sim, between(random, 0, longest_ms), () => victim.restart())
+  }
+}
+
+/** Everybody at once: nothing is left of the group but what is on its disks. */
+export const powerLoss: Fault = {
+  weight: 1,
+  strike: (sim, choice) => {
+    if (!sim.keepsLogs) return false
+    crashAll(sim, crashable(sim), choice)
+    return true
+  }
+}
+
+/** Some, perhaps more than f. */
+export const crashSeveral: Fault = {
+  weight: 1,
+  strike: (sim, choice) => {
+    if (!sim.keepsLogs) return false
+    const random = diceOf(choice)
+    crashAll(sim, crashable(sim).filter(() => random.next() < 0.5), choice)
     return true
   }
 }

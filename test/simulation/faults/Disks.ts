@@ -1,10 +1,10 @@
 /**
- * Disks: slow for a while, or lost with the replica on it. Torn writes, bit rot and failed flushes belong here, once
- * there is a log on disk for them to strike.
+ * Disks: slow for a while; a flush that fails; a log that is damaged; or lost with the replica on it. A write that a
+ * crash cuts short belongs to the crash: it is found whole, or not at all.
  *
  * @module
  */
-import { expendable } from "./Crashes.ts"
+import { crashSoon, expendable, oftenThePrimary } from "./Crashes.ts"
 import { durationOf, type Fault, later, oneOf, victimOf } from "./Fault.ts"
 
 export const slowDisk: Fault = {
@@ -15,6 +15,36 @@ export const slowDisk: Fault = {
     later(sim, durationOf(choice, 3_000), () => {
       victim.slowedBy_ms = 0
     })
+    return true
+  }
+}
+
+/** Nothing that waits for the flush may leave. What it was about may be found after the restart, or not. */
+export const failedFlush: Fault = {
+  weight: 1,
+  strike: (sim, choice) => {
+    const victim = oftenThePrimary(sim, choice)
+    if (victim === undefined) return false
+    crashSoon(sim, victim, "flush failed", durationOf(choice, 1_000))
+    return true
+  }
+}
+
+/**
+ * Something acknowledged can no longer be read, which the next restart finds: now, or whenever that comes. It costs the
+ * replica its memory, so no more than f at once.
+ */
+export const damage: Fault = {
+  weight: 1,
+  strike: (sim, choice) => {
+    if (!sim.keepsLogs) return false
+    const victim = victimOf(expendable(sim).filter(({ journal }) => journal.isTrusted), choice)
+    if (victim === undefined) return false
+    victim.journal.isDamaged = true
+    if (oneOf([true, true, false], choice)) {
+      victim.crash()
+      later(sim, durationOf(choice, 1_000), () => victim.restart())
+    }
     return true
   }
 }

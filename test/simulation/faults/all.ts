@@ -5,8 +5,8 @@
  */
 import { drawWeather } from "../Weather.ts"
 import { drift, jump, wallClock } from "./Clocks.ts"
-import { crash, crashWithinTurn, pause } from "./Crashes.ts"
-import { lostDisk, slowDisk } from "./Disks.ts"
+import { crash, crashSeveral, crashWithinTurn, pause, powerLoss } from "./Crashes.ts"
+import { damage, failedFlush, lostDisk, slowDisk } from "./Disks.ts"
 import { diceOf, type Fault } from "./Fault.ts"
 import { alone, breakLink, clog, halves, handOver, heal, holes } from "./Partitions.ts"
 
@@ -20,7 +20,7 @@ const weather: Fault = {
 
 export const faults = {
   heal, crash, crashWithinTurn, pause, alone, halves, holes, handOver, breakLink, clog, weather, wallClock, drift, jump,
-  slowDisk, lostDisk
+  slowDisk, lostDisk, powerLoss, crashSeveral, failedFlush, damage
 } as const satisfies Record<string, Fault>
 
 export type FaultName = keyof typeof faults

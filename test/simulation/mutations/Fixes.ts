@@ -19,8 +19,8 @@ export const fixes: ReadonlyArray<Mutation> = [
     name: "F1 view not written",
     what: "A replica leaves its view without writing that down before its vote is sent.",
     file: "src/vr/Transitions.ts",
-    find: "  replica.view = view\n  writeHead(replica, out)\n  const vote",
-    replace: "  replica.view = view\n  const vote",
+    find: "  replica.view = view\n  writeHead(replica, out)\n  replica.attempts++",
+    replace: "  replica.view = view\n  replica.attempts++",
     budget: 50
   },
   {
@@ -46,7 +46,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     replace: `  becomeBackup(replica, message.view, now, out)
   replica.commit = Math.min(replica.commit, message.commit)
 `,
-    budget: 200
+    budget: 250
   },
   {
     name: "F4 StartView again",
@@ -54,7 +54,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Backup.ts",
     find: "if (message.view > replica.view) onStartView",
     replace: "if (message.view >= replica.view) onStartView",
-    budget: 50
+    budget: 250
   },
   {
     name: "F4 StartView again, in a transfer",
@@ -95,7 +95,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     find: `    state.heardAt = Math.min(state.heardAt, now.mono - replica.timers.view_change_ms)
     return probeIfSilent(replica, now, out)`,
     replace: "    state.heardAt = now.mono\n    return replica.lost.clear()",
-    budget: 200
+    budget: 850
   },
   {
     name: "F8 votes while it recovers",
@@ -132,7 +132,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/Transitions.ts",
     find: "  replica.clients.forgetPending()\n",
     replace: "",
-    budget: 600
+    budget: 1_350
   },
   {
     name: "F10 session before commit",
@@ -160,7 +160,7 @@ const awaitRound`,
     file: "src/vr/states/Primary.ts",
     find: "if (!state.abdicated && now.mono - contact",
     replace: "if (state.round < 0 && now.mono - contact",
-    budget: 450
+    budget: 1_150
   },
   {
     name: "F15 no probe",

@@ -114,7 +114,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "      return awaitRound(state, request, out)\n",
     replace: "      return reply(out, request, \"no session\")\n",
-    budget: 350
+    budget: 800
   },
   {
     name: "stale read",
@@ -122,7 +122,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "const confirmed = quorumth(state.rounds, replica.configuration.quorum)",
     replace: "const confirmed = state.round",
-    budget: 200
+    budget: 300
   },
   {
     name: "stale read, by one",
@@ -130,7 +130,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "const confirmed = quorumth(state.rounds, replica.configuration.quorum)",
     replace: "const confirmed = quorumth(state.rounds, Math.max(1, replica.configuration.quorum - 1))",
-    budget: 300
+    budget: 750
   },
   {
     name: "round of an earlier read",
@@ -138,7 +138,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "  state.round++\n",
     replace: "",
-    budget: 200
+    budget: 300
   },
   {
     name: "longest log wins",
@@ -234,6 +234,6 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Primary.ts",
     find: "({ _tag: \"Commit\", view, op: log.op, commit, round })",
     replace: "({ _tag: \"Commit\", view, op: Math.min(log.op, commit), commit, round })",
-    budget: 50
+    budget: 450
   }
 ]

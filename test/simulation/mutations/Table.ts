@@ -5,9 +5,10 @@
  */
 import { fixes } from "./Fixes.ts"
 import type { Mutation } from "./Row.ts"
+import { restarts } from "./Restarts.ts"
 import { slips } from "./Slips.ts"
 
-export const mutations: ReadonlyArray<Mutation> = [...fixes, ...slips]
+export const mutations: ReadonlyArray<Mutation> = [...fixes, ...restarts, ...slips]
 
 export const mutationOf = (name: string): Mutation => {
   const found = mutations.find((one) => one.name === name)

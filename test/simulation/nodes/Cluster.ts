@@ -143,6 +143,17 @@ export class Cluster {
     return this.machines.reduce((sum, { metrics }) => sum + (metrics?.client_redirects ?? 0), this.redirectsBefore)
   }
 
+  /** While it is off: no log on its disk can be trusted any more. */
+  garble(machine: Machine): void {
+    this.note(machine.name, "— its logs are garbled")
+    const { disk: { journals } } = machine
+    for (const [key, stored] of journals) {
+      // Of tenants in memory there is no log; and what was never started was never written to.
+      if (stored.entries.length === 0 || stored.head?.fresh === true) continue
+      journals.set(key, { ...stored, entries: [], commit: 0, doubt: "a record is damaged" })
+    }
+  }
+
   /** The disk keeps what was written; whatever the old process would still write is lost with it. */
   private buried(machine: Machine, process: Process, silent: boolean): void {
     this.redirectsBefore += machine.metrics?.client_redirects ?? 0
@@ -187,6 +198,6 @@ export class Cluster {
 
 /** Nobody sends anything that is no message, so that nobody may complain of one. */
 const isSuspicious = (line: string): boolean =>
-  line.startsWith("Warn ") && !/is being stopped|has not read for|no hello/.test(line)
+  line.startsWith("Warn ") && !/is being stopped|has not read for|no hello|not trust its own log: its log (?:is|was) damaged/.test(line)
 
 const copyOf = (disk: MemoryDisk): MemoryDisk => ({ ...disk, locked: false, journals: new Map(disk.journals) })

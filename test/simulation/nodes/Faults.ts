@@ -23,7 +23,7 @@ export type Fault = (ground: Ground) => End | null
 /** One that is up, and whose group can do without it. */
 const expendable = ({ cluster, random, tenants }: Ground): Machine | null => {
   const up = cluster.machines.filter((machine) => machine.state === "up" && machine.process?.isPaused === false)
-  const chosen = up.filter((machine) => tenants.canLose(machine))
+  const chosen = up.filter((machine) => tenants.canLose(machine, "memory"))
   return chosen.length === 0 ? null : pick(random, chosen)
 }
 
@@ -31,7 +31,7 @@ const down = (take: (cluster: Cluster, machine: Machine) => void): Fault => (gro
   const machine = expendable(ground)
   if (machine === null) return null
   const { cluster, tenants } = ground
-  tenants.onLost(machine)
+  tenants.onLost(machine, "memory")
   take(cluster, machine)
   return () => restart(cluster, machine)
 }
@@ -68,6 +68,27 @@ const pair = ({ cluster, random }: Ground): readonly [string, string] => {
 export const faults: Readonly<Record<string, Fault>> = {
   kill: down((cluster, machine) => cluster.kill(machine, false)),
   "power loss": down((cluster, machine) => cluster.kill(machine, true)),
+  /** As many as may, at the same moment: with tenants on disk only, that are all. */
+  "power loss of all": ({ cluster, tenants }) => {
+    const gone: Array<Machine> = []
+    for (const machine of cluster.machines) {
+      if (machine.state !== "up" || machine.process?.isPaused === true || !tenants.canLose(machine, "memory")) continue
+      tenants.onLost(machine, "memory")
+      cluster.kill(machine, true)
+      gone.push(machine)
+    }
+    return gone.length === 0 ? null : () => gone.forEach((machine) => restart(cluster, machine))
+  },
+  /** Its disk garbles what it has of the logs, and its node finds that out when it starts again. */
+  "damaged disk": (ground) => {
+    const machine = expendable(ground)
+    const { cluster, tenants } = ground
+    if (machine === null || !tenants.canLose(machine, "disk")) return null
+    for (const loss of ["memory", "disk"] as const) tenants.onLost(machine, loss)
+    cluster.kill(machine, true)
+    cluster.garble(machine)
+    return () => restart(cluster, machine)
+  },
   stop: down((cluster, machine) => cluster.stop(machine)),
   pause: ({ cluster, random }) => {
     const machine = pick(random, cluster.machines)

@@ -5,8 +5,9 @@
  * @module
  */
 import { Limits } from "../../../src/base/Limits.ts"
+import type { Durability, ReplicaHead, Stored } from "../../../src/storage/Journal.ts"
 import { FrameDecoder } from "../../../src/wire/Frame.ts"
-import { decodeEnvelope } from "../../../src/wire/PeerProtocol.ts"
+import { decodeEnvelope, type Envelope } from "../../../src/wire/PeerProtocol.ts"
 import { checkGate } from "../checkers/Gates.ts"
 import { Violation } from "../checkers/Check.ts"
 import type { Cluster } from "./Cluster.ts"
@@ -21,12 +22,27 @@ export const listenIn = (cluster: Cluster, from: string): (chunk: Uint8Array) =>
       const envelope = isHello ? null : decodeEnvelope(payload)
       isHello = false
       if (envelope === null || "_tag" in envelope) continue
-      const head = machine?.disk.journals.get(`${envelope.tenant}::${envelope.from}`)?.head
-      if (head === null || head === undefined) cluster.fail(`${envelope.from} speaks, and has written nothing`)
-      else check(cluster, () => checkGate(envelope.from, head, envelope.message))
+      const stored = machine?.disk.journals.get(`${envelope.tenant}::${envelope.from}`)
+      if (stored === undefined || stored.head === null) cluster.fail(`${envelope.from} speaks, and has written nothing`)
+      else hear(cluster, stored, stored.head, envelope)
     }
   }
 }
+
+const hear = (cluster: Cluster, { entries }: Stored, head: ReplicaHead, { from, message, tenant }: Envelope): void => {
+  check(cluster, () => checkGate(from, head, message))
+  if (durabilityOf(cluster, tenant) !== "disk") return
+  if (!head.whole && message._tag !== "Recovery" && message._tag !== "GetState") {
+    cluster.fail(`${from} says ${message._tag}, and has not got its log again`)
+  }
+  if ((message._tag === "PrepareOk" || message._tag === "CommitOk") && message.view === head.log_view) {
+    const { op } = message
+    if (op > entries.length) cluster.fail(`${from} acknowledges op ${op}, and its disk has ${entries.length}`)
+  }
+}
+
+const durabilityOf = (cluster: Cluster, id: string): Durability | undefined =>
+  cluster.machines.map(({ disk }) => disk.tenants.get(id)?.durability).find((durability) => durability !== undefined)
 
 const check = (cluster: Cluster, gate: () => void): void => {
   try {

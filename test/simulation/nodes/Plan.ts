@@ -5,6 +5,7 @@
  */
 import { Limits } from "../../../src/base/Limits.ts"
 import type { Random } from "../../../src/base/Random.ts"
+import type { Durability } from "../../../src/storage/Journal.ts"
 import { between, dice, pick } from "../Dice.ts"
 import type { Tight } from "../Squeeze.ts"
 import type { Order } from "./Executor.ts"
@@ -43,6 +44,7 @@ export interface TenantPlan {
   readonly group: ReadonlyArray<number> | null
   /** After the cluster was formed. */
   readonly after_ms: number
+  readonly durability: Durability
 }
 
 export interface ClientPlan {
@@ -62,7 +64,7 @@ export const planOf = (seed: number): Plan => {
   const random = dice(seed, "plan")
   const nodes = pick(random, [3, 3, 3, 4, 5, 5])
   const faults_ms = between(random, 3_000, 15_000)
-  const tenants = drawTenants(random, nodes, faults_ms)
+  const tenants = drawTenants(random, nodes, faults_ms, drawDurability(dice(seed, "durability")))
   const [heartbeat_ms, view_change_ms] = pick(random, [[100, 500], [100, 500], [20, 100], [50, 1_000]] as const)
   const clients = pick(random, [2, 2, 3, 4])
   return {
@@ -86,14 +88,26 @@ export const planOf = (seed: number): Plan => {
   }
 }
 
-const drawTenants = (random: Random, nodes: number, faults_ms: number): ReadonlyArray<TenantPlan> => {
+/** Of the tenants of one run, in order. With disks only, any number of nodes may lose its power. */
+const drawDurability = (random: Random): readonly [Durability, Durability] =>
+  pick(random, [["disk", "disk"], ["disk", "disk"], ["memory", "memory"], ["disk", "memory"]] as const)
+
+const drawTenants = (
+  random: Random,
+  nodes: number,
+  faults_ms: number,
+  durability: readonly [Durability, Durability]
+): ReadonlyArray<TenantPlan> => {
   const group = (): TenantPlan["group"] => {
     if (random.next() < 0.2) return null
     const all = shuffled(random, Array.from({ length: nodes }, (_, index) => index))
     return all.slice(0, pick(random, [3, 3, nodes])).sort((a, b) => a - b)
   }
-  const first: TenantPlan = { name: "t1", group: group(), after_ms: 0 }
-  return random.next() < 0.5 ? [first] : [first, { name: "t2", group: group(), after_ms: between(random, 0, faults_ms) }]
+  const first: TenantPlan = { name: "t1", group: group(), after_ms: 0, durability: durability[0] }
+  return random.next() < 0.5 ? [first] : [
+    first,
+    { name: "t2", group: group(), after_ms: between(random, 0, faults_ms), durability: durability[1] }
+  ]
 }
 
 const drawClient = (random: Random, name: string, nodes: number, tenants: ReadonlyArray<TenantPlan>): ClientPlan => {

@@ -244,10 +244,11 @@ class Story {
       const spare = cluster.machines.filter((machine) => tenants.couldLose(machine))
       if (spare.length === 0) return
       const machine = pick(ground.random, spare)
-      yield* cluster.until("all have their memory", well_ms, Effect.sync(() =>
-        tenants.canLose(machine) ? null : `${machine.name} cannot be spared`))
+      const losses = ["memory", "disk"] as const
+      yield* cluster.until("all have their logs", well_ms, Effect.sync(() =>
+        losses.every((loss) => tenants.canLose(machine, loss)) ? null : `${machine.name} cannot be spared`))
       for (const client of this.clients) client.well_since_ms = null
-      tenants.onLost(machine)
+      for (const loss of losses) tenants.onLost(machine, loss)
       const bound_ms = cluster.executor.now + bereaved_ms
       cluster.kill(machine, true)
       yield* cluster.until("the others do without it", bereaved_ms, isServing(cluster))

@@ -2,35 +2,40 @@
  * The tenants of a simulated cluster: creating them, whatever the weather, and who of a group has its memory.
  *
  * A group that keeps its log in memory bears the loss of f of its 2f+1 memories at a time. So nobody may be killed before
- * enough of those who were have caught up again.
+ * enough of those who were have caught up again. A group on disks bears the loss of all memories at once, and the damage
+ * of f disks at a time.
  *
  * @module
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { Durability } from "../../../src/storage/Journal.ts"
 import { pick } from "../Dice.ts"
 import type { Cluster, Machine } from "./Cluster.ts"
 import type { TenantPlan } from "./Plan.ts"
+
+/** What a node may lose of its tenants: the logs in its memory, with its process; or those on its disk. */
+export type Loss = Durability
 
 export class Tenants {
   /** By name, those that stand: where their replicas are. */
   readonly groups = new Map<string, ReadonlyArray<string>>()
   private readonly cluster: Cluster
-  /** Nodes that have lost their memory, and perhaps not got it back. */
-  private readonly lost = new Set<Machine>()
+  private readonly losses: Readonly<Record<Loss, Losses>> = { memory: new Losses(), disk: new Losses() }
   /** Of tenants that are being created nobody can ask. */
   private creating = 0
-  private lostWhileCreating = false
 
   constructor(cluster: Cluster) {
     this.cluster = cluster
   }
 
-  /** May this node be stopped, or killed? */
-  canLose(machine: Machine): boolean {
-    if (this.lost.has(machine) || (this.creating > 0 && (this.lostWhileCreating || this.lost.size > 0))) return false
-    return [...this.groups.values()].every((nodes) => {
-      const gone = nodes.filter((node) => node === machine.name || [...this.lost].some(({ name }) => name === node))
+  /** May this node lose all logs that it keeps in this way? In memory: may it be stopped, or killed? */
+  canLose(machine: Machine, loss: Loss): boolean {
+    if (this.plansOf(loss).length === 0) return true
+    const { lost, whileCreating } = this.losses[loss]
+    if (lost.has(machine) || (this.creating > 0 && (whileCreating || lost.size > 0))) return false
+    return this.groupsOf(loss).every(([, nodes]) => {
+      const gone = nodes.filter((node) => node === machine.name || [...lost].some(({ name }) => name === node))
       return gone.length <= (nodes.length - 1) / 2
     })
   }
@@ -40,24 +45,26 @@ export class Tenants {
     return [...this.groups.values()].every((nodes) => !nodes.includes(machine.name) || nodes.length > 2)
   }
 
-  onLost(machine: Machine): void {
-    this.lost.add(machine)
-    if (this.creating > 0) this.lostWhileCreating = true
+  onLost(machine: Machine, loss: Loss): void {
+    const { losses: { [loss]: losses } } = this
+    losses.lost.add(machine)
+    if (this.creating > 0) losses.whileCreating = true
   }
 
-  /** Runs for ever: who has lost its memory is asked whether it has it again. */
+  /** Runs for ever: who has lost its logs is asked whether it has them again. */
   readonly watch: Effect.Effect<never> = Effect.suspend(() =>
-    Effect.forEach(this.lost, (machine) =>
-      Effect.map(this.recovered(machine), (recovered) => {
-        // While a tenant is being created, nobody can say what there is to be recovered.
-        if (recovered && machine.state === "up" && this.creating === 0) this.lost.delete(machine)
-      }), { discard: true })
+    Effect.forEach(["memory", "disk"] as const, (loss) =>
+      Effect.forEach(this.losses[loss].lost, (machine) =>
+        Effect.map(this.recovered(machine, loss), (recovered) => {
+          // While a tenant is being created, nobody can say what there is to be recovered.
+          if (recovered && machine.state === "up" && this.creating === 0) this.losses[loss].lost.delete(machine)
+        }), { discard: true }), { discard: true })
   ).pipe(Effect.andThen(Effect.sleep(100)), Effect.forever)
 
-  private recovered(machine: Machine): Effect.Effect<boolean> {
+  private recovered(machine: Machine, loss: Loss): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function*() {
       const { process } = machine
-      for (const [tenant, nodes] of this.groups) {
+      for (const [tenant, nodes] of this.groupsOf(loss)) {
         if (!nodes.includes(machine.name)) continue
         const known = yield* this.cluster.get(machine, "vr.tenants", {})
         const own = known?.find(({ name }) => name === tenant)?.replicas.find(({ node }) => node === machine.name)
@@ -67,6 +74,15 @@ export class Tenants {
       }
       return machine.process === process && process !== null
     })
+  }
+
+  private plansOf(loss: Loss): ReadonlyArray<TenantPlan> {
+    return this.cluster.plan.tenants.filter(({ durability }) => durability === loss)
+  }
+
+  private groupsOf(loss: Loss): ReadonlyArray<[string, ReadonlyArray<string>]> {
+    const names = new Set(this.plansOf(loss).map(({ name }) => name))
+    return [...this.groups].filter(([name]) => names.has(name))
   }
 
   /** Tries until it is there: at any node, also while they fail. */
@@ -79,23 +95,23 @@ export class Tenants {
         const machine = pick(cluster.executor.random, cluster.machines)
         const group = yield* this.attempt(machine, plan)
         if (group !== null) {
-          cluster.note("operator", `tenant ${plan.name} is on ${group.join(", ")}`)
+          cluster.note("operator", `tenant ${plan.name} is on ${group.join(", ")}, durability ${plan.durability}`)
           this.groups.set(plan.name, group)
           break
         }
         yield* Effect.sleep(100)
       }
       this.creating--
-      if (this.creating === 0) this.lostWhileCreating = false
+      if (this.creating === 0) for (const losses of Object.values(this.losses)) losses.whileCreating = false
     })
   }
 
-  private attempt(machine: Machine, { group, name }: TenantPlan): Effect.Effect<ReadonlyArray<string> | null> {
+  private attempt(machine: Machine, { durability, group, name }: TenantPlan): Effect.Effect<ReadonlyArray<string> | null> {
     return Effect.gen({ self: this }, function*() {
       const { cluster } = this
       if (machine.state !== "up") return null
       const replicas = group?.map((index) => ({ name: `r${index + 1}`, node: cluster.machines[index]!.name })) ?? null
-      const created = yield* cluster.ask(machine, "vr.create", { name, replicas })
+      const created = yield* cluster.ask(machine, "vr.create", { name, replicas, durability })
       if (Result.isSuccess(created)) return created.success.replicas.map(({ node }) => node)
       cluster.note("operator", `${machine.name} has not created ${name}: ${created.failure.message}`)
       // It may have been created by an attempt before.
@@ -103,4 +119,10 @@ export class Tenants {
       return known?.find((tenant) => tenant.name === name)?.replicas.map(({ node }) => node) ?? null
     })
   }
+}
+
+class Losses {
+  /** Nodes that have lost their logs, and perhaps not got them back. */
+  readonly lost = new Set<Machine>()
+  whileCreating = false
 }

@@ -1,0 +1,94 @@
+/**
+ * How a replica begins, by what its journal holds: as a new voter, from its own log, or in recovery from its group. What
+ * has to be durable before it says its first word is written here.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type Journal, type JournalError, type ReplicaHead, replacement, type Stored } from "../storage/Journal.ts"
+import type { Tenant } from "../tenants/Tenants.ts"
+import type { Entry } from "../vr/Message.ts"
+
+export type Beginning =
+  /** Bootstrapped and never started: the only one that starts empty as a voter, once. */
+  | { readonly _tag: "New" }
+  /** Durability `disk`, and all is there. */
+  | { readonly _tag: "Restart"; readonly head: ReplicaHead; readonly entries: ReadonlyArray<Entry>; readonly commit: number }
+  /** `promised`: the view that it had promised. `doubt`: why its own log will not do; null if it never had one. */
+  | { readonly _tag: "Recovery"; readonly promised: number; readonly doubt: string | null }
+
+/** Its log cannot be trusted, and there is nobody to ask. The replica stops; nothing on the disk was changed. */
+export class Irreparable extends Schema.TaggedError<Irreparable>()("Irreparable", { message: Schema.String }) {}
+
+/** A head for a replica that nobody has ever started. */
+export const freshHead = (epoch: number): ReplicaHead => ({ epoch, view: 0, log_view: 0, fresh: true, whole: true })
+
+/** Opens the journal, decides, and writes what must be known after a crash before the replica takes part in anything. */
+export const begin = (tenant: Tenant, id: string, journal: Journal): Effect.Effect<Beginning, JournalError | Irreparable> =>
+  Effect.gen(function*() {
+    const stored = yield* journal.open
+    yield* Effect.forEach(stored.notes, (note) => Effect.logInfo(`replica ${id} of tenant ${label(tenant)}: ${note}`), {
+      discard: true
+    })
+    const doubt = doubtOf(tenant, stored)
+    if (doubt !== null) return yield* replaceLog(tenant, id, journal, stored, doubt)
+    const { commit, entries, head } = stored
+    // Without a head it has lost its disk, and is never taken for a new one.
+    if (head === null) return { _tag: "Recovery", promised: 0, doubt: null }
+    if (head.fresh) {
+      // After this it is never new again.
+      yield* journal.write({ head: { ...freshHead(tenant.epoch), fresh: false }, truncate_to: null, entries: [], commit: 0 })
+      return { _tag: "New" }
+    }
+    return tenant.durability === "memory"
+      ? { _tag: "Recovery", promised: head.view, doubt: null }
+      : { _tag: "Restart", head, entries, commit }
+  })
+
+/** In words for the log. */
+export const describeBeginning = (beginning: Beginning): string => {
+  switch (beginning._tag) {
+    case "New":
+      return "starts, new"
+    case "Restart":
+      return `starts from its own log: view ${beginning.head.view}, op ${beginning.entries.length}, ` +
+        `committed up to ${beginning.commit}`
+    case "Recovery":
+      return `recovers from its group (promised view ${beginning.promised})`
+  }
+}
+
+/** Why the log on the disk is not all that this replica has acknowledged, or null. In memory it never is. */
+const doubtOf = ({ durability }: Tenant, { doubt, head }: Stored): string | null => {
+  if (durability === "memory") return null
+  if (doubt !== null) return `its log is damaged: ${doubt}`
+  if (head === null) return "its journal is not there: the disk was lost, or files were removed"
+  return head.whole ? null : "its log was damaged, and the recovery from its group did not come to an end"
+}
+
+/** What is there is given up in favour of what the group knows; that it is not whole is durable first. */
+const replaceLog = (
+  tenant: Tenant,
+  id: string,
+  journal: Journal,
+  { head }: Stored,
+  doubt: string
+): Effect.Effect<Beginning, JournalError | Irreparable> =>
+  Effect.gen(function*() {
+    if (tenant.replicas.length === 1) {
+      return yield* new Irreparable({
+        message: `${doubt}; it is the only replica of its tenant, so there is no other to repair it from, and it does not ` +
+          `start without what it has acknowledged. Put back the files of tenants/${tenant.id} in its data_dir from a ` +
+          "backup, and start the node again; or create a new tenant. Nothing on the disk was changed"
+      })
+    }
+    yield* Effect.logWarning(
+      `replica ${id} of tenant ${label(tenant)} does not trust its own log: ${doubt}. It takes part in nothing before it ` +
+        "has recovered from the other replicas"
+    )
+    yield* journal.write(replacement(head ?? freshHead(tenant.epoch)))
+    return { _tag: "Recovery", promised: head?.view ?? 0, doubt }
+  })
+
+const label = ({ id, name }: Tenant): string => name ?? id

@@ -1,0 +1,79 @@
+/**
+ * The real disk under the journals.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import type { FileSystem } from "effect/FileSystem"
+import type { PlatformError } from "effect/PlatformError"
+import { close, fdatasync, ftruncate, open, writev } from "node:fs"
+import { dirname } from "node:path"
+import { makeFolder, platformReason, replaceFile, syncFolder, systemReason } from "./FilesLive.ts"
+import { DiskError, type LogDisk, type LogFile } from "./log/LogDisk.ts"
+
+export const makeLogDisk = (fs: FileSystem): LogDisk => {
+  const at = <A>(file: string, effect: Effect.Effect<A, PlatformError>): Effect.Effect<A, DiskError> =>
+    Effect.mapError(effect, (error) => new DiskError({ file, reason: platformReason(error) }))
+  const unlessMissing = <A>(effect: Effect.Effect<A, PlatformError>, otherwise: A) =>
+    Effect.catchIf(effect, (error) => error.reason._tag === "NotFound", () => Effect.succeed(otherwise))
+  return {
+    list: (folder) => at(folder, unlessMissing(fs.readDirectory(folder), [])),
+    read: (path) => at(path, unlessMissing<Uint8Array | null>(Effect.map(fs.readFile(path), plain), null)),
+    put: (path, bytes) => at(path, Effect.andThen(makeFolder(fs, dirname(path)), replaceFile(fs, path, bytes))),
+    rename: (from, to) =>
+      at(from, Effect.andThen(unlessMissing(fs.rename(from, to), undefined), syncFolder(fs, dirname(from)))),
+    syncNames: (folder) => at(folder, syncFolder(fs, folder)),
+    open: (path) => Effect.map(systemCall<number>(path, (done) => open(path, "r+", done)), (fd) => logFile(path, fd))
+  }
+}
+
+/** The same bytes, not as a `Buffer`. */
+const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+
+const logFile = (path: string, fd: number): LogFile => ({
+  write: (at, chunks) => writeAll(path, fd, at, chunks),
+  grow: (size) => systemCall(path, (done) => ftruncate(fd, size, done)),
+  sync: systemCall(path, (done) => fdatasync(fd, done)),
+  close: Effect.ignore(systemCall(path, (done) => close(fd, done)))
+})
+
+/** The system may take a part only, and says why at the next try. */
+const writeAll = (
+  path: string,
+  fd: number,
+  at: number,
+  chunks: ReadonlyArray<Uint8Array>
+): Effect.Effect<void, DiskError> =>
+  Effect.gen(function*() {
+    let rest = chunks.filter((chunk) => chunk.length > 0)
+    let offset = at
+    while (rest.length > 0) {
+      const written = yield* systemCall<number>(path, (done) => writev(fd, rest, offset, done))
+      if (written === 0) return yield* new DiskError({ file: path, reason: "the disk takes no more bytes" })
+      offset += written
+      rest = behind(rest, written)
+    }
+  })
+
+/** What is left of the chunks without their first `bytes`. */
+export const behind = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Array<Uint8Array> => {
+  let gone = bytes
+  return chunks.flatMap((chunk) => {
+    const here = Math.min(gone, chunk.length)
+    gone -= here
+    return here === chunk.length ? [] : [chunk.subarray(here)]
+  })
+}
+
+/** One call of the system; it cannot be taken back, so nobody stops waiting for it. */
+const systemCall = <A = void>(
+  file: string,
+  call: (done: (error: Error | null, value?: A) => void) => void
+): Effect.Effect<A, DiskError> =>
+  Effect.uninterruptible(
+    Effect.callback<A, DiskError>((resume) =>
+      call((error, value) =>
+        resume(error ? Effect.fail(new DiskError({ file, reason: systemReason(error) })) : Effect.succeed(value!))
+      )
+    )
+  )

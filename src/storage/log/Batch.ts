@@ -1,0 +1,224 @@
+/**
+ * The bytes of a *batch*, which is one `JournalWrite` in a write-ahead log: a header, and a body with the head and the
+ * entries. Each carries the checksum of the one before. docs/STORAGE.md has the tables.
+ *
+ * @module
+ */
+import { invariant } from "../../base/Invariant.ts"
+import type { Entry } from "../../vr/Message.ts"
+import type { JournalWrite, ReplicaHead } from "../Journal.ts"
+import { type Crc32, getUint, isZero, setUint, viewOf } from "./Numbers.ts"
+
+/** A disk writes a sector whole or not at all. */
+const sector_bytes = 512
+/** Batches begin at multiples of this, so that no batch header crosses the end of a sector. */
+export const alignment_bytes = 64
+const batch_header_bytes = 64
+const head_bytes = 32
+const entry_header_bytes = 48
+
+const batch_magic = 0x56325242
+/** The last byte of a batch. No single bit that flips makes it zero. */
+const end_mark = 0xa5
+
+export interface BatchHeader {
+  /** Counts the batches of a log, from 1. */
+  readonly sequence: number
+  /** Of the header: the `chain` of the next batch. */
+  readonly checksum: number
+  /** The checksum of the batch before; that of the first one in a log is its {@link seedOf seed}. */
+  readonly chain: number
+  readonly body_bytes: number
+  readonly body_checksum: number
+  /**
+   * Sectors of the batch, without the first, that hold nothing but zeros, though they were written. One that has a
+   * single bit counts as well: were it to flip, nothing would seem to be there.
+   */
+  readonly zero_sectors: number
+  /** 0 without entries. */
+  readonly first_op: number
+  readonly entries: number
+  readonly commit: number
+  readonly truncate_to: number | null
+  readonly head: boolean
+}
+
+/** What a write takes in the file: a multiple of {@link alignment_bytes}. */
+export const batchBytes = (write: JournalWrite): number => wholeBytes(bodyBytes(write))
+
+/** Where the next batch begins. */
+export const nextOffset = (at: number, header: BatchHeader): number => at + wholeBytes(header.body_bytes)
+
+/** Header, body, at least one byte more, of which the last is the {@link end_mark}. */
+const wholeBytes = (body_bytes: number): number =>
+  Math.ceil((batch_header_bytes + body_bytes + 1) / alignment_bytes) * alignment_bytes
+
+const bodyBytes = ({ entries, head }: JournalWrite): number =>
+  entries.reduce((bytes, { operation }) => bytes + entry_header_bytes + operation.length, head === null ? 0 : head_bytes)
+
+/** Where a batch stands in its log: `at`, its offset in the file. */
+export interface BatchPlace {
+  readonly at: number
+  readonly sequence: number
+  readonly chain: number
+  readonly seed: number
+}
+
+/** The batch, and its checksum, which is the `chain` of the next one. */
+export const encodeBatch = (
+  write: JournalWrite,
+  { at, chain, seed, sequence }: BatchPlace,
+  crc: Crc32
+): { readonly bytes: Uint8Array; readonly checksum: number } => {
+  const { commit, entries, head, truncate_to } = write
+  const body_bytes = bodyBytes(write)
+  invariant(body_bytes < 2 ** 32, "the length of a batch is an integer of 4 bytes", { body_bytes })
+  const bytes = new Uint8Array(batchBytes(write))
+  const view = viewOf(bytes)
+  encodeBody(bytes, view, write)
+  bytes[bytes.length - 1] = end_mark
+  view.setUint32(0, batch_magic)
+  setUint(view, 8, sequence)
+  view.setUint32(16, body_bytes)
+  view.setUint32(20, crc(bytes.subarray(batch_header_bytes, batch_header_bytes + body_bytes), seed))
+  view.setUint32(24, chain)
+  view.setUint32(28, sectors(bytes, 0, bytes.length, at, isAlmostZero))
+  setUint(view, 32, entries[0]?.op ?? 0)
+  setUint(view, 40, commit)
+  setUint(view, 48, truncate_to ?? 0)
+  view.setUint32(56, entries.length)
+  view.setUint32(60, (head === null ? 0 : 1) + (truncate_to === null ? 0 : 2))
+  const checksum = crc(bytes.subarray(8, batch_header_bytes), seed)
+  view.setUint32(4, checksum)
+  return { bytes, checksum }
+}
+
+const encodeBody = (bytes: Uint8Array, view: DataView, { entries, head }: JournalWrite): void => {
+  let at = batch_header_bytes
+  if (head !== null) {
+    setUint(view, at, head.epoch)
+    setUint(view, at + 8, head.view)
+    setUint(view, at + 16, head.log_view)
+    view.setUint32(at + 24, (head.fresh ? 1 : 0) + (head.whole ? 2 : 0))
+    at += head_bytes
+  }
+  for (const entry of entries) {
+    setUint(view, at, entry.view)
+    setUint(view, at + 8, entry.time)
+    setUint(view, at + 16, entry.session)
+    setUint(view, at + 24, entry.request)
+    setUint(view, at + 32, entry.answered)
+    view.setUint32(at + 40, entry.operation.length)
+    view.setUint32(at + 44, entry.kind === "register" ? 0 : 1)
+    bytes.set(entry.operation, at + entry_header_bytes)
+    at += entry_header_bytes + entry.operation.length
+  }
+}
+
+/** The header at `at`, or null if there is none that is as it was written. */
+export const decodeBatchHeader = (bytes: Uint8Array, at: number, seed: number, crc: Crc32): BatchHeader | null => {
+  if (at + batch_header_bytes > bytes.length) return null
+  const header = bytes.subarray(at, at + batch_header_bytes)
+  const view = viewOf(header)
+  if (view.getUint32(0) !== batch_magic) return null
+  const checksum = view.getUint32(4)
+  if (checksum !== crc(header.subarray(8), seed)) return null
+  const flags = view.getUint32(60)
+  return {
+    sequence: getUint(view, 8),
+    checksum,
+    chain: view.getUint32(24),
+    body_bytes: view.getUint32(16),
+    body_checksum: view.getUint32(20),
+    zero_sectors: view.getUint32(28),
+    first_op: getUint(view, 32),
+    entries: view.getUint32(56),
+    commit: getUint(view, 40),
+    truncate_to: (flags & 2) === 0 ? null : getUint(view, 48),
+    head: (flags & 1) !== 0
+  }
+}
+
+/** Is the body that belongs to this header there, as it was written? */
+export const isBodyWhole = (bytes: Uint8Array, at: number, header: BatchHeader, seed: number, crc: Crc32): boolean => {
+  const start = at + batch_header_bytes
+  const end = start + header.body_bytes
+  return end <= bytes.length && crc(bytes.subarray(start, end), seed) === header.body_checksum
+}
+
+/** Does a batch, of which not all is as it was written, look like one of which a part was never written? */
+export const isCutShort = (bytes: Uint8Array, at: number, header: BatchHeader): boolean => {
+  const end = nextOffset(at, header)
+  return end > bytes.length || bytes[end - 1] === 0 || sectors(bytes, at, end, at, isZero) > header.zero_sectors
+}
+
+/** The body of a batch whose checksums are right; null if it is not made as this program makes them. Shares memory. */
+export const decodeBody = (
+  bytes: Uint8Array,
+  at: number,
+  header: BatchHeader
+): { readonly head: ReplicaHead | null; readonly entries: ReadonlyArray<Entry> } | null => {
+  const end = at + batch_header_bytes + header.body_bytes
+  const view = viewOf(bytes)
+  const entries: Array<Entry> = []
+  let next = at + batch_header_bytes
+  const head = header.head && next + head_bytes <= end ? decodeHead(view, next) : null
+  if (header.head) next += head_bytes
+  for (let index = 0; index < header.entries; index++) {
+    const start = next + entry_header_bytes
+    if (start > end) return null
+    next = start + view.getUint32(start - 8)
+    entries.push({
+      op: header.first_op + index,
+      view: getUint(view, start - 48),
+      time: getUint(view, start - 40),
+      kind: view.getUint32(start - 4) === 0 ? "register" : "request",
+      session: getUint(view, start - 32),
+      request: getUint(view, start - 24),
+      answered: getUint(view, start - 16),
+      operation: bytes.subarray(start, next)
+    })
+  }
+  return next === end ? { head, entries } : null
+}
+
+const decodeHead = (view: DataView, at: number): ReplicaHead => {
+  const flags = view.getUint32(at + 24)
+  return {
+    epoch: getUint(view, at),
+    view: getUint(view, at + 8),
+    log_view: getUint(view, at + 16),
+    fresh: (flags & 1) !== 0,
+    whole: (flags & 2) !== 0
+  }
+}
+
+/**
+ * How many sectors between `from` and `to` are such. `from` stands at the offset `at` of its file; the sector that it is
+ * in does not count.
+ */
+const sectors = (
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  at: number,
+  isSuch: (bytes: Uint8Array, from: number, to: number) => boolean
+): number => {
+  let count = 0
+  for (let start = from + sector_bytes - at % sector_bytes; start < to; start += sector_bytes) {
+    if (isSuch(bytes, start, Math.min(start + sector_bytes, to))) count++
+  }
+  return count
+}
+
+/** Nothing but zeros, except for one bit at most. */
+const isAlmostZero = (bytes: Uint8Array, from: number, to: number): boolean => {
+  let only = 0
+  for (let index = from; index < to; index++) {
+    const byte = bytes[index]!
+    if (byte === 0) continue
+    if (only !== 0 || (byte & (byte - 1)) !== 0) return false
+    only = byte
+  }
+  return true
+}

@@ -1,0 +1,37 @@
+/**
+ * What a journal needs of a disk. `LogDiskLive.ts` has the real one; tests have one in memory that loses power.
+ *
+ * @module
+ */
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+export class DiskError extends Schema.TaggedError<DiskError>()("DiskError", {
+  file: Schema.String,
+  /** In words: "no space left on device". */
+  reason: Schema.String
+}) {}
+
+/** An open file. Nothing of it is durable before the next `sync` returns. */
+export interface LogFile {
+  /** Writes all of the chunks, one after the other, from offset `at` on. */
+  readonly write: (at: number, chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DiskError>
+  /** Makes the file `size` bytes long, with zeros. */
+  readonly grow: (size: number) => Effect.Effect<void, DiskError>
+  readonly sync: Effect.Effect<void, DiskError>
+  readonly close: Effect.Effect<void>
+}
+
+export interface LogDisk {
+  /** The names in a folder, in no order; none if there is no such folder. */
+  readonly list: (folder: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
+  /** Null if there is no such file. */
+  readonly read: (path: string) => Effect.Effect<Uint8Array | null, DiskError>
+  /** Makes or replaces a file, and the folder if need be: durably, and all of it or nothing. */
+  readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, DiskError>
+  /** Gives a file or folder another name in the same folder, durably. No harm if it is not there. */
+  readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
+  /** Makes the names in a folder durable. */
+  readonly syncNames: (folder: string) => Effect.Effect<void, DiskError>
+  readonly open: (path: string) => Effect.Effect<LogFile, DiskError>
+}

@@ -1,0 +1,153 @@
+/**
+ * The order in which a replica's fiber writes and speaks, on a disk that takes its time.
+ *
+ * @module
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Semaphore from "effect/Semaphore"
+import { seeded } from "../../src/base/Random.ts"
+import { Metrics } from "../../src/node/Metrics.ts"
+import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox, type ReplicaInput } from "../../src/node/Queues.ts"
+import { makeReadBudget } from "../../src/node/ReadBudget.ts"
+import { runReplica } from "../../src/node/ReplicaFiber.ts"
+import type { Journal, JournalWrite } from "../../src/storage/Journal.ts"
+import { makeStore } from "../../src/store/Store.ts"
+import { makeConfiguration } from "../../src/vr/Configuration.ts"
+import type { Message, MessageOf, MessageTag } from "../../src/vr/Message.ts"
+import { newReplica, recoveringReplica } from "../../src/vr/Step.ts"
+import { configOf } from "./TestNode.ts"
+
+const group = ["r1::n1", "r2::n2", "r3::n3"]
+const tenant = "6f9619ff-8b86-4d01-8b42-00cf4fc964ff"
+
+/** Runs one replica of three. `begun`: the writes; each ends when the test lets it. */
+const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
+  const inbox = yield* makeReplicaInbox
+  const dispatcher = yield* makeDispatcherInbox
+  const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
+  const store = makeStore()
+  const reads = makeReadBudget(store)
+  const configuration = makeConfiguration(0, group)
+  const timers = configOf("n1")
+  const options = {
+    id, configuration, timers, application: reads.application, random: seeded(1), now: { mono: 0, wall: 0 }
+  }
+  const replica = recovering ? recoveringReplica(options, 0) : newReplica(options)
+  const begun: Array<JournalWrite> = []
+  const disk = yield* Semaphore.make(1)
+  yield* disk.take(1)
+  const journal: Journal = {
+    open: Effect.die("is open"),
+    write: (write) => Effect.suspend(() => {
+      begun.push(write)
+      return Effect.asVoid(disk.take(1))
+    })
+  }
+  const local: LocalReplica = { tenant, id, epoch: 0, replicas: group, inbox }
+  const data = { tenant, node: "n1", durability: "disk" as const, doubt: null, store }
+  yield* Effect.forkScoped(runReplica({
+    local, replica, data, reads, journal, dispatcher, metrics, isWhole: !recovering, settings: { current: timers }
+  }))
+  const sent: Array<Message> = []
+  let replies = 0
+  /** Lets everybody do what they can. */
+  const settle = Effect.gen(function*() {
+    for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow
+    for (const output of yield* Queue.clear(dispatcher)) {
+      if (output._tag !== "FromReplica") continue
+      sent.push(...output.sends.map(({ message }) => message))
+      replies += output.replies.length
+    }
+  })
+  const tell = (...inputs: ReadonlyArray<ReplicaInput>) => Effect.andThen(Queue.offerAll(inbox, inputs), settle)
+  const hear = (from: string, message: Message) => tell({ _tag: "Message", from, epoch: 0, message })
+  /** The write under way ends. */
+  const flushed = Effect.andThen(disk.release(1), settle)
+  const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
+    sent.filter((message): message is MessageOf<T> => message._tag === tag)
+  return { begun, metrics, tell, hear, flushed, said, replies: () => replies }
+})
+
+const register = (channel: number): ReplicaInput => ({
+  _tag: "Requests",
+  requests: [{ kind: "register", to: { connection: 1, channel }, nonce: new Uint8Array(16).fill(channel) }]
+})
+
+const entry = (op: number) => ({
+  op, view: 0, time: op, kind: "register" as const, session: 0, request: 0, answered: 0, operation: new Uint8Array(16).fill(op)
+})
+
+describe("the fiber of a replica", () => {
+  it.effect("lets Prepares out before the primary's own flush; one turn is one write, and the next gathers meanwhile", () =>
+    Effect.gen(function*() {
+      const primary = yield* scene("r1::n1")
+      yield* primary.tell(register(1), register(2), register(3))
+      assert.deepStrictEqual(primary.begun.map(({ entries }) => entries.map(({ op }) => op)), [[1, 2, 3]])
+      assert.deepStrictEqual(primary.said("Prepare").map(({ entries }) => entries.length), [3, 3])
+      yield* primary.tell(register(4))
+      yield* primary.tell(register(5))
+      assert.strictEqual(primary.begun.length, 1)
+      // Both others have it: with the primary's own copy not durable yet, two of three are.
+      yield* primary.hear("r2::n2", { _tag: "PrepareOk", view: 0, op: 3 })
+      assert.strictEqual(primary.replies(), 0)
+      yield* primary.flushed
+      assert.deepStrictEqual(primary.begun.map(({ entries }) => entries.map(({ op }) => op)), [[1, 2, 3], [4, 5]])
+      assert.strictEqual(primary.metrics.journal_writes, 2)
+      yield* primary.flushed
+      assert.strictEqual(primary.replies(), 3)
+    }).pipe(Effect.scoped))
+
+  it.effect("acknowledges nothing as a backup before it is flushed, and writes the commit number along", () =>
+    Effect.gen(function*() {
+      const backup = yield* scene("r2::n2")
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1), entry(2)], commit: 1 })
+      assert.deepStrictEqual(backup.begun.map(({ commit, entries }) => [commit, entries.length]), [[1, 2]])
+      assert.isEmpty(backup.said("PrepareOk"))
+      yield* backup.flushed
+      assert.deepStrictEqual(backup.said("PrepareOk"), [{ _tag: "PrepareOk", view: 0, op: 2 }])
+      // A commit number alone is no reason to write.
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 1 })
+      assert.strictEqual(backup.begun.length, 1)
+    }).pipe(Effect.scoped))
+})
+
+describe("a replica whose log was given up", () => {
+  /** Up to the question for the log. */
+  const recovering = Effect.gen(function*() {
+    const replica = yield* scene("r3::n3", true)
+    yield* replica.tell({ _tag: "Tick" })
+    const nonce = replica.said("Recovery")[0]!.nonce
+    return { replica, answer: (op: number) => ({ _tag: "RecoveryResponse" as const, nonce, view: 0, op, commit: op }) }
+  })
+
+  it.effect("is whole once it has recovered, in the write that completes its log, and speaks after that", () =>
+    Effect.gen(function*() {
+      const { answer, replica } = yield* recovering
+      yield* replica.hear("r1::n1", answer(3))
+      yield* replica.hear("r2::n2", answer(3))
+      yield* replica.hear("r1::n1", { _tag: "NewState", view: 0, first: 1, entries: [entry(1), entry(2)], op: 3, commit: 3 })
+      assert.deepStrictEqual(replica.begun.map(({ entries, head }) => [head, entries.length]), [[null, 2]])
+      yield* replica.flushed
+      yield* replica.hear("r1::n1", { _tag: "NewState", view: 0, first: 3, entries: [entry(3)], op: 3, commit: 3 })
+      const head = { epoch: 0, view: 0, log_view: 0, fresh: false, whole: true }
+      assert.deepInclude(replica.begun[1], { head, commit: 3 })
+      assert.isEmpty(replica.said("PrepareOk"))
+      yield* replica.flushed
+      assert.deepStrictEqual(replica.said("PrepareOk"), [{ _tag: "PrepareOk", view: 0, op: 3 }])
+      yield* replica.hear("r1::n1", { _tag: "Prepare", view: 0, first: 4, entries: [entry(4)], commit: 3 })
+      assert.isNull(replica.begun[2]!.head)
+    }).pipe(Effect.scoped))
+
+  it.effect("is whole also where there was nothing to fetch", () =>
+    Effect.gen(function*() {
+      const { answer, replica } = yield* recovering
+      yield* replica.hear("r1::n1", answer(0))
+      yield* replica.hear("r2::n2", answer(0))
+      yield* replica.hear("r1::n1", { _tag: "NewState", view: 0, first: 1, entries: [], op: 0, commit: 0 })
+      assert.deepStrictEqual(replica.begun.map(({ head }) => head?.whole), [true])
+    }).pipe(Effect.scoped))
+})

@@ -1,0 +1,214 @@
+/**
+ * Tenants on disk: whoever loses its power comes back with its log, also if that are all; and a log that cannot be trusted is
+ * repaired from the others, or stops its replica.
+ *
+ * @module
+ */
+import { assert, describe } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { TenantService } from "../../src/client/index.ts"
+import { bytes, story, text, type TestNode, type World } from "./World.ts"
+
+const enter = (world: World, nodes: ReadonlyArray<TestNode>, tenant: string) =>
+  Effect.flatMap(world.client(nodes), (client) => client.tenant(tenant))
+
+/** Creates /<from> … /<to>: a second execution would fail. */
+const write = (tenant: TenantService, from: number, to: number) =>
+  Effect.forEach(Array.from({ length: to - from + 1 }, (_, index) => from + index), (n) =>
+    tenant.create(`/${n}`, bytes(String(n))), { concurrency: "unbounded", discard: true })
+
+const holds = (tenant: TenantService, count: number) =>
+  Effect.gen(function*() {
+    assert.strictEqual((yield* tenant.stat("/")).children, count)
+    assert.strictEqual(text((yield* tenant.get(`/${count}`)).data), String(count))
+  })
+
+const restart = (world: World, nodes: ReadonlyArray<TestNode>) =>
+  Effect.forEach(nodes, (node) => world.start(node), { discard: true, concurrency: "unbounded" })
+
+const isWell = (world: World, nodes: ReadonlyArray<TestNode>) =>
+  world.until("all is well", Effect.map(Effect.forEach(nodes, (node) => world.status(node)), (statuses) =>
+    statuses.every(({ verdict }) => verdict === "OK")))
+
+/** As a disk that has forgotten, or garbled, what it was told. */
+const damage = (node: TestNode, doubt: string): void => {
+  for (const [key, stored] of node.disk.journals) node.disk.journals.set(key, { ...stored, entries: [], commit: 0, doubt })
+}
+
+describe("a cluster that loses its power", () => {
+  story("serves again within 5 s, by itself, all that it has acknowledged; several times", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      yield* world.tenant("a", nodes)
+      yield* world.tenant("b", nodes.slice(0, 2))
+      yield* world.tenant("c", nodes.slice(2))
+      const tenants = yield* Effect.forEach(["a", "b", "c"], (name) => enter(world, nodes, name))
+      for (let round = 0; round < 4; round++) {
+        yield* Effect.forEach(tenants, (tenant) => write(tenant, round * 20 + 1, round * 20 + 20))
+        yield* world.crash(nodes)
+        yield* restart(world, nodes)
+        const start = yield* Clock.currentTimeMillis
+        const again = yield* Effect.forEach(["a", "b", "c"], (name) => enter(world, nodes, name), { concurrency: "unbounded" })
+        yield* Effect.forEach(again, (tenant) => holds(tenant, round * 20 + 20))
+        assert.isBelow((yield* Clock.currentTimeMillis) - start, 5_000)
+      }
+      for (const node of nodes) assert.isTrue(node.logged(/starts from its own log: view \d+, op \d+, committed up to \d+/))
+      yield* isWell(world, nodes)
+    }))
+
+  story("under load, at any moment: sessions go on, each write once", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      for (const node of nodes) node.write_ms = 20
+      yield* world.tenant("t", nodes)
+      const tenant = yield* enter(world, nodes, "t")
+      for (let round = 0; round < 5; round++) {
+        const writing = yield* Effect.forkChild(write(tenant, round * 100 + 1, round * 100 + 100))
+        yield* Effect.sleep(3 + round * 7)
+        yield* world.crash(nodes)
+        yield* restart(world, nodes)
+        yield* Fiber.join(writing)
+        yield* holds(tenant, round * 100 + 100)
+      }
+    }))
+
+  story("of durability disk and memory, serves the one, and says what became of the other", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      yield* world.tenant("kept", nodes)
+      yield* world.tenant("cache", nodes, "memory")
+      const listed = yield* world.ask(nodes[1]!, "vr.tenants", {})
+      assert.deepStrictEqual(listed.map(({ durability, name }) => [name, durability]), [["cache", "memory"], ["kept", "disk"]])
+      yield* world.crash(nodes)
+      yield* restart(world, nodes)
+      yield* world.until("kept has a primary", Effect.map(world.ask(nodes[0]!, "vr.primary", { tenant: "kept" }), ({ primary }) =>
+        primary !== null))
+      yield* world.until("it is known that cache is lost", Effect.map(world.replica(nodes[0]!, "cache"), ({ detail }) =>
+        /have lost their memory/.test(detail ?? "")))
+    }))
+})
+
+describe("a replica whose log cannot be trusted", () => {
+  story("says so, takes part in nothing, and has all again from the others", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      const [one, two, three] = nodes
+      yield* world.tenant("t", nodes)
+      const tenant = yield* enter(world, nodes, "t")
+      yield* write(tenant, 1, 50)
+      yield* world.crash(nodes)
+      damage(three!, "the record behind op 17 is damaged")
+      // Twice: what is not whole is still not whole after a crash amidst the recovery.
+      for (let round = 0; round < 2; round++) {
+        yield* restart(world, [three!])
+        yield* Effect.sleep("3 seconds")
+        const { detail, state } = yield* world.replica(three!, "t")
+        assert.strictEqual(state, "recovery")
+        const reason = round === 0
+          ? /^its log is damaged: the record behind op 17 is damaged; waits for/
+          : /^its log was damaged, and the recovery from its group did not come to an end; waits for/
+        assert.match(detail ?? "", reason)
+        const { problems } = yield* world.status(three!)
+        assert.include(problems.map(({ message }) => message).join("\n"), "r3::n3 is in recovery: its log ")
+        if (round === 0) yield* world.crash([three!])
+      }
+      assert.isTrue(three!.logged(/Warn replica r3::n3 of tenant t does not trust its own log: .* It takes part in nothing before/))
+      yield* restart(world, [one!, two!])
+      yield* isWell(world, nodes)
+      yield* holds(tenant, 50)
+      // Now it has it for good: with it and one other the group goes on, and it comes back from its own log.
+      yield* world.crash([one!])
+      yield* write(tenant, 51, 60)
+      yield* world.crash([two!, three!])
+      yield* restart(world, [two!, three!])
+      yield* holds(tenant, 60)
+      assert.strictEqual(three!.log.filter((line) => line.includes("starts from its own log")).length, 1)
+    }))
+
+  story("or is not there at all: it is no new voter", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      yield* world.tenant("t", nodes)
+      const tenant = yield* enter(world, nodes, "t")
+      yield* write(tenant, 1, 10)
+      yield* world.crash(nodes)
+      nodes[0]!.disk.journals.clear()
+      yield* restart(world, nodes)
+      yield* isWell(world, nodes)
+      yield* holds(tenant, 10)
+      assert.isTrue(nodes[0]!.logged(/its journal is not there: the disk was lost, or files were removed/))
+    }))
+
+  story("as those of the others cannot be: the group serves nothing, and says so", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      yield* world.tenant("t", nodes)
+      const tenant = yield* enter(world, nodes, "t")
+      yield* write(tenant, 1, 10)
+      yield* world.crash(nodes)
+      for (const node of nodes.slice(1)) damage(node, "the record behind op 3 is damaged")
+      yield* restart(world, nodes)
+      yield* Effect.sleep("30 seconds")
+      const { problems, verdict } = yield* world.status(nodes[0]!)
+      assert.strictEqual(verdict, "DOWN")
+      assert.include(problems.map(({ message }) => message).join("\n"),
+        "2 of 3 replicas have lost their logs, more than the 1 that this group tolerates")
+      assert.strictEqual((yield* Effect.flip(tenant.get("/1")))._tag, "Unavailable")
+    }))
+
+  story("and has no peers: it stops, and says what to do; nothing is changed", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      const id = yield* world.tenant("single", nodes.slice(0, 1))
+      yield* world.tenant("t", nodes)
+      const tenant = yield* enter(world, nodes, "t")
+      yield* write(yield* enter(world, nodes, "single"), 1, 10)
+      yield* world.crash(nodes)
+      const key = `${id}::r1::n1`
+      const sound = nodes[0]!.disk.journals.get(key)!
+      nodes[0]!.disk.journals.set(key, { ...sound, entries: [], commit: 0, doubt: "the record behind op 3 is damaged" })
+      yield* restart(world, nodes)
+      yield* write(tenant, 1, 10)
+      const { detail, state } = yield* world.replica(nodes[0]!, "single")
+      assert.strictEqual(state, "failed")
+      assert.match(detail ?? "", /behind op 3 is damaged; it is the only replica of its tenant/)
+      assert.match(detail ?? "", /Put back the files .* or create a new tenant/)
+      assert.strictEqual(nodes[0]!.disk.journals.get(key)!.doubt, "the record behind op 3 is damaged")
+      yield* world.until("a problem is shown", Effect.map(world.status(nodes[1]!), ({ problems }) =>
+        problems.some(({ message }) => message.includes("tenant single: replica r1::n1 is in failed: its log is damaged"))))
+      // As the message says: the files put back, and started again.
+      yield* world.stop(nodes[0]!)
+      nodes[0]!.disk.journals.set(key, sound)
+      yield* restart(world, nodes.slice(0, 1))
+      yield* holds(yield* enter(world, nodes, "single"), 10)
+    }))
+})
+
+describe("a disk that fails", () => {
+  story("under load, on the primary's node: the others go on, and it comes back with all that it has acknowledged", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      const [one] = nodes
+      for (const node of nodes) node.write_ms = 10
+      const id = yield* world.tenant("t", nodes)
+      const tenant = yield* enter(world, nodes, "t")
+      const writing = yield* Effect.forkChild(Effect.forEach(Array.from({ length: 300 }, (_, i) => i + 1), (n) =>
+        tenant.create(`/${n}`, bytes(String(n))), { concurrency: 5, discard: true }))
+      yield* world.until("some is written", Effect.map(world.replica(one!, "t"), ({ commit }) => commit > 50))
+      one!.brokenJournals.set(id, "no space left on the disk")
+      yield* Fiber.join(writing)
+      yield* holds(tenant, 300)
+      assert.deepInclude(yield* world.replica(one!, "t"), { state: "failed", detail: "no space left on the disk" })
+      yield* world.stop(one!)
+      yield* world.start(one!)
+      // It does not get well by itself: opening it fails as well, and says so.
+      yield* world.until("it is said", Effect.map(world.replica(one!, "t"), ({ detail, state }) =>
+        state === "failed" && detail === "no space left on the disk"))
+      one!.brokenJournals.clear()
+      yield* world.stop(one!)
+      yield* world.start(one!)
+      yield* isWell(world, nodes)
+    }))
+})

@@ -1,0 +1,49 @@
+/**
+ * What goes wrong when a replica restarts with its log: disk durability.
+ *
+ * @module
+ */
+import type { Mutation } from "./Row.ts"
+
+export const restarts: ReadonlyArray<Mutation> = [
+  {
+    name: "primary resumes its view",
+    what: "A restarted primary goes on in its view, where it may have sent operations that it has not written.",
+    file: "src/vr/Transitions.ts",
+    find: "makePrimaryState(replica, now, true)",
+    replace: "makePrimaryState(replica, now)",
+    budget: 50
+  },
+  {
+    name: "restarted primary counts",
+    what: "A restarted primary counts acknowledgements of what it has lost itself.",
+    file: "src/vr/states/Primary.ts",
+    find: "  if (state.restarted) return index\n",
+    replace: "",
+    budget: 2_050
+  },
+  {
+    name: "F16 voted for, not written",
+    what: "A replica is back in its old view after a restart, though it had voted in a later one.",
+    file: "src/vr/Transitions.ts",
+    find: "  if (replica.logView < replica.view) {\n    replica.state = make",
+    replace: "  replica.view = replica.logView\n  if (replica.logView < replica.view) {\n    replica.state = make",
+    budget: 50
+  },
+  {
+    name: "F12 log of a view that it did not install",
+    what: "A restarted replica takes the view that it had left for, or was about to enter, for the view of its log.",
+    file: "src/vr/Step.ts",
+    find: "makeReplica(options, makeRecoveryState(kept.view), kept.view, kept.logView)",
+    replace: "makeReplica(options, makeRecoveryState(kept.view), kept.view, kept.view)",
+    budget: 50
+  },
+  {
+    name: "restart takes all for committed",
+    what: "A restarted replica executes its whole log, committed or not.",
+    file: "src/vr/Step.ts",
+    find: "commitTo(replica, kept.commit, emptyOutcome())",
+    replace: "commitTo(replica, Math.max(kept.commit, replica.log.op), emptyOutcome())",
+    budget: 50
+  }
+]

@@ -1,0 +1,81 @@
+/**
+ * The real disk under the journals.
+ *
+ * @module
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as fc from "fast-check"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { concat } from "../../src/base/Bytes.ts"
+import { behind, makeLogDisk } from "../../src/storage/LogDiskLive.ts"
+import { makeTestDisk } from "./TestDisk.ts"
+
+const makeDisk = Effect.gen(function*() {
+  const { folder, layer } = yield* makeTestDisk
+  return { folder, disk: makeLogDisk(yield* Effect.provide(FileSystem.FileSystem, layer)) }
+})
+const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
+
+describe("the disk", () => {
+  it.effect("puts, lists, reads and renames; what is not there is none", () =>
+    Effect.gen(function*() {
+      const { disk, folder } = yield* makeDisk
+      const log = join(folder, "deep", "r1.log")
+      assert.deepStrictEqual(yield* disk.list(log), [])
+      assert.isNull(yield* disk.read(join(log, "1")))
+      yield* disk.put(join(log, "1"), bytes(1, 2))
+      yield* disk.put(join(log, "1"), bytes(3))
+      assert.deepStrictEqual(yield* disk.list(log), ["1"])
+      assert.deepStrictEqual(yield* disk.read(join(log, "1")), bytes(3))
+      yield* disk.rename(log, `${log}.damaged`)
+      yield* disk.rename(log, `${log}.damaged.again`)
+      assert.deepStrictEqual(yield* disk.list(join(folder, "deep")), ["r1.log.damaged"])
+      assert.deepStrictEqual(yield* disk.read(join(`${log}.damaged`, "1")), bytes(3))
+    }))
+
+  it.effect("writes chunks at a place, and grows a file with zeros", () =>
+    Effect.gen(function*() {
+      const { disk, folder } = yield* makeDisk
+      const path = join(folder, "file")
+      yield* disk.put(path, bytes(1, 2, 3, 4))
+      const file = yield* disk.open(path)
+      yield* file.grow(8)
+      yield* file.write(2, [bytes(7), bytes(), bytes(8, 9)])
+      yield* file.sync
+      yield* file.close
+      assert.deepStrictEqual(yield* disk.read(path), bytes(1, 2, 7, 8, 9, 0, 0, 0))
+    }))
+
+  it.effect("says what it refuses in words", () =>
+    Effect.gen(function*() {
+      const { disk, folder } = yield* makeDisk
+      const path = join(folder, "file")
+      assert.deepInclude(yield* Effect.flip(disk.open(path)), { file: path, reason: "no such file or directory" })
+      mkdirSync(path, { recursive: true })
+      assert.deepInclude(yield* Effect.flip(disk.read(path)), { file: path, reason: "illegal operation on a directory" })
+      writeFileSync(join(path, "1"), "")
+      assert.deepInclude(yield* Effect.flip(disk.list(join(path, "1"))), { reason: "not a directory" })
+    }))
+
+  it.effect.runIf(existsSync("/dev/full"))("is full", () =>
+    Effect.gen(function*() {
+      const { disk } = yield* makeDisk
+      const file = yield* disk.open("/dev/full")
+      const error = yield* Effect.flip(file.write(0, [bytes(1)]))
+      yield* file.close
+      assert.deepInclude(error, { file: "/dev/full", reason: "no space left on device" })
+    }))
+})
+
+it("what the system did not take is what is left", () => {
+  const drawn = fc.array(fc.uint8Array({ minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 5 })
+  fc.assert(fc.property(drawn, fc.nat(30), (chunks, taken) => {
+    const all = concat(chunks)
+    const rest = behind(chunks, Math.min(taken, all.length))
+    assert.deepStrictEqual(concat(rest).slice(), all.slice(taken))
+    assert.isTrue(rest.every((chunk) => chunk.length > 0))
+  }))
+})

@@ -1,0 +1,73 @@
+/**
+ * Drawn writes to a journal of durability `disk`, each legal after the ones before, and where its files are.
+ *
+ * @module
+ */
+import type { Random } from "../../src/base/Random.ts"
+import { DiskJournal, type Layout } from "../../src/storage/DiskJournalLive.ts"
+import {
+  afterWrite,
+  type JournalWrite,
+  nothingStored,
+  type ReplicaHead,
+  type Stored
+} from "../../src/storage/Journal.ts"
+import type { LogDisk } from "../../src/storage/log/LogDisk.ts"
+import type { Place } from "../../src/storage/OpeningLive.ts"
+import type { Entry } from "../../src/vr/Message.ts"
+import { tenant } from "../contracts/Journal.ts"
+
+export const place: Place = {
+  tenant,
+  replica: "r1::dev1",
+  headFile: "/data/r1@dev1.head.json",
+  folder: "/data/r1@dev1.log"
+}
+export const segment = (number: number): string => `${place.folder}/0000000${number}.log`
+
+/** Small files that grow by little, so that a few writes come to several of them. */
+export const small: Layout = { segment_bytes_max: 6144, step_bytes: 2048 }
+
+export const journalOn = (disk: LogDisk, layout = small): DiskJournal => new DiskJournal(disk, place, layout)
+
+const below = (random: Random, bound: number): number => Math.floor(random.next() * bound)
+
+const sizes = [0, 5, 40, 100, 600, 1500]
+
+const drawEntries = (random: Random, last: number, view: number): ReadonlyArray<Entry> =>
+  Array.from({ length: below(random, 4) }, (_, index) => ({
+    op: last + 1 + index,
+    view,
+    time: below(random, 2 ** 41),
+    kind: random.next() < 0.2 ? "register" : "request",
+    session: below(random, 100),
+    request: below(random, 1000),
+    answered: below(random, 1000),
+    operation: new Uint8Array(sizes[below(random, sizes.length)]!).fill(below(random, 3))
+  }))
+
+const drawHead = (random: Random, head: ReplicaHead | null): ReplicaHead => {
+  const view = (head?.view ?? -1) + 1
+  const log_view = random.next() < 0.5 ? view : head?.log_view ?? 0
+  return { epoch: 0, view, log_view, fresh: false, whole: true }
+}
+
+export const drawWrite = (random: Random, { commit, entries, head }: Stored): JournalWrite => {
+  const op = entries.length
+  const truncate_to = random.next() < 0.2 ? commit + below(random, op - commit + 1) : null
+  const nextHead = head === null || random.next() < 0.2 ? drawHead(random, head) : null
+  const next = drawEntries(random, truncate_to ?? op, nextHead?.view ?? head?.view ?? 0)
+  const last = (truncate_to ?? op) + next.length
+  return { head: nextHead, truncate_to, entries: next, commit: commit + below(random, Math.min(last - commit, 5) + 1) }
+}
+
+/** `count` writes, and what is stored before each of them and after the last. */
+export const drawScript = (random: Random, count: number) => {
+  const stored: Array<Stored> = [nothingStored]
+  const writes = Array.from({ length: count }, (_, index) => {
+    const write = drawWrite(random, stored[index]!)
+    stored.push(afterWrite(stored[index]!, write, "disk"))
+    return write
+  })
+  return { writes, stored }
+}

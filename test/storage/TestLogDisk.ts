@@ -1,0 +1,169 @@
+/**
+ * A disk in memory, under the journals, that fails and loses power at any step. Bytes that were written and not synced
+ * are in the system's cache: they outlive the process, and when the power goes, each sector of them is there or not.
+ * The same for a size, and for the names in a folder.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import { dirname } from "node:path"
+import type { Random } from "../../src/base/Random.ts"
+import { DiskError, type LogDisk, type LogFile } from "../../src/storage/log/LogDisk.ts"
+
+interface Inode {
+  cached: Uint8Array
+  durable: Uint8Array
+}
+
+const sector_bytes = 512
+
+const resized = (bytes: Uint8Array, size: number): Uint8Array => {
+  const other = new Uint8Array(size)
+  other.set(bytes.subarray(0, size))
+  return other
+}
+
+export class TestLogDisk implements LogDisk {
+  /** What changes the disk, in order. */
+  readonly steps: Array<string> = []
+  private readonly random: Random
+  private cached = new Map<string, Inode>()
+  private durable = new Map<string, Inode>()
+  /** Steps until it fails. */
+  private left = Number.POSITIVE_INFINITY
+  private reason = ""
+
+  constructor(random: Random) {
+    this.random = random
+  }
+
+  /** After so many steps, one happens in part, and fails, and all after it fail too. */
+  failAt(steps: number, reason = "no space left on device"): void {
+    this.left = steps
+    this.reason = reason
+  }
+
+  /** The process ends, and another one comes: nothing is lost. */
+  repair(): void {
+    this.left = Number.POSITIVE_INFINITY
+  }
+
+  /** The power goes, and comes back. */
+  losePower(): void {
+    this.cached = new Map(this.durable)
+    for (const inode of new Set(this.cached.values())) {
+      const { cached, durable } = inode
+      const size = this.chance() ? cached.length : durable.length
+      const after = resized(durable, size)
+      for (let at = 0; at < size; at += sector_bytes) {
+        if (this.chance()) after.set(resized(cached.subarray(at, at + sector_bytes), Math.min(sector_bytes, size - at)), at)
+      }
+      inode.cached = after
+      inode.durable = after.slice()
+    }
+    this.repair()
+  }
+
+  get names(): ReadonlyArray<string> {
+    return [...this.cached.keys()].sort()
+  }
+
+  content(path: string): Uint8Array {
+    return this.cached.get(path)!.cached
+  }
+
+  /** Someone else changes a file, or makes one; null: removes it. */
+  change(path: string, bytes: Uint8Array | null): void {
+    const inode = bytes && { cached: bytes.slice(), durable: bytes.slice() }
+    for (const names of [this.cached, this.durable]) {
+      if (inode === null) names.delete(path)
+      else names.set(path, inode)
+    }
+  }
+
+  list(folder: string) {
+    return this.unlessBroken(folder, () => {
+      const under = this.names.filter((path) => path.startsWith(`${folder}/`))
+      return [...new Set(under.map((path) => path.slice(folder.length + 1).split("/")[0]!))]
+    })
+  }
+
+  read(path: string) {
+    return this.unlessBroken(path, () => this.cached.get(path)?.cached.slice() ?? null)
+  }
+
+  put(path: string, bytes: Uint8Array) {
+    const inode = { cached: bytes.slice(), durable: bytes.slice() }
+    return this.naming("put", path, (names) => void names.set(path, inode))
+  }
+
+  rename(from: string, to: string) {
+    return this.naming("rename", to, (names) => {
+      for (const [path, inode] of names) {
+        if (path !== from && !path.startsWith(`${from}/`)) continue
+        names.delete(path)
+        names.set(to + path.slice(from.length), inode)
+      }
+    })
+  }
+
+  syncNames(folder: string) {
+    return this.step("sync names", folder, () => {
+      for (const [path, inode] of this.cached) if (dirname(path) === folder) this.durable.set(path, inode)
+    })
+  }
+
+  open(path: string): Effect.Effect<LogFile, DiskError> {
+    return this.unlessBroken(path, () => {
+      const inode = this.cached.get(path)!
+      return {
+        write: (at, chunks) => {
+          const bytes = Uint8Array.from(chunks.flatMap((chunk) => [...chunk]))
+          const take = (part: Uint8Array) => {
+            if (inode.cached.length < at + part.length) inode.cached = resized(inode.cached, at + part.length)
+            inode.cached.set(part, at)
+          }
+          const short = () => take(bytes.subarray(0, Math.floor(this.random.next() * (bytes.length + 1))))
+          return this.step("write", path, () => take(bytes), short)
+        },
+        grow: (size) => this.step("grow", path, () => void (inode.cached = resized(inode.cached, size)), () => {}),
+        sync: this.step("sync", path, () => void (inode.durable = inode.cached.slice()), () => {}),
+        close: Effect.void
+      }
+    })
+  }
+
+  /** A change of names; when it fails it may have happened, and may be durable or not. */
+  private naming(name: string, path: string, change: (names: Map<string, Inode>) => void) {
+    const both = () => {
+      change(this.cached)
+      change(this.durable)
+    }
+    return this.step(name, path, both, () => {
+      if (this.chance()) return
+      if (this.chance()) both()
+      else change(this.cached)
+    })
+  }
+
+  private step(name: string, path: string, whole: () => void, part: () => void = whole) {
+    return Effect.suspend(() => {
+      this.steps.push(`${name} ${path}`)
+      this.left--
+      if (this.left === -1) part()
+      if (this.left < 0) return new DiskError({ file: path, reason: this.reason })
+      whole()
+      return Effect.void
+    })
+  }
+
+  private unlessBroken<A>(path: string, value: () => A): Effect.Effect<A, DiskError> {
+    return Effect.suspend(() =>
+      this.left < 0 ? new DiskError({ file: path, reason: this.reason }) : Effect.succeed(value())
+    )
+  }
+
+  private chance(): boolean {
+    return this.random.next() < 0.5
+  }
+}
