@@ -36,8 +36,9 @@ export const explain = (seed: number, { message }: SimulationFailure): Found => 
 }
 
 export const announce = ({ faults, file, message, seed, shrunk }: Found, print: (line: string) => void): void => {
+  const mutation = runningMutation()
   print(`seed ${seed} fails: ${message}`)
-  print(`  again:      npm run simulate -- --seed ${seed}`)
+  print(`  again:      npm run simulate -- --seed ${seed}${mutation === null ? "" : `   (with the mutation "${mutation}")`}`)
   print(`  shrunk to ${faults} fault${faults === 1 ? "" : "s"}: ${shrunk}`)
   print(`  again:      npm run simulate -- --replay ${file}`)
   print(`  step by step: npx v2r2-debugger ${file}`)

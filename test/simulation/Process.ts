@@ -215,13 +215,14 @@ export class Process {
     this.turnSoon()
   }
 
-  private tickLater(): void {
+  /** The first one comes at any time: replicas do not tick in step. */
+  private tickLater(after_ms = this.options.tick_ms * this.random.next()): void {
     const life = this.life
-    this.around.events.after(this.options.tick_ms, () => {
+    this.around.events.after(after_ms / this.clock.rate, () => {
       if (life !== this.life) return
       // As in a node: a process that stands still makes no ticks, and one that is slow does not collect them.
       if (!this.paused && this.inbox[this.inbox.length - 1]?._tag !== "Tick") this.input({ _tag: "Tick" })
-      this.tickLater()
+      this.tickLater(this.options.tick_ms)
     })
   }
 

@@ -5,7 +5,7 @@
  */
 import * as fc from "fast-check"
 import { Execution, type Failure, type RunReport, SimulationFailure } from "./Execution.ts"
-import { type Schedule, scheduleOf, schedules } from "./Schedule.ts"
+import { type FaultEvent, type Schedule, scheduleOf, schedules } from "./Schedule.ts"
 
 export const runSchedule = (schedule: Schedule): RunReport => {
   const execution = new Execution(schedule)
@@ -44,19 +44,44 @@ export interface Shrunk {
 
 /**
  * A smaller schedule that breaks the same rule as that of `seed` does, as small as `isEnough` lets it become: once that
- * holds, nothing more is tried.
+ * holds, nothing more is tried. First faults are left out, many at a time; then fast-check makes all other choices
+ * simpler; then those of the faults that are left.
  */
 export const shrink = (seed: number, isEnough: () => boolean): Shrunk | null => {
-  const first = failureOf(scheduleOf(seed))
+  const schedule = scheduleOf(seed)
+  const first = failureOf(schedule)
   if (first === null) return null
-  let smallest: Shrunk = { schedule: scheduleOf(seed), failure: first }
-  const holds = (schedule: Schedule): boolean => {
-    if (isEnough()) return true
-    const failure = failureOf(schedule)
-    if (failure === null || failure.rule !== first.rule) return true
-    smallest = { schedule, failure }
-    return false
+  let smallest: Shrunk = { schedule, failure: first }
+  const stillFails = (candidate: Schedule): boolean => {
+    if (isSame(candidate, smallest.schedule)) return true
+    const failure = isEnough() ? null : failureOf(candidate)
+    if (failure === null || failure.rule !== first.rule) return false
+    smallest = { schedule: candidate, failure }
+    return true
   }
-  fc.check(fc.property(schedules, holds), { seed, numRuns: 1 })
+  const needed = leaveOut(schedule.faults, (faults) => stillFails({ ...schedule, faults }))
+  const isNeeded = (event: FaultEvent): boolean => needed.some((one) => isSame(one, event))
+  const simpler = schedules.map((drawn) => ({ ...drawn, faults: drawn.faults.filter(isNeeded) }))
+  fc.check(fc.property(simpler, (candidate) => !stillFails(candidate)), { seed, numRuns: 1 })
+  for (const plain of [{ who: 0 }, { how: 0 }, { long: 0 }, { after: 0 }]) {
+    for (const [i, event] of smallest.schedule.faults.entries()) {
+      stillFails({ ...smallest.schedule, faults: smallest.schedule.faults.with(i, { ...event, ...plain }) })
+    }
+  }
   return smallest
+}
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+/** As few as still will do, in order: halves are left out, then quarters, and at last single ones. */
+const leaveOut = <A>(all: ReadonlyArray<A>, willDo: (some: ReadonlyArray<A>) => boolean): ReadonlyArray<A> => {
+  let kept = all
+  for (let size = Math.ceil(all.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let at = 0; at < kept.length;) {
+      const fewer = [...kept.slice(0, at), ...kept.slice(at + size)]
+      if (willDo(fewer)) kept = fewer
+      else at += size
+    }
+  }
+  return kept
 }

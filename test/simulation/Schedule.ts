@@ -9,6 +9,7 @@ import type { Durability } from "../../src/storage/Journal.ts"
 import { type Choice } from "./faults/Fault.ts"
 import { type FaultName, faultNames, faults } from "./faults/all.ts"
 import type { Weather } from "./Network.ts"
+import { weathers } from "./Weather.ts"
 import { type Tight, tightLimits } from "./Squeeze.ts"
 
 export interface FaultEvent extends Choice {
@@ -48,16 +49,6 @@ export interface Schedule {
 
 const any = fc.integer({ min: 0, max: 2 ** 31 - 1 })
 
-const weather: fc.Arbitrary<Weather> = fc.record({
-  loss: fc.constantFrom(0, 0.01, 0, 0.05, 0.15, 0.3),
-  duplication: fc.constantFrom(0, 0, 0.05, 0.2, 0.5),
-  straggling: fc.constantFrom(0, 0.005, 0.02, 0.1),
-  delay_ms: fc.tuple(fc.constantFrom(1, 0.2, 5), fc.constantFrom(0.1, 2, 10, 50, 150, 2_000))
-    .map(([least, more]) => [least, least + more] as const),
-  inOrder: fc.boolean(),
-  straggler_ms: fc.constantFrom(300, 1_500, 6_000)
-})
-
 const faultEvent: fc.Arbitrary<FaultEvent> = fc.record({
   fault: fc.oneof(...faultNames.map((name) => ({
     weight: Math.round(faults[name].weight * 10),
@@ -93,7 +84,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.noBias(fc.record({
   window: fc.constantFrom(1, 4, 16),
   every_ms: fc.constantFrom(150, 30, 5),
   reads_root: fc.constantFrom(false, false, false, true),
-  weather,
+  weather: weathers,
   pace_ms: fc.constantFrom(800, 200, 50),
   faults_ms: fc.integer({ min: 2_000, max: 12_000 }),
   faults: fc.array(faultEvent, { maxLength: 120, size: "max" }),

@@ -78,6 +78,9 @@ describe("simulate", { timeout: 60_000 }, () => {
       [["--seed", "seven"], "not \"seven\""],
       [["--seed", "1.5"], "a whole number"],
       [["--minutes", "-1"], "--minutes"],
+      [["--trace"], "--trace goes with --seed or --replay"],
+      [["--exhaustive", "--seed", "1"], "--seed does not go with --exhaustive"],
+      [["--replay", "a.json", "--seed", "1"], "--seed does not go with --replay"],
       [["--replay", "none.json"], "there is no such file"],
       [["--replay", "text.json"], "it is not JSON"],
       [["--replay", "other.json"], "it is not a schedule"]

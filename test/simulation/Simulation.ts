@@ -99,7 +99,7 @@ export class Simulation implements World {
         // What came later in the turn may have met a later state.
         for (const input of inputs) if (input._tag === "Message") this.coverage.counts[before.tag][input.message._tag]++
         this.trace.step(this.steps, this.events.now, process, before, inputs, out)
-        for (const checker of this.checkers) checker.onStep?.(this, process, before, out)
+        for (const checker of this.checkers) checker.onStep?.(this, process, before, out, inputs)
       },
       onSends: (process, sends) => {
         if (sends.length === 0) return

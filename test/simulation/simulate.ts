@@ -21,7 +21,7 @@ const options = {
   help: { type: "boolean", short: "h" },
   seed: { type: "string" },
   first: { type: "string" },
-  minutes: { type: "string", default: "1" },
+  minutes: { type: "string" },
   workers: { type: "string" },
   replay: { type: "string" },
   trace: { type: "boolean", default: false },
@@ -58,6 +58,23 @@ const parse = (args: ReadonlyArray<string>) => {
   }
 }
 
+/** What may stand beside each way to run; without any of them: fresh seeds. */
+const companions: Readonly<Record<string, ReadonlyArray<string>>> = {
+  nodes: ["minutes", "seed"],
+  exhaustive: [],
+  replay: ["trace"],
+  seed: ["trace"],
+  "": ["minutes", "first", "workers"]
+}
+
+const refuseNonsense = (values: object): void => {
+  const given = Object.entries(values).filter(([, value]) => value !== false && value !== undefined).map(([name]) => name)
+  const way = Object.keys(companions).find((name) => given.includes(name)) ?? ""
+  const stranger = given.find((name) => name !== way && !companions[way]!.includes(name))
+  if (stranger === undefined) return
+  throw new UsageError(way === "" ? `--${stranger} goes with --seed or --replay` : `--${stranger} does not go with --${way}`)
+}
+
 /** True: nothing was found. */
 const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
   const values = parse(args)
@@ -65,10 +82,11 @@ const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
     process.stdout.write(usage)
     return true
   }
-  const minutes = numberOf("minutes", values.minutes, 0)!
+  refuseNonsense(values)
+  const minutes = numberOf("minutes", values.minutes, 0) ?? 1
   const seed = wholeOf("seed", values.seed, 0)
   if (values.exhaustive) return (await import("./exhaustive/main.ts")).exhaustive(print)
-  if (values.nodes) return (await import("./nodes/main.ts")).nodes({ minutes, seed: seed ?? null, print })
+  if (values.nodes) return (await import("./nodes/Nodes.ts")).nodes({ minutes, seed: seed ?? null, print })
   if (values.replay !== undefined) return replay(values.replay, values.trace, print)
   if (seed !== undefined) return replaySeed(seed, values.trace, print)
   const first = wholeOf("first", values.first, 0)

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Configuration } from "../../../src/vr/Configuration.ts"
-import type { ClientRequest, Outcome, Send } from "../../../src/vr/Replica.ts"
+import type { ClientRequest, Input, Outcome, Send } from "../../../src/vr/Replica.ts"
 import type { History } from "../History.ts"
 import type { Before, Process } from "../Process.ts"
 
@@ -17,7 +17,7 @@ export interface World {
 
 export interface Checker {
   /** After each step, before anything of it leaves. */
-  readonly onStep?: (world: World, process: Process, before: Before, out: Outcome) => void
+  readonly onStep?: (world: World, process: Process, before: Before, out: Outcome, inputs: ReadonlyArray<Input>) => void
   /** When messages leave. */
   readonly onSends?: (world: World, process: Process, sends: ReadonlyArray<Send>) => void
   /** When replies leave. */

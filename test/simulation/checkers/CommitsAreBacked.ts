@@ -1,25 +1,39 @@
 /**
- * 10. What commits first, commits at a primary, and a quorum has acknowledged it in that primary's view, its own durable
+ * 10. What commits first, commits at a primary, and a quorum's acknowledgements in its view have arrived, its own durable
  * copy included; in disk mode each of them has it on its disk, or has lost that since; no message carries a commit number
  * that nobody has reached that way.
  *
  * @module
  */
-import type { OpNumber, ReplicaId, View } from "../../../src/vr/Message.ts"
+import type { Message, MessageOf, OpNumber, ReplicaId, View } from "../../../src/vr/Message.ts"
+import type { Input } from "../../../src/vr/Replica.ts"
 import { atLeast, atMost, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 interface Acknowledged {
   readonly op: OpNumber
-  /** Of the sender, until then. */
+  /** How often the sender had lost its log when it said so. */
   readonly losses: number
 }
 
+const isAcknowledgement = (message: Message): message is MessageOf<"PrepareOk"> | MessageOf<"CommitOk"> =>
+  message._tag === "PrepareOk" || message._tag === "CommitOk"
+
 export const commitsAreBacked = (): Checker => {
   const acknowledged = new Map<View, Map<ReplicaId, Acknowledged>>()
+  /** By acknowledgement: the losses of its sender. */
+  const lossesAt = new WeakMap<Message, number>()
   let highest = 0
+  const arrive = (input: Input): void => {
+    if (input._tag !== "Message" || !isAcknowledgement(input.message)) return
+    const { from, message } = input
+    const acks = acknowledged.get(message.view) ?? new Map<ReplicaId, Acknowledged>()
+    if (message.op < (acks.get(from)?.op ?? 0)) return
+    acknowledged.set(message.view, acks.set(from, { op: message.op, losses: lossesAt.get(message) ?? 0 }))
+  }
   return {
-    onStep: ({ configuration, processes }, { id, journal, losses, replica }) => {
+    onStep: ({ configuration, processes }, { id, journal, losses, replica }, _before, _out, inputs) => {
+      for (const input of inputs) arrive(input)
       const { commit, log, view } = replica
       if (commit <= highest) return
       same(replica.state._tag, "Primary", id, "what commits first, commits at a primary")
@@ -37,12 +51,8 @@ export const commitsAreBacked = (): Checker => {
     },
     onSends: (_world, { id, losses }, sends) => {
       for (const { message } of sends) {
-        if (message._tag === "PrepareOk" || message._tag === "CommitOk") {
-          const acks = acknowledged.get(message.view) ?? new Map<ReplicaId, Acknowledged>()
-          acknowledged.set(message.view, acks.set(id, { op: Math.max(acks.get(id)?.op ?? 0, message.op), losses }))
-        } else if ("commit" in message) {
-          atMost(message.commit, highest, id, "a commit number on the wire was reached")
-        }
+        if (isAcknowledgement(message)) lossesAt.set(message, losses)
+        else if ("commit" in message) atMost(message.commit, highest, id, "a commit number on the wire was reached")
       }
     }
   }

@@ -1,6 +1,6 @@
 /**
- * 6 and 7. A view is started at most once, by its own primary, from votes of a quorum; and a vote covers every
- * operation that its sender ever acknowledged in the view that the vote is based on.
+ * 6 and 7. A view is started at most once, by its own primary, from votes of a quorum that have arrived; and a vote
+ * covers every operation that its sender ever acknowledged in the view that the vote is based on.
  *
  * @module
  */
@@ -11,12 +11,17 @@ import type { Checker } from "./Checker.ts"
 
 export const viewStarts = (): Checker => {
   const started = new Set<View>([0])
+  /** Whose votes have arrived at the view's primary, in its present life. */
   const voters = new Map<View, Set<ReplicaId>>()
   /** By sender and view. */
   const acknowledged = new Map<string, OpNumber>()
   return {
-    onStep: ({ configuration }, { id, replica }, before) => {
+    onStep: ({ configuration }, { id, replica }, before, _out, inputs) => {
       const { state, view } = replica
+      for (const input of inputs) {
+        if (input._tag !== "Message" || input.message._tag !== "DoViewChange") continue
+        voters.set(input.message.view, (voters.get(input.message.view) ?? new Set()).add(input.from))
+      }
       if (state._tag === "Backup") holds(id !== primaryOf(configuration, view), id, "a primary does not follow itself")
       if (state._tag !== "Primary" || (before.tag === "Primary" && before.view === view)) return
       same(id, primaryOf(configuration, view), id, "a view is started by its primary")
@@ -26,6 +31,7 @@ export const viewStarts = (): Checker => {
       atLeast(votes.size, configuration.quorum, id, "a view is started from a quorum of votes")
     },
     onCrash: ({ configuration }, { id, journal }) => {
+      for (const view of voters.keys()) if (primaryOf(configuration, view) === id) voters.delete(view)
       // What it had started and not written was known to nobody else: it may start that view again.
       for (const view of started) {
         if (view > journal.head.log_view && primaryOf(configuration, view) === id) started.delete(view)
@@ -37,7 +43,6 @@ export const viewStarts = (): Checker => {
           const key = `${id} ${message.view}`
           acknowledged.set(key, Math.max(acknowledged.get(key) ?? 0, message.op))
         } else if (message._tag === "DoViewChange") {
-          voters.set(message.view, (voters.get(message.view) ?? new Set()).add(id))
           const head = message.first + message.entries.length - 1
           const promised = acknowledged.get(`${id} ${message.logView}`) ?? 0
           atLeast(head, promised, id, "a vote covers what its sender acknowledged")

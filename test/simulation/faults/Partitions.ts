@@ -26,13 +26,14 @@ export const halves: Fault = {
   }
 }
 
-/** Wholly, or deaf (it sends and does not hear), or mute. */
+/** From the others, or from clients too. Wholly, or deaf (it sends and does not hear), or mute. */
 export const alone: Fault = {
   weight: 2,
   strike: (sim, choice) => {
     const victim = victimOf(sim.processes, choice)!
     const [hears, speaks] = oneOf([[false, false], [false, true], [true, false]] as const, choice)
-    for (const { id } of sim.processes) {
+    const clients = choice.who % 2 === 0 ? [] : sim.clients.map(({ name }) => name)
+    for (const id of [...sim.configuration.replicas, ...clients]) {
       if (!hears) sim.network.cut(id, victim.id)
       if (!speaks) sim.network.cut(victim.id, id)
     }

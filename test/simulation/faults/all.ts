@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { drawWeather } from "../Weather.ts"
+import { weatherOf } from "../Weather.ts"
 import { drift, jump, wallClock } from "./Clocks.ts"
 import { crash, crashSeveral, crashWithinTurn, pause, powerLoss } from "./Crashes.ts"
 import { damage, failedFlush, lostDisk, slowDisk } from "./Disks.ts"
-import { diceOf, type Fault } from "./Fault.ts"
+import type { Fault } from "./Fault.ts"
 import { alone, breakLink, clog, halves, handOver, heal, holes } from "./Partitions.ts"
 
 const weather: Fault = {
   weight: 1,
   strike: (sim, choice) => {
-    sim.network.weather = drawWeather(diceOf(choice))
+    sim.network.weather = weatherOf(choice.how)
     return true
   }
 }

@@ -121,7 +121,7 @@ const checkRedirects = (cluster: Cluster): void => {
 const failed = (plan: Plan, { executor, trace }: Cluster, failure: string): NodesFailure => {
   const tail = trace.slice(-shown_lines_max).join("\n")
   const what = `seed ${plan.seed} fails at ${executor.now.toFixed(1)} ms, step ${executor.steps}: ${failure}`
-  const replay = `node test/simulation/nodes/main.ts --seed ${plan.seed}`
+  const replay = `npm run simulate -- --nodes --seed ${plan.seed}`
   return new NodesFailure(`${what}\n${tail}\n${what}\nreplay: ${replay}`, trace)
 }
 
