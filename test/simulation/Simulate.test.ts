@@ -41,7 +41,7 @@ describe("simulate", { timeout: 60_000 }, () => {
   })
 
   it("saves the schedule of a failure, made smaller, and exits with 1; the file replays it", () => {
-    const mutation = "F1 promise forgotten"
+    const mutation = "double apply"
     const failed = simulate(["--seed", "1"], mutation)
     assert.strictEqual(failed.status, 1, failed.stdout)
     const [file] = readdirSync(folder).filter((name) => name.startsWith("failure-"))
@@ -57,7 +57,7 @@ describe("simulate", { timeout: 60_000 }, () => {
   })
 
   it("does not forget a failure when it is ended while the schedule is made smaller", async () => {
-    const { args, command, env } = commandWith("F1 promise forgotten", program, ["--first", "5", "--workers", "1"])
+    const { args, command, env } = commandWith("double apply", program, ["--first", "1", "--workers", "1"])
     const child = spawn(command, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] })
     let output = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -66,7 +66,7 @@ describe("simulate", { timeout: 60_000 }, () => {
     })
     const status = await new Promise((resolve) => child.on("close", resolve))
     assert.strictEqual(status, 1, output)
-    assert.include(output, "failed: npm run simulate -- --seed 5")
+    assert.include(output, "failed: npm run simulate -- --seed 1")
     assert.notInclude(output, "nothing was found")
   })
 

@@ -74,9 +74,11 @@ export const involvedIn = ({ message, replica, step }: Failure, { recording }: S
   return new Set([...named, ...heard])
 }
 
-/** What last changed in them, and their very last steps. */
+/** What last changed in them, and their very last steps. A tick that nothing came of may be the one that broke the rule. */
 const ledTo = ({ recording }: Session, involved: ReadonlySet<string>): ReadonlyArray<TraceLine> => {
-  const lines = recording.lines.filter((line) => (involved.size === 0 || involved.has(line.id)) && !isQuiet(line))
+  const { failure } = recording
+  const isTold = (line: TraceLine): boolean => !isQuiet(line) || (line.kind === "step" && line.index === failure?.step)
+  const lines = recording.lines.filter((line) => (involved.size === 0 || involved.has(line.id)) && isTold(line))
   const changes = lines.filter((line) => line.kind === "note" || changeText(line.before, line.after) !== "")
   const telling = new Set([...changes.slice(-changes_max), ...lines.slice(-last_max)])
   return lines.filter((line) => telling.has(line))
