@@ -97,7 +97,12 @@ export class Attachment implements ChannelUser {
   }
 
   expecting(): boolean {
-    return this.phase === "serving" ? this.owner.session.unanswered > 0 : this.phase !== "over"
+    return this.phase === "serving" ? this.isOwed : this.phase !== "over"
+  }
+
+  /** Nobody may wait any more for the one request that everything else waits for: its answer is owed all the same. */
+  private get isOwed(): boolean {
+    return this.probing || this.owner.session.unanswered > 0
   }
 
   lost(reason: string): void {
@@ -137,7 +142,7 @@ export class Attachment implements ChannelUser {
   /** A node that lives, but does not get on with our requests: others may know a better one. */
   private readonly stalling: Effect.Effect<never> = Effect.suspend(() =>
     silence({
-      owes: () => this.phase === "serving" && this.pause === null && this.owner.session.unanswered > 0,
+      owes: () => this.phase === "serving" && this.pause === null && this.isOwed,
       owing: this.owing,
       signs: () => this.answers,
       look_ms: Limits.client_look_ms,

@@ -200,6 +200,21 @@ describe("a connection is lost", () => {
       assert.deepStrictEqual(cluster.dev.executed, ["1/1", "1/2"])
     }))
 
+  scenario("by a node that stops at the first request, though no call waits for so long: others are asked", (cluster, tenant) =>
+    Effect.gen(function*() {
+      const node = cluster.node("n2")
+      cluster.primary = "n2"
+      once(node, () => {
+        node.running.closeUnsafe()
+        cluster.primary = "n3"
+        return "ignore"
+      })
+      yield* timeFlows
+      assert.strictEqual((yield* Effect.flip(tenant.create("/a")))._tag, "Indeterminate")
+      // What waits behind that request has no number, so nobody seems to owe it an answer.
+      yield* tenant.create("/b").pipe(Effect.retry({ times: 10 }))
+    }), { deadline: "500 millis" })
+
   scenario("never by a node that is only slow: it answers pings, and the others say that it is the primary", (cluster, tenant) =>
     Effect.gen(function*() {
       const node = cluster.node("n1")
