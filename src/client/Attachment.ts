@@ -54,6 +54,8 @@ export class Attachment implements ChannelUser {
   /** Has it ever, on this channel? Before that, one request is sent at a time. */
   private proven = false
   private probing = false
+  /** Was anything sent since the last answer? */
+  private asked = false
   private readonly pausing = Latch.makeUnsafe(false)
   private readonly owing = Latch.makeUnsafe(false)
   /** How many came, ever. */
@@ -91,6 +93,7 @@ export class Attachment implements ChannelUser {
   take(bytes_max: number): ReadonlyArray<ClientMessage> {
     if (this.phase !== "serving" || this.pause !== null || this.probing) return []
     const messages = this.owner.session.take(this.channel, this.proven ? bytes_max : 1)
+    this.asked ||= messages.length > 0
     this.probing = !this.proven && messages.length > 0
     this.owing.openUnsafe()
     return messages
@@ -100,9 +103,9 @@ export class Attachment implements ChannelUser {
     return this.phase === "serving" ? this.isOwed : this.phase !== "over"
   }
 
-  /** Nobody may wait any more for the one request that everything else waits for: its answer is owed all the same. */
+  /** What nobody waits for any more is owed all the same: calls that wait for less than a silence would never notice one. */
   private get isOwed(): boolean {
-    return this.probing || this.owner.session.unanswered > 0
+    return this.asked || this.owner.session.unanswered > 0
   }
 
   lost(reason: string): void {
@@ -193,6 +196,7 @@ export class Attachment implements ChannelUser {
     // What is refused after the channel has failed is refused for that.
     if (this.phase === "over" && (outcome._tag === "Refused" || outcome._tag === "Stale")) return
     this.probing = false
+    this.asked = false
     this.answers += 1
     if (outcome._tag === "Ok" && !this.served) {
       this.proven = true

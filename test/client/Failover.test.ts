@@ -7,6 +7,7 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import { encodeServerMessage } from "../../src/wire/ClientProtocol.ts"
 import { FakeCluster, FakeNode } from "./FakeServer.ts"
 import { bytes, client, once, pass, scenario, story, timeFlows, until, written } from "./Scenario.ts"
@@ -213,6 +214,16 @@ describe("a connection is lost", () => {
       assert.strictEqual((yield* Effect.flip(tenant.create("/a")))._tag, "Indeterminate")
       // What waits behind that request has no number, so nobody seems to owe it an answer.
       yield* tenant.create("/b").pipe(Effect.retry({ times: 10 }))
+    }), { deadline: "500 millis" })
+
+  scenario("by a node that has stopped, though calls wait for less, with pauses: others are asked", (cluster, tenant) =>
+    Effect.gen(function*() {
+      yield* tenant.create("/a")
+      cluster.node("n1").running.closeUnsafe()
+      cluster.primary = "n2"
+      yield* timeFlows
+      const again = Schedule.spaced("600 millis")
+      yield* tenant.create("/b").pipe(Effect.retry({ times: 10, schedule: again }))
     }), { deadline: "500 millis" })
 
   scenario("never by a node that is only slow: it answers pings, and the others say that it is the primary", (cluster, tenant) =>
