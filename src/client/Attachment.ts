@@ -54,6 +54,8 @@ export class Attachment implements ChannelUser {
   /** Has it ever, on this channel? Before that, one request is sent at a time. */
   private proven = false
   private probing = false
+  /** Was anything sent since the last answer? */
+  private asked = false
   private readonly pausing = Latch.makeUnsafe(false)
   private readonly owing = Latch.makeUnsafe(false)
   /** How many came, ever. */
@@ -91,13 +93,19 @@ export class Attachment implements ChannelUser {
   take(bytes_max: number): ReadonlyArray<ClientMessage> {
     if (this.phase !== "serving" || this.pause !== null || this.probing) return []
     const messages = this.owner.session.take(this.channel, this.proven ? bytes_max : 1)
+    this.asked ||= messages.length > 0
     this.probing = !this.proven && messages.length > 0
     this.owing.openUnsafe()
     return messages
   }
 
   expecting(): boolean {
-    return this.phase === "serving" ? this.owner.session.unanswered > 0 : this.phase !== "over"
+    return this.phase === "serving" ? this.isOwed : this.phase !== "over"
+  }
+
+  /** What nobody waits for any more is owed all the same: calls that wait for less than a silence would never notice one. */
+  private get isOwed(): boolean {
+    return this.asked || this.owner.session.unanswered > 0
   }
 
   lost(reason: string): void {
@@ -137,7 +145,7 @@ export class Attachment implements ChannelUser {
   /** A node that lives, but does not get on with our requests: others may know a better one. */
   private readonly stalling: Effect.Effect<never> = Effect.suspend(() =>
     silence({
-      owes: () => this.phase === "serving" && this.pause === null && this.owner.session.unanswered > 0,
+      owes: () => this.phase === "serving" && this.pause === null && this.isOwed,
       owing: this.owing,
       signs: () => this.answers,
       look_ms: Limits.client_look_ms,
@@ -188,6 +196,7 @@ export class Attachment implements ChannelUser {
     // What is refused after the channel has failed is refused for that.
     if (this.phase === "over" && (outcome._tag === "Refused" || outcome._tag === "Stale")) return
     this.probing = false
+    this.asked = false
     this.answers += 1
     if (outcome._tag === "Ok" && !this.served) {
       this.proven = true

@@ -19,18 +19,12 @@ export interface Suspect {
   readonly silent_ms: number
 }
 
-/**
- * Ends after a silence of `silent_ms`, counted while something is owed; until then it waits. Who owed, and was let off
- * because nobody waits for the answer any more, has not given a sign of life for that.
- */
-export const silence = (suspect: Suspect): Effect.Effect<void> => Effect.suspend(() => rest(suspect, 0, suspect.signs()))
-
-/** Nothing is owed, perhaps. `signs`: those that there were when the silence was `before_ms` long. */
-const rest = (suspect: Suspect, before_ms: number, signs: number): Effect.Effect<void> =>
+/** Ends after a silence of `silent_ms`; until then it waits. */
+export const silence = (suspect: Suspect): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (suspect.owes()) return look(suspect, suspect.signs() === signs ? before_ms : 0)
+    if (suspect.owes()) return look(suspect, 0)
     suspect.owing.closeUnsafe()
-    return Effect.andThen(suspect.owing.await, rest(suspect, before_ms, signs))
+    return Effect.andThen(suspect.owing.await, silence(suspect))
   })
 
 /** Counts looks, not time: if this process was held up, the answers are not late, only unread. */
@@ -38,9 +32,10 @@ const look = (suspect: Suspect, before_ms: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const signs = suspect.signs()
     return Effect.andThen(Effect.sleep(suspect.look_ms), Effect.suspend(() => {
+      if (!suspect.owes()) return silence(suspect)
       const silent_ms = suspect.signs() === signs ? before_ms + suspect.look_ms : 0
       if (silent_ms >= suspect.silent_ms) return Effect.void
       if (silent_ms > 0) suspect.onSilence?.(silent_ms)
-      return suspect.owes() ? look(suspect, silent_ms) : rest(suspect, silent_ms, suspect.signs())
+      return look(suspect, silent_ms)
     }))
   })
