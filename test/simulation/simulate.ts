@@ -14,6 +14,7 @@ const usage = `Looks for bugs in the protocol with simulated groups: random faul
   npm run simulate -- --seed SEED [--trace]                        one seed; what happened, line by line
   npm run simulate -- --replay FILE [--trace]                      a schedule that was saved
   npm run simulate -- --exhaustive                                 every order of events within small bounds
+  npm run simulate -- --mutations                                  deliberate bugs, and what catches them; minutes
   npm run simulate -- --nodes [--minutes M] [--seed SEED]          whole nodes, with servers, sockets and clients
 `
 
@@ -26,7 +27,8 @@ const options = {
   replay: { type: "string" },
   trace: { type: "boolean", default: false },
   exhaustive: { type: "boolean", default: false },
-  nodes: { type: "boolean", default: false }
+  nodes: { type: "boolean", default: false },
+  mutations: { type: "boolean", default: false }
 } as const
 
 class UsageError extends Error {}
@@ -62,6 +64,7 @@ const parse = (args: ReadonlyArray<string>) => {
 const companions: Readonly<Record<string, ReadonlyArray<string>>> = {
   nodes: ["minutes", "seed"],
   exhaustive: [],
+  mutations: [],
   replay: ["trace"],
   seed: ["trace"],
   "": ["minutes", "first", "workers"]
@@ -86,6 +89,7 @@ const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
   const minutes = numberOf("minutes", values.minutes, 0) ?? 1
   const seed = wholeOf("seed", values.seed, 0)
   if (values.exhaustive) return (await import("./exhaustive/main.ts")).exhaustive(print)
+  if (values.mutations) return (await import("./mutations/Report.ts")).report(print)
   if (values.nodes) return (await import("./nodes/Nodes.ts")).nodes({ minutes, seed: seed ?? null, print })
   if (values.replay !== undefined) return replay(values.replay, values.trace, print)
   if (seed !== undefined) return replaySeed(seed, values.trace, print)

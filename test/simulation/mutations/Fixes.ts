@@ -36,7 +36,7 @@ export const fixes: ReadonlyArray<Mutation> = [
   }
   moveTo(replica, {
     _tag: "StateTransfer",`,
-    budget: 150
+    budget: 100
   },
   {
     name: "F3 commit falls",
@@ -46,7 +46,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     replace: `  becomeBackup(replica, message.view, now, out)
   replica.commit = Math.min(replica.commit, message.commit)
 `,
-    budget: 250
+    budget: 150
   },
   {
     name: "F4 StartView again",
@@ -54,7 +54,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Backup.ts",
     find: "if (message.view > replica.view) onStartView",
     replace: "if (message.view >= replica.view) onStartView",
-    budget: 250
+    budget: 50
   },
   {
     name: "F4 StartView again, in a transfer",
@@ -62,7 +62,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/states/StateTransfer.ts",
     find: "if (message.view < state.target || message.view <= replica.logView) return",
     replace: "if (message.view < state.target) return",
-    budget: 1_050
+    budget: 1_500
   },
   {
     name: "F5 views mixed",
@@ -95,7 +95,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     find: `    state.heardAt = Math.min(state.heardAt, now.mono - replica.timers.view_change_ms)
     return probeIfSilent(replica, now, out)`,
     replace: "    state.heardAt = now.mono\n    return replica.lost.clear()",
-    budget: 850
+    budget: 250
   },
   {
     name: "F8 votes while it recovers",
@@ -132,7 +132,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/Transitions.ts",
     find: "  replica.clients.forgetPending()\n",
     replace: "",
-    budget: 1_350
+    budget: 700
   },
   {
     name: "F10 session before commit",
@@ -152,7 +152,7 @@ const awaitRound`,
     file: "src/vr/ViewStart.ts",
     find: "  if (bridges(replica, chosen)) return start",
     replace: "  if (bridges(replica, chosen) || state.votes.size > 0) return start",
-    budget: 100
+    budget: 50
   },
   {
     name: "F15 no abdication",
@@ -160,7 +160,7 @@ const awaitRound`,
     file: "src/vr/states/Primary.ts",
     find: "if (!state.abdicated && now.mono - contact",
     replace: "if (state.round < 0 && now.mono - contact",
-    budget: 1_150
+    budget: 50
   },
   {
     name: "F15 no probe",
@@ -168,7 +168,7 @@ const awaitRound`,
     file: "src/vr/Suspicion.ts",
     find: "if (agreeing >= replica.configuration.quorum) enter",
     replace: "if (agreeing >= 1) enter",
-    budget: 100
+    budget: 50
   },
   {
     name: "F15 agrees always",
@@ -176,7 +176,7 @@ const awaitRound`,
     file: "src/vr/Suspicion.ts",
     find: "  if (suspects(replica, now)) probe",
     replace: "  probe",
-    budget: 650
+    budget: 1_600
   },
   {
     name: "F15 back-off reset",
@@ -184,7 +184,7 @@ const awaitRound`,
     file: "src/vr/Transitions.ts",
     find: "  replica.normalSince = now.mono\n",
     replace: "  replica.normalSince = now.mono\n  replica.attempts = 0\n",
-    budget: 250
+    budget: 150
   },
   {
     name: "F15 no back-off",
@@ -192,6 +192,6 @@ const awaitRound`,
     file: "src/vr/Transitions.ts",
     find: "  replica.attempts++\n",
     replace: "",
-    budget: 250
+    budget: 150
   }
 ]

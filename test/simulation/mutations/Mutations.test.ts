@@ -2,7 +2,7 @@
  * The harness is tested: it must catch every mutation of the table within its budget, and nothing else.
  * Those that take long are hunted only on demand: `V2R2_MUTATIONS=all npx vitest run test/simulation/mutations`.
  *
- * Seeds are fixed, so this changes only when the core or the simulation does. `node test/simulation/mutations/report.ts`
+ * Seeds are fixed, so this changes only when the core or the simulation does. `npm run simulate -- --mutations`
  * tells after how many runs each is caught now.
  *
  * @module
@@ -14,7 +14,7 @@ import { mutate, sourceOf, type Mutation } from "./Row.ts"
 import { mutations } from "./Table.ts"
 
 /** Budgets up to here are hunted at every test run; a search takes a second. */
-const quick_runs = 1_500
+const quick_runs = 500
 const isQuick = ({ budget, by }: Mutation): boolean => by === "search" || budget <= quick_runs
 const hunted = process.env["V2R2_MUTATIONS"] === "all" ? mutations : mutations.filter(isQuick)
 

@@ -20,7 +20,7 @@ export const restarts: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Primary.ts",
     find: "  if (state.restarted) return index\n",
     replace: "",
-    budget: 2_050
+    budget: 2_150
   },
   {
     name: "F16 voted for, not written",

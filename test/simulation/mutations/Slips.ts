@@ -98,7 +98,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ClientTable.ts",
     find: "    this.touch(session)\n    session.pending.delete",
     replace: "    session.pending.delete",
-    budget: 150
+    budget: 50
   },
   {
     name: "answers forgotten early",
@@ -114,7 +114,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "      return awaitRound(state, request, out)\n",
     replace: "      return reply(out, request, \"no session\")\n",
-    budget: 800
+    budget: 350
   },
   {
     name: "stale read",
@@ -122,7 +122,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "const confirmed = quorumth(state.rounds, replica.configuration.quorum)",
     replace: "const confirmed = state.round",
-    budget: 300
+    budget: 200
   },
   {
     name: "stale read, by one",
@@ -130,7 +130,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "const confirmed = quorumth(state.rounds, replica.configuration.quorum)",
     replace: "const confirmed = quorumth(state.rounds, Math.max(1, replica.configuration.quorum - 1))",
-    budget: 750
+    budget: 5_600
   },
   {
     name: "round of an earlier read",
@@ -138,7 +138,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "  state.round++\n",
     replace: "",
-    budget: 300
+    budget: 200
   },
   {
     name: "longest log wins",
@@ -146,7 +146,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "if (vote.logView > chosen.logView || (vote.logView === chosen.logView && head(vote) > head(chosen))) {",
     replace: "if (head(vote) > head(chosen)) {",
-    budget: 250
+    budget: 50
   },
   {
     name: "own log wins",
@@ -154,7 +154,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "vote.logView > chosen.logView || (vote.logView === chosen.logView && head(vote) > head(chosen))",
     replace: "vote.logView > chosen.logView",
-    budget: 150
+    budget: 50
   },
   {
     name: "view joined, log kept",
@@ -186,7 +186,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/StateTransfer.ts",
     find: "  if (message.view < state.target) return\n",
     replace: "",
-    budget: 1_450
+    budget: 500
   },
   {
     name: "sent ahead of the view",
@@ -194,7 +194,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Primary.ts",
     find: "const where = out.head === null ? out.early : out.sends",
     replace: "const where = out.early",
-    budget: 1_350
+    budget: 400
   },
   {
     name: "announces commits early",
@@ -210,7 +210,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "commit = Math.max(commit, vote.commit)",
     replace: "commit = vote.commit",
-    budget: 750
+    budget: 300
   },
   {
     name: "time goes back",
@@ -218,7 +218,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/Requests.ts",
     find: "replica.lastTime = Math.max(replica.lastTime, now.wall)",
     replace: "replica.lastTime = now.wall",
-    budget: 50
+    budget: 100
   },
   {
     name: "pipeline unbounded",
@@ -234,6 +234,6 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Primary.ts",
     find: "({ _tag: \"Commit\", view, op: log.op, commit, round })",
     replace: "({ _tag: \"Commit\", view, op: Math.min(log.op, commit), commit, round })",
-    budget: 450
+    budget: 300
   }
 ]
