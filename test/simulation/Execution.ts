@@ -24,6 +24,8 @@ const convergence_ms = 120_000
 const slow_convergence_ms = 600_000
 /** In units of `view_change_ms`: longer than any patience, with its back-off. */
 const steady_time_outs = 70
+/** What was sent before the faults ended has arrived by then: the latest are stragglers (6 s) behind a clog (3 s). */
+const late_messages_ms = 10_000
 
 /** A configuration takes as long as there are calls of unknown outcome; where there are a thousand, nothing is decided anyway. */
 const configurationsMax = (open: number): number => Math.min(50_000, Math.ceil(5_000_000 / (1 + open)))
@@ -57,8 +59,6 @@ export interface RunReport {
   readonly simulated_ms: number
   /** From the end of the faults until a client was answered. */
   readonly served_ms: number
-  /** And until everybody was served and had the same. */
-  readonly converged_ms: number
 }
 
 export class SimulationFailure extends Error {
@@ -85,7 +85,6 @@ export class Execution {
   /** For each client, how much was answered when the faults ended. */
   private answeredBefore: ReadonlyArray<number> = []
   private served_ms = 0
-  private converged_ms = 0
   /** The view that all converged in. */
   private steadyView: View | null = null
   private undecided = 0
@@ -153,8 +152,7 @@ export class Execution {
       coverage: this.sim.coverage.counts,
       restarts: this.sim.coverage.restarts,
       simulated_ms: this.sim.events.now,
-      served_ms: this.served_ms,
-      converged_ms: this.converged_ms
+      served_ms: this.served_ms
     }
   }
 
@@ -210,11 +208,13 @@ export class Execution {
 
   /** All agree. Those that stay broken, and still speak, must not disturb them (F15): for longer than anybody's patience. */
   private settle(): void {
-    const disturbed = this.sim.processes.some((one) => one.isUp && !one.paused && !this.healthy.includes(one))
     this.steadyView = this.healthy[0]!.view
-    this.converged_ms = this.sim.events.now - this.schedule.faults_ms
-    const steady_ms = disturbed && !isSlow(this.schedule) ? steady_time_outs * this.schedule.timers.view_change_ms : 0
+    const steady_ms = this.isDisturbed ? steady_time_outs * this.schedule.timers.view_change_ms : 0
     this.deadline_ms = this.sim.events.now + steady_ms
+  }
+
+  private get isDisturbed(): boolean {
+    return !isSlow(this.schedule) && this.sim.processes.some((one) => one.isUp && !one.paused && !this.healthy.includes(one))
   }
 
   private end(): void {
@@ -239,8 +239,10 @@ export class Execution {
     return since.every((answers, i) => answers >= (i === 0 ? 30 : 1))
   }
 
-  /** Nobody waits for an answer, and all who must have the same. */
+  /** Nobody waits for an answer, and all who must have the same; nor is anything under way that may yet disturb them. */
   private get isSettled(): boolean {
+    const { events } = this.sim
+    if (events.now < this.schedule.faults_ms + late_messages_ms && this.isDisturbed) return false
     return this.sim.clients.every(({ outstanding }) => outstanding === 0) && this.sim.haveConverged(this.healthy)
   }
 
