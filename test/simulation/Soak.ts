@@ -87,9 +87,10 @@ const inThreads = async (shares: ReadonlyArray<Share>, hear: (word: Word) => voi
 const showProgress = (totals: Totals, start: number, until_ms: number, print: (line: string) => void) => {
   const isTerminal = process.stdout.isTTY
   const shown = (): string => {
-    const left_s = Math.max(0, Math.round((until_ms - Date.now()) / 1_000))
+    const left_s = Math.round((until_ms - Date.now()) / 1_000)
     const rate = Math.round(totals.steps / ((Date.now() - start) / 1_000))
-    return `${totals.runs} runs, ${totals.views} view changes, ${rate.toLocaleString("en")} steps a second, ${left_s} s left`
+    return `${totals.runs} runs, ${totals.views} view changes, ${rate.toLocaleString("en")} steps a second, ` +
+      (left_s > 0 ? `${left_s} s left` : "the last runs")
   }
   const clear = (): void => {
     if (isTerminal) process.stdout.write("\r\u001b[K")
