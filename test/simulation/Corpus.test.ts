@@ -1,5 +1,5 @@
 /**
- * Schedules that showed a bug once, real or planted, made small: the code as it is withstands them all.
+ * Schedules that showed a bug once, made small: the code as it is withstands them all.
  *
  * @module
  */
