@@ -203,7 +203,12 @@ export class Execution {
 
   private enter(phase: "serving" | "converging"): void {
     this.phase = phase
-    this.deadline_ms = this.sim.events.now + (isSlow(this.schedule) ? slow_convergence_ms : convergence_ms)
+    this.deadline_ms = this.sim.events.now + (isSlow(this.schedule) ? slow_convergence_ms + this.slowTransfer_ms : convergence_ms)
+  }
+
+  /** Of the whole log over a slow network, with a round trip (below 3 time-outs) for each operation: chunks may be that small. */
+  private get slowTransfer_ms(): number {
+    return this.sim.history.op * 3 * this.schedule.timers.view_change_ms
   }
 
   /** All agree. Those that stay broken, and still speak, must not disturb them (F15): for longer than anybody's patience. */
