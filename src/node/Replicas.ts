@@ -91,6 +91,8 @@ export const makeReplicas = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const own = tenant.replicas.find((replica) => replica.node === node)
       if (own === undefined) return `tenant ${tenant.id} has no replica on node ${node}`
+      // Its journal has an owner, and opening it again would take it from under the replica that runs.
+      if (started.has(tenant.id)) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
       const journal = yield* journals.journal(tenant.id, replicaId(own), tenant.durability)
       const { doubt, head } = yield* journal.open
       if (doubt !== null || (head !== null && !head.fresh)) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`

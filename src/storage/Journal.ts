@@ -86,18 +86,29 @@ export interface Journal {
 
 /** The journals of a node's replicas. */
 export class Journals extends Context.Service<Journals, {
-  /** `tenantId`: a UUID; `replicaId`: `<replica>::<node>`; always the same durability for one replica. */
+  /**
+   * `tenantId`: a UUID; `replicaId`: `<replica>::<node>`; always the same durability for one replica. Takes the journal
+   * from whoever was given it before: that one can write no more.
+   */
   readonly journal: (tenantId: string, replicaId: string, durability: Durability) => Effect.Effect<Journal>
 }>()("v2r2/storage/Journals") {
   /** Building the layer anew on the same disk is a restart after a crash. */
   static readonly layerMemory = (disk: MemoryDisk): Layer.Layer<Journals> =>
-    Layer.succeed(Journals, {
-      journal: (tenantId, replicaId, durability) =>
-        Effect.sync(() => memoryJournal(disk, `${tenantId}::${replicaId}`, durability))
+    Layer.sync(Journals, () => {
+      const owners = new Map<string, symbol>()
+      return {
+        journal: (tenantId, replicaId, durability) =>
+          Effect.sync(() => {
+            const key = `${tenantId}::${replicaId}`
+            const owner = Symbol(key)
+            owners.set(key, owner)
+            return memoryJournal(disk, key, durability, () => owners.get(key) === owner)
+          })
+      }
     })
 }
 
-const memoryJournal = (disk: MemoryDisk, key: string, durability: Durability): Journal => {
+const memoryJournal = (disk: MemoryDisk, key: string, durability: Durability, isOwned: () => boolean): Journal => {
   let opened = false
   let failed: JournalError | null = null
   return {
@@ -107,7 +118,7 @@ const memoryJournal = (disk: MemoryDisk, key: string, durability: Durability): J
     }),
     write: (write) =>
       Effect.suspend(() => {
-        invariant(opened, "a journal is opened before it is written", { key })
+        invariant(opened && isOwned(), "a journal is opened before it is written", { key })
         if (disk.failure !== null) failed ??= new JournalError({ during: "write", file: key, message: disk.failure })
         if (failed) return Effect.fail(failed)
         disk.journals.set(key, afterWrite(disk.journals.get(key) ?? nothingStored, write, durability))

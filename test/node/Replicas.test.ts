@@ -110,10 +110,11 @@ describe("a node that was away, and had the log in memory", () => {
       assert.strictEqual(failure._tag, "Unavailable")
     }))
 
-  story("asked to prepare a replica that it has already: refused", (world) =>
+  story("asked to prepare a replica that it has already: refused, and the replica goes on", (world) =>
     Effect.gen(function*() {
       const nodes = yield* world.cluster(3)
       yield* world.tenant("t", nodes)
+      const tenant = yield* enter(world, nodes, "t")
       const [record] = toRecords(nodes[0]!.disk.tenants)
       const answer = yield* asNode(world, nodes[2]!, "v2r2-cluster", (framed) =>
         Effect.gen(function*() {
@@ -121,6 +122,8 @@ describe("a node that was away, and had the log in memory", () => {
           return decodeClusterMessage((yield* framed.receive)[0])
         }))
       assert.deepInclude(answer, { _tag: "Failure", id: 1, code: "conflict" })
+      yield* write(tenant, 1, 10)
+      yield* caughtUp(world, nodes[2]!, "t", nodes[0]!)
       assert.strictEqual((yield* world.replica(nodes[2]!, "t")).state, "backup")
     }))
 })
