@@ -7,28 +7,14 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { TenantService } from "../../src/client/index.ts"
 import { connectFramed } from "../../src/network/Framed.ts"
 import { Network } from "../../src/network/Network.ts"
 import { decodeClusterMessage, encodeClusterMessage } from "../../src/wire/ClusterProtocol.ts"
 import { makeHello, type Protocol } from "../../src/wire/Hello.ts"
 import { encodeEnvelope, encodeMessage } from "../../src/wire/PeerProtocol.ts"
 import { toRecords } from "../../src/tenants/Tenants.ts"
+import { enter, holds, write } from "./Work.ts"
 import { bytes, story, text, type TestNode, type World } from "./World.ts"
-
-/** Creates /<from> … /<to>. */
-const write = (tenant: TenantService, from: number, to: number) =>
-  Effect.forEach(Array.from({ length: to - from + 1 }, (_, index) => from + index), (n) =>
-    tenant.create(`/${n}`, bytes(String(n))), { concurrency: "unbounded", discard: true })
-
-const holds = (tenant: TenantService, count: number) =>
-  Effect.gen(function*() {
-    assert.strictEqual((yield* tenant.stat("/")).children, count)
-    assert.strictEqual(text((yield* tenant.get(`/${count}`)).data), String(count))
-  })
-
-const enter = (world: World, nodes: ReadonlyArray<TestNode>, tenant: string) =>
-  Effect.flatMap(world.client(nodes), (client) => client.tenant(tenant))
 
 /** Its replica serves, and has all that the tenant has committed. */
 const caughtUp = (world: World, node: TestNode, tenant: string, witness: TestNode) =>

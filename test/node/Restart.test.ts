@@ -8,22 +8,8 @@ import { assert, describe } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { TenantService } from "../../src/client/index.ts"
-import { bytes, story, text, type TestNode, type World } from "./World.ts"
-
-const enter = (world: World, nodes: ReadonlyArray<TestNode>, tenant: string) =>
-  Effect.flatMap(world.client(nodes), (client) => client.tenant(tenant))
-
-/** Creates /<from> … /<to>: a second execution would fail. */
-const write = (tenant: TenantService, from: number, to: number) =>
-  Effect.forEach(Array.from({ length: to - from + 1 }, (_, index) => from + index), (n) =>
-    tenant.create(`/${n}`, bytes(String(n))), { concurrency: "unbounded", discard: true })
-
-const holds = (tenant: TenantService, count: number) =>
-  Effect.gen(function*() {
-    assert.strictEqual((yield* tenant.stat("/")).children, count)
-    assert.strictEqual(text((yield* tenant.get(`/${count}`)).data), String(count))
-  })
+import { enter, holds, write } from "./Work.ts"
+import { bytes, story, type TestNode, type World } from "./World.ts"
 
 const restart = (world: World, nodes: ReadonlyArray<TestNode>) =>
   Effect.forEach(nodes, (node) => world.start(node), { discard: true, concurrency: "unbounded" })

@@ -18,8 +18,6 @@ export const cut = (text: string, max = text_max): string => text.length > max ?
 export const numberText = (value: number): string =>
   Number.isInteger(value) || !Number.isFinite(value) ? String(value) : String(Math.round(value * 1_000) / 1_000)
 
-export const timeText = (ms: number): string => `${ms.toFixed(1)} ms`
-
 /** Text where it is text, else hexadecimal. */
 export const bytesText = (bytes: Uint8Array): string => {
   const text = Buffer.from(bytes).toString("latin1")
