@@ -55,6 +55,8 @@ const endFaults = (sim: Simulation, delay_ms: readonly [number, number]): void =
   sim.trace.note(sim.events.now, "nemesis", "relents")
   sim.isCalm = true
   sim.heal()
+  // All connections are new: what was clogged for seconds would be a fault that goes on.
+  sim.network.loseAll()
   sim.network.weather = { loss: 0, duplication: 0, straggling: 0, delay_ms, inOrder: true, straggler_ms: 0 }
   for (const process of sim.processes) {
     process.crashAt = null

@@ -24,8 +24,6 @@ const convergence_ms = 120_000
 const slow_convergence_ms = 600_000
 /** In units of `view_change_ms`: longer than any patience, with its back-off. */
 const steady_time_outs = 70
-/** What was sent before the faults ended has arrived by then: the latest are stragglers (6 s) behind a clog (3 s). */
-const late_messages_ms = 10_000
 
 /** A configuration takes as long as there are calls of unknown outcome; where there are a thousand, nothing is decided anyway. */
 const configurationsMax = (open: number): number => Math.min(50_000, Math.ceil(5_000_000 / (1 + open)))
@@ -244,10 +242,8 @@ export class Execution {
     return since.every((answers, i) => answers >= (i === 0 ? 30 : 1))
   }
 
-  /** Nobody waits for an answer, and all who must have the same; nor is anything under way that may yet disturb them. */
+  /** Nobody waits for an answer, and all who must have the same. */
   private get isSettled(): boolean {
-    const { events } = this.sim
-    if (events.now < this.schedule.faults_ms + late_messages_ms && this.isDisturbed) return false
     return this.sim.clients.every(({ outstanding }) => outstanding === 0) && this.sim.haveConverged(this.healthy)
   }
 

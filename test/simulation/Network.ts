@@ -67,6 +67,8 @@ interface Direction {
 export class Network {
   weather: Weather
   readonly counts = { sent: 0, lost: 0, doubled: 0, cut: 0, clogged: 0 }
+  /** How often all that was under way was lost. */
+  private losses = 0
   private readonly directions = new Map<string, Map<string, Direction>>()
   private readonly holds = new Set<{ readonly matches: (envelope: Envelope) => boolean; readonly held: Array<Envelope> }>()
   private readonly events: EventQueue
@@ -127,9 +129,10 @@ export class Network {
       at = Math.max(at, direction.latest)
       direction.latest = at
     }
+    const { losses } = this
     this.events.at(at, () => {
       // A cut loses what is under way too, as a broken connection does.
-      if (direction.isCut) this.counts.cut++
+      if (direction.isCut || losses !== this.losses) this.counts.cut++
       else this.receive(envelope)
     })
   }
@@ -150,6 +153,11 @@ export class Network {
         direction.cloggedUntil = 0
       }
     }
+  }
+
+  /** What is under way, in all directions. */
+  loseAll(): void {
+    this.losses++
   }
 
   isCut(from: string, to: string): boolean {

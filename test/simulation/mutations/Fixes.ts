@@ -176,7 +176,7 @@ const awaitRound`,
     file: "src/vr/Suspicion.ts",
     find: "  if (suspects(replica, now)) probe",
     replace: "  probe",
-    budget: 1_600
+    budget: 3_200
   },
   {
     name: "F15 back-off reset",
