@@ -4,6 +4,9 @@
  * @module
  */
 
+/** The platform's CRC-32 (that of zlib) of `bytes`, continued from `seed`; 0 begins. Pure, but not ours to write. */
+export type Crc32 = (bytes: Uint8Array, seed: number) => number
+
 /** All chunks in one; a single chunk is given back as it is, without a copy. */
 export const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first] = chunks

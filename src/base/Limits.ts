@@ -44,8 +44,16 @@ export const Limits = {
   pipeline_ops_max: 8_192,
   /** Their bytes; also bounds the suffix in DoViewChange and StartView. */
   pipeline_bytes_max: 16 * MiB,
-  /** A tenant's log is held in memory whole, as there are no snapshots: above this it takes no more writes. */
+  /** What a replica holds of the log in memory: if snapshots do not keep up, it takes no more writes above this. */
   log_bytes_max: 1024 * MiB,
+  /**
+   * A snapshot is due once the log since the last one is half as large as the data, but within these bounds. The same
+   * at every replica, as it decides at which operations there are snapshots.
+   */
+  snapshot_log_bytes_min: 32 * MiB,
+  snapshot_log_bytes_max: 256 * MiB,
+  /** A part of a snapshot: what is encoded, written, sent and decoded in one go. A single element may take more. */
+  snapshot_part_bytes_max: 256 * KiB,
   prepare_bytes_max: 1 * MiB,
   transfer_chunk_bytes_max: 2 * MiB,
   pending_reads_max: 16_384,
@@ -160,6 +168,11 @@ export const Limits = {
 invariant(Limits.operation_bytes_max > Limits.value_bytes_max + Limits.path_bytes_max, "a value and its path fit an operation")
 invariant(Limits.client_frame_bytes_max > Limits.operation_bytes_max + KiB, "an operation fits a client frame")
 invariant(Limits.pipeline_bytes_max + 4 * MiB < Limits.peer_frame_bytes_max, "a whole pipeline fits a peer frame")
+invariant(
+  Limits.snapshot_part_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max,
+  "a part of a snapshot fits a peer frame"
+)
+invariant(Limits.snapshot_log_bytes_max * 3 < Limits.log_bytes_max, "the log is shortened before it is full")
 invariant(Limits.transfer_chunk_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max, "a chunk fits a peer frame")
 invariant(
   Limits.connection_outbox_bytes_soft < Limits.connection_outbox_bytes_reads &&

@@ -15,6 +15,31 @@ export interface ApplyContext {
   readonly session: number
 }
 
+/** A state as it was at one moment. Taking it costs nothing that grows with the state, and later writes leave it alone. */
+export interface PinnedState {
+  /** From its beginning, as often as is needed. */
+  readonly read: () => PartReader
+}
+
+/**
+ * A state, or more, as a sequence of parts: equal states give equal parts. A part has at most
+ * `Limits.snapshot_part_bytes_max` bytes, unless a single element takes more.
+ */
+export interface PartReader {
+  /** The next part, which is never empty; null behind the last one. */
+  readonly next: () => Uint8Array | null
+}
+
+/** Another state, which is built from parts while the present one stays as it is. */
+export interface StateBuilder {
+  /** Takes the next part. Why it cannot be one, in words; null if it can. After a refusal the builder is of no use. */
+  readonly add: (part: Uint8Array) => string | null
+  /** There are no more parts. Why they are no whole state, or null. */
+  readonly finish: () => string | null
+  /** Replaces the present state. Only after a `finish` that was content. */
+  readonly install: () => void
+}
+
 /** One replica's copy of the data. Owned by that replica alone; methods are synchronous and never throw on bad input. */
 export interface Application {
   /**

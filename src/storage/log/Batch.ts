@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { Crc32 } from "../../base/Bytes.ts"
 import { invariant } from "../../base/Invariant.ts"
 import type { Entry } from "../../vr/Message.ts"
 import type { JournalWrite, ReplicaHead } from "../Journal.ts"
-import { type Crc32, getUint, isZero, setUint, viewOf } from "./Numbers.ts"
+import { getUint, isZero, setUint, viewOf } from "./Numbers.ts"
 
 /** A disk writes a sector whole or not at all. */
 const sector_bytes = 512

@@ -5,9 +5,6 @@
  */
 import { invariant } from "../../base/Invariant.ts"
 
-/** The platform's CRC-32 of `bytes`, continued from `seed`. */
-export type Crc32 = (bytes: Uint8Array, seed: number) => number
-
 export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** An integer of 8 bytes. */

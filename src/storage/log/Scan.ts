@@ -8,8 +8,9 @@
  *
  * @module
  */
+import type { Crc32 } from "../../base/Bytes.ts"
 import { alignment_bytes, type BatchHeader, decodeBatchHeader, isBodyWhole, isCutShort } from "./Batch.ts"
-import { type Crc32, isZero } from "./Numbers.ts"
+import { isZero } from "./Numbers.ts"
 
 export interface SegmentBytes {
   readonly bytes: Uint8Array
