@@ -3,30 +3,13 @@
  * a listing costs the page, and no single call ever pays for the whole (as the growth of a hash table does).
  * The order is that of `<` on strings: by UTF-16 code units.
  *
+ * A copy costs O(1), as it shares the nodes. Nodes of other epochs than that of a change are not touched, so once there
+ * is a copy both are changed only at epochs that neither has seen.
+ *
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-
-/** The most names in a leaf, and children in a branch. */
-const node_size_max = 64
-/** A node that falls below this joins a neighbour if both fit into one with room to spare. */
-const node_size_low = node_size_max / 4
-const joined_size_max = (node_size_max * 3) / 4
-
-interface Leaf<Value> {
-  readonly leaf: true
-  names: Array<string>
-  values: Array<Value>
-}
-
-/** `names[i]` is not above any name in `nodes[i]`, and above every name in `nodes[i - 1]`; `names[0]` is never read. */
-interface Branch<Value> {
-  readonly leaf: false
-  names: Array<string>
-  nodes: Array<Node<Value>>
-}
-
-type Node<Value> = Leaf<Value> | Branch<Value>
+import { type Branch, childIndex, firstAtLeast, firstName, insert, type Leaf, type Node, own, remove, replace } from "./NameNodes.ts"
 
 export class OrderedNames<Value> {
   #size = 0
@@ -46,24 +29,40 @@ export class OrderedNames<Value> {
   }
 
   /** Adds a name that must not be there yet. */
-  add(name: string, value: Value): void {
+  add(name: string, value: Value, epoch: number): void {
     this.#size += 1
     if (this.#root === undefined) {
-      this.#root = { leaf: true, names: [name], values: [value] }
+      this.#root = { leaf: true, epoch, names: [name], values: [value] }
       return
     }
+    this.#root = own(this.#root, epoch)
     const right = insert(this.#root, name, value, true)
     if (right === undefined) return
-    this.#root = { leaf: false, names: ["", firstName(right)], nodes: [this.#root, right] }
+    this.#root = { leaf: false, epoch, names: ["", firstName(right)], nodes: [this.#root, right] }
+  }
+
+  /** Gives a name that must be there another value. */
+  replace(name: string, value: Value, epoch: number): void {
+    invariant(this.#root !== undefined, "there are names whose value can be replaced")
+    this.#root = own(this.#root, epoch)
+    replace(this.#root, name, value)
   }
 
   /** Removes a name that must be there. */
-  remove(name: string): void {
+  remove(name: string, epoch: number): void {
     invariant(this.#root !== undefined, "there are names to remove")
+    this.#root = own(this.#root, epoch)
     remove(this.#root, name)
     this.#size -= 1
     if (this.#size === 0) this.#root = undefined
     else while (!this.#root.leaf && this.#root.nodes.length === 1) this.#root = this.#root.nodes[0]!
+  }
+
+  copy(): OrderedNames<Value> {
+    const copy = new OrderedNames<Value>()
+    copy.#size = this.#size
+    copy.#root = this.#root
+    return copy
   }
 
   /** Up to `limit` names and values, from the first name above `after` (from the first name of all if `null`). */
@@ -72,112 +71,11 @@ export class OrderedNames<Value> {
     if (this.#root !== undefined) collect(this.#root, after, limit, page)
     return page
   }
-}
 
-/** How many of the sorted names are below `name`. */
-const firstAtLeast = (names: ReadonlyArray<string>, name: string): number => {
-  let low = 0
-  let high = names.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (names[middle]! < name) low = middle + 1
-    else high = middle
+  /** At the first name. Only of names that do not change meanwhile. */
+  cursor(): NamesCursor<Value> {
+    return new NamesCursor(this.#root)
   }
-  return low
-}
-
-/** The child of a branch under which `name` belongs. */
-const childIndex = (names: ReadonlyArray<string>, name: string): number => {
-  let low = 1
-  let high = names.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (names[middle]! <= name) low = middle + 1
-    else high = middle
-  }
-  return low - 1
-}
-
-const firstName = <Value>(node: Node<Value>): string => {
-  let at = node
-  while (!at.leaf) at = at.nodes[0]!
-  return at.names[0]!
-}
-
-const sizeOf = <Value>(node: Node<Value>): number => node.names.length
-
-/** Returns the new right neighbour if the node had to be split. `last`: no name of the tree is behind this node. */
-const insert = <Value>(node: Node<Value>, name: string, value: Value, last: boolean): Node<Value> | undefined => {
-  if (node.leaf) {
-    const index = firstAtLeast(node.names, name)
-    invariant(node.names[index] !== name, "a name is added once", { name })
-    node.names.splice(index, 0, name)
-    node.values.splice(index, 0, value)
-    return sizeOf(node) > node_size_max ? split(node, last && index === sizeOf(node) - 1) : undefined
-  }
-  const index = childIndex(node.names, name)
-  const lastChild = last && index === node.nodes.length - 1
-  const right = insert(node.nodes[index]!, name, value, lastChild)
-  if (right === undefined) return undefined
-  node.names.splice(index + 1, 0, firstName(right))
-  node.nodes.splice(index + 1, 0, right)
-  return sizeOf(node) > node_size_max ? split(node, lastChild) : undefined
-}
-
-/**
- * Splits off the right half; or, when names arrive in order at the very end, only the newest one, which leaves full
- * nodes behind instead of half-full ones.
- */
-const split = <Value>(node: Node<Value>, atTheEnd: boolean): Node<Value> => {
-  const from = atTheEnd ? node_size_max : node_size_max / 2
-  // Slices rather than splices on the left: an array keeps the capacity that it once had.
-  const names = node.names.slice(from)
-  node.names = node.names.slice(0, from)
-  if (node.leaf) {
-    const values = node.values.slice(from)
-    node.values = node.values.slice(0, from)
-    return { leaf: true, names, values }
-  }
-  const nodes = node.nodes.slice(from)
-  node.nodes = node.nodes.slice(0, from)
-  return { leaf: false, names, nodes }
-}
-
-const remove = <Value>(node: Node<Value>, name: string): void => {
-  if (node.leaf) {
-    const index = firstAtLeast(node.names, name)
-    invariant(node.names[index] === name, "a name that is removed is there", { name })
-    node.names.splice(index, 1)
-    node.values.splice(index, 1)
-    return
-  }
-  const index = childIndex(node.names, name)
-  const child = node.nodes[index]!
-  remove(child, name)
-  if (sizeOf(child) === 0) {
-    node.names.splice(index, 1)
-    node.nodes.splice(index, 1)
-  } else if (sizeOf(child) < node_size_low) {
-    if (!joinWithNext(node, index - 1)) joinWithNext(node, index)
-  }
-}
-
-/** Joins two neighbours if they are small enough together. */
-const joinWithNext = <Value>(parent: Branch<Value>, index: number): boolean => {
-  const left = parent.nodes[index]
-  const right = parent.nodes[index + 1]
-  if (left === undefined || right === undefined || sizeOf(left) + sizeOf(right) > joined_size_max) return false
-  if (left.leaf && right.leaf) {
-    left.names = left.names.concat(right.names)
-    left.values = left.values.concat(right.values)
-  } else if (!left.leaf && !right.leaf) {
-    // The first name of a branch may be stale; the parent knows the bound between the two.
-    left.names = left.names.concat(parent.names[index + 1]!, right.names.slice(1))
-    left.nodes = left.nodes.concat(right.nodes)
-  }
-  parent.names.splice(index + 1, 1)
-  parent.nodes.splice(index + 1, 1)
-  return true
 }
 
 const collect = <Value>(
@@ -196,4 +94,46 @@ const collect = <Value>(
   let from = after === null ? 0 : firstAtLeast(node.names, after)
   if (after !== null && node.names[from] === after) from += 1
   for (let i = from; i < node.names.length && page.length < limit; i++) page.push([node.names[i]!, node.values[i]!])
+}
+
+/** Goes through the names in order: O(1) for a step, but for the few that change to another leaf. */
+export class NamesCursor<Value> {
+  readonly #above: Array<{ readonly branch: Branch<Value>; index: number }> = []
+  #leaf: Leaf<Value> | undefined = undefined
+  #index = 0
+
+  constructor(root: Node<Value> | undefined) {
+    if (root !== undefined) this.#descend(root)
+  }
+
+  /** Undefined behind the last one, as is `value`. */
+  get name(): string | undefined {
+    return this.#leaf?.names[this.#index]
+  }
+
+  get value(): Value | undefined {
+    return this.#leaf?.values[this.#index]
+  }
+
+  advance(): void {
+    this.#index += 1
+    if (this.#leaf === undefined || this.#index < this.#leaf.names.length) return
+    this.#leaf = undefined
+    this.#index = 0
+    for (let top = this.#above.at(-1); top !== undefined; top = this.#above.at(-1)) {
+      top.index += 1
+      const next = top.branch.nodes[top.index]
+      if (next !== undefined) return this.#descend(next)
+      this.#above.pop()
+    }
+  }
+
+  #descend(from: Node<Value>): void {
+    let node = from
+    while (!node.leaf) {
+      this.#above.push({ branch: node, index: 0 })
+      node = node.nodes[0]!
+    }
+    this.#leaf = node
+  }
 }

@@ -9,10 +9,13 @@
  * - Of several things that are wrong with a write the first in this order is reported: NotFound (or ParentNotFound),
  *   WrongType, CasFailed, NotEmpty.
  * - A deleted directory is cut off whole; its subtree is never visited.
+ * - A pinned root stays as it is, with all below it: what a pin has seen is copied when it first changes after it, and so
+ *   is everything above it. An element tells by its version: what was made or changed since has one above the pin's.
  *
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
+import type { Blob } from "./elements/Blob.ts"
 import { Directory } from "./elements/Directory.ts"
 import { type Element, elementKinds } from "./elements/Elements.ts"
 import type { ReadOperation, WriteOperation } from "./Operation.ts"
@@ -32,8 +35,13 @@ interface Way {
   readonly element: Element | undefined
 }
 
+/** Below all versions: there was no pin, so there is nothing to spare. */
+const never_pinned = -1
+
 export class Tree {
-  readonly #root = new Directory(0)
+  #root = new Directory(0, 0)
+  /** The tree's version at the last pin. Also the epoch of all nodes that were made since. */
+  #pinned = never_pinned
 
   /** The op number of the last write that changed something; 0 before the first. */
   get version(): number {
@@ -60,6 +68,12 @@ export class Tree {
       case "Delete":
         return this.#delete(operation, version)
     }
+  }
+
+  /** The present root, which no later write changes. */
+  pin(): Directory {
+    this.#pinned = this.version
+    return this.#root
   }
 
   /** The data of a value is to be encoded at once, not kept. */
@@ -90,12 +104,13 @@ export class Tree {
       if (element !== undefined) return wrongType(parent, "directory", element)
       if (!parents) return { _tag: "Error", code: "ParentNotFound", path, parent }
     }
+    this.#own(names, above)
     while (above.length < names.length) {
-      const directory = new Directory(version)
-      attach(above, names[above.length - 1]!, directory, version)
+      const directory = new Directory(version, version)
+      this.#attach(above, names[above.length - 1]!, directory, version)
       above.push(directory)
     }
-    attach(above, names[names.length - 1]!, elementKinds[type].create(data, version), version)
+    this.#attach(above, names[names.length - 1]!, elementKinds[type].create(data, version), version)
     return { _tag: "Written", version }
   }
 
@@ -106,8 +121,9 @@ export class Tree {
     if (element.type !== "blob") return wrongType(path, "blob", element)
     if (expected !== null && expected !== element.version) return casFailed(path, expected, element)
     const growth = data.length - element.size
-    element.replace(data)
-    element.version = version
+    const own = element.version > this.#pinned ? element : this.#ownBlob(names, above, element)
+    own.replace(data)
+    own.version = version
     touch(above, version, 0, growth)
     return { _tag: "Written", version }
   }
@@ -120,12 +136,41 @@ export class Tree {
     if (expected !== null && expected !== element.version) return casFailed(path, expected, element)
     const { children } = element
     if (children > 0 && !recursive) return { _tag: "Error", code: "NotEmpty", path, children }
-    above[above.length - 1]!.entries.remove(names[names.length - 1]!)
+    this.#own(names, above)
+    above[above.length - 1]!.entries.remove(names[names.length - 1]!, this.#pinned)
     const [elements, value_bytes] = element.type === "directory"
       ? [1 + element.elements_below, element.value_bytes_below]
       : [1, element.size]
     touch(above, version, -elements, -value_bytes)
     return { _tag: "Written", version }
+  }
+
+  /** Puts copies in the place of those directories on the way that a pin has seen. */
+  #own(names: ReadonlyArray<string>, above: Array<Directory>): void {
+    // Whatever changed since the pin has changed everything above it too.
+    if (above[above.length - 1]!.version > this.#pinned) return
+    for (let i = 0; i < above.length; i++) {
+      const directory = above[i]!
+      if (directory.version > this.#pinned) continue
+      const copy = directory.copy()
+      if (i === 0) this.#root = copy
+      else above[i - 1]!.entries.replace(names[i - 1]!, copy, this.#pinned)
+      above[i] = copy
+    }
+  }
+
+  /** The same for a blob and all above it. */
+  #ownBlob(names: ReadonlyArray<string>, above: Array<Directory>, blob: Blob): Blob {
+    this.#own(names, above)
+    const copy = blob.copy()
+    above[above.length - 1]!.entries.replace(names[names.length - 1]!, copy, this.#pinned)
+    return copy
+  }
+
+  /** Adds a new element below the last of `above`. */
+  #attach(above: ReadonlyArray<Directory>, name: string, element: Element, version: number): void {
+    above[above.length - 1]!.entries.add(flat(name), element, this.#pinned)
+    touch(above, version, 1, element.size)
   }
 
   #walk(names: ReadonlyArray<string>): Way {
@@ -147,12 +192,6 @@ export class Tree {
     }
     return element
   }
-}
-
-/** Adds a new element below the last of `above`. */
-const attach = (above: ReadonlyArray<Directory>, name: string, element: Element, version: number): void => {
-  above[above.length - 1]!.entries.add(flat(name), element)
-  touch(above, version, 1, element.size)
 }
 
 const touch = (above: ReadonlyArray<Directory>, version: number, elements: number, value_bytes: number): void => {

@@ -15,20 +15,30 @@ class Pair {
   names: Array<string> = []
   #values = new Map<string, number>()
   #next = 0
+  #epoch = 0
+  /** Copies that nobody changes, and what was in them. */
+  #copies: Array<readonly [OrderedNames<number>, ReadonlyArray<readonly [string, number]>]> = []
 
   add(name: string): void {
     if (this.#values.has(name)) return
-    this.#next += 1
-    this.tree.add(name, this.#next)
-    this.#values.set(name, this.#next)
+    this.tree.add(name, this.#assign(name), this.#epoch)
     this.names.push(name)
     this.names.sort()
   }
 
+  replace(name: string): void {
+    if (this.#values.has(name)) this.tree.replace(name, this.#assign(name), this.#epoch)
+  }
+
   remove(name: string): void {
     if (!this.#values.delete(name)) return
-    this.tree.remove(name)
+    this.tree.remove(name, this.#epoch)
     this.names.splice(this.names.indexOf(name), 1)
+  }
+
+  copy(): void {
+    this.#copies.push([this.tree.copy(), this.#all()])
+    this.#epoch += 1
   }
 
   page(after: string | null, limit: number): void {
@@ -40,9 +50,34 @@ class Pair {
     assert.strictEqual(this.tree.size, this.names.length)
     this.page(null, this.names.length + 1)
     for (const name of this.names) assert.strictEqual(this.tree.get(name), this.#values.get(name))
+    for (const [tree, all] of [...this.#copies, [this.tree, this.#all()] as const]) {
+      assert.strictEqual(tree.size, all.length)
+      assert.deepStrictEqual(walked(tree), all)
+    }
+  }
+
+  #assign(name: string): number {
+    this.#next += 1
+    this.#values.set(name, this.#next)
+    return this.#next
+  }
+
+  #all(): ReadonlyArray<readonly [string, number]> {
+    return this.names.map((name) => [name, this.#values.get(name)!] as const)
   }
 }
 
+/** Everything, step by step. */
+const walked = (tree: OrderedNames<number>): ReadonlyArray<readonly [string, number]> => {
+  const all: Array<readonly [string, number]> = []
+  const cursor = tree.cursor()
+  for (; cursor.name !== undefined; cursor.advance()) all.push([cursor.name, cursor.value!])
+  cursor.advance()
+  assert.deepStrictEqual([cursor.name, cursor.value], [undefined, undefined], "it stays at the end")
+  return all
+}
+
+const kinds = ["add", "replace", "remove", "copy"] as const
 const padded = (n: number): string => String(n).padStart(6, "0")
 
 describe("ordered names", () => {
@@ -55,7 +90,7 @@ describe("ordered names", () => {
     ]
     for (const [order, number] of orders) {
       const tree = new OrderedNames<number>()
-      for (let i = 0; i < 10_000; i++) tree.add(padded(number(i)), number(i))
+      for (let i = 0; i < 10_000; i++) tree.add(padded(number(i)), number(i), 0)
       const all = tree.page(null, 10_001)
       assert.deepStrictEqual(all, Array.from({ length: 10_000 }, (_, i) => [padded(i), i] as const), order)
       assert.strictEqual(tree.get(padded(1_234)), 1_234)
@@ -66,14 +101,14 @@ describe("ordered names", () => {
   it("is empty again when the last name is gone, from either side", () => {
     for (const number of [(i: number) => i, (i: number) => 4_999 - i, (i: number) => (i * 7_919) % 5_000]) {
       const tree = new OrderedNames<number>()
-      for (let i = 0; i < 5_000; i++) tree.add(padded(i), i)
+      for (let i = 0; i < 5_000; i++) tree.add(padded(i), i, 0)
       for (let i = 0; i < 5_000; i++) {
-        tree.remove(padded(number(i)))
+        tree.remove(padded(number(i)), 0)
         assert.isUndefined(tree.get(padded(number(i))))
         assert.strictEqual(tree.size, 4_999 - i)
       }
       assert.deepStrictEqual(tree.page(null, 10), [])
-      tree.add("a", 1)
+      tree.add("a", 1, 0)
       assert.deepStrictEqual(tree.page(null, 10), [["a", 1]])
     }
   })
@@ -103,6 +138,8 @@ describe("ordered names", () => {
           const any = pair.names[Math.floor(random.next() * pair.names.length)]
           if (random.next() < adding || any === undefined) pair.add(padded(Math.floor(random.next() * 3_000)))
           else pair.remove(any)
+          if (any !== undefined && random.next() < 0.2) pair.replace(any)
+          if (i % 300 === 100) pair.copy()
           if (i % 50 === 0) pair.page(padded(Math.floor(random.next() * 3_000)), 70)
         }
         pair.check()
@@ -127,8 +164,8 @@ describe("ordered names", () => {
         for (let i = from; i < to; i += step) {
           const n = backwards ? to - 1 - (i - from) : i
           if (adding === present[n]) continue
-          if (adding) tree.add(names[n]!, n)
-          else tree.remove(names[n]!)
+          if (adding) tree.add(names[n]!, n, 0)
+          else tree.remove(names[n]!, 0)
           present[n] = adding
         }
         const expected = names.filter((_, n) => present[n])
@@ -140,14 +177,28 @@ describe("ordered names", () => {
     }
   })
 
+  it("leaves a copy as it was, whatever becomes of the rest, and the other way round", () => {
+    const names = Array.from({ length: 10_000 }, (_, i) => padded(i))
+    const original = new OrderedNames<number>()
+    for (const [i, name] of names.entries()) original.add(name, i, 0)
+    const copies = [original, original.copy(), original.copy()]
+    // Each at an epoch of its own: one loses a stretch that makes nodes join, one gains between, one gets other values.
+    for (let i = 100; i < 9_900; i++) copies[0]!.remove(names[i]!, 1)
+    for (const name of names) copies[1]!.add(`${name}+`, -1, 2)
+    for (const name of names) copies[2]!.replace(name, -2, 3)
+    assert.deepStrictEqual(walked(copies[0]!).map(([name]) => name), [...names.slice(0, 100), ...names.slice(9_900)])
+    assert.deepStrictEqual(walked(copies[1]!), names.flatMap((name, i) => [[name, i], [`${name}+`, -1]] as const))
+    assert.deepStrictEqual(walked(copies[2]!), names.map((name) => [name, -2] as const))
+    assert.deepStrictEqual(copies.map((copy) => copy.size), [200, 20_000, 10_000])
+  })
+
   it("agrees with a sorted array on arbitrary names", () => {
     const name = fc.string({ unit: "binary", maxLength: 3 })
-    const change = fc.record({ remove: fc.boolean(), name })
+    const change = fc.record({ kind: fc.constantFrom(...kinds), name })
     fc.assert(fc.property(fc.array(change, { size: "+2" }), fc.option(name), fc.nat(100), (changes, after, limit) => {
       const pair = new Pair()
       for (const one of changes) {
-        if (one.remove) pair.remove(one.name)
-        else pair.add(one.name)
+        pair[one.kind](one.name)
       }
       pair.check()
       pair.page(after, limit)
@@ -156,9 +207,11 @@ describe("ordered names", () => {
 
   it("does not take a name twice, nor give up one that it has not", () => {
     const tree = new OrderedNames<number>()
-    assert.throws(() => tree.remove("a"), InvariantViolation)
-    for (let i = 0; i < 200; i++) tree.add(padded(i), i)
-    assert.throws(() => tree.add(padded(7), 0), InvariantViolation)
-    assert.throws(() => tree.remove("a"), InvariantViolation)
+    assert.throws(() => tree.remove("a", 0), InvariantViolation)
+    assert.throws(() => tree.replace("a", 0, 0), InvariantViolation)
+    for (let i = 0; i < 200; i++) tree.add(padded(i), i, 0)
+    assert.throws(() => tree.add(padded(7), 0, 0), InvariantViolation)
+    assert.throws(() => tree.remove("a", 0), InvariantViolation)
+    assert.throws(() => tree.replace("a", 0, 0), InvariantViolation)
   })
 })

@@ -17,8 +17,8 @@ export class Blob implements ElementBase {
   version: number
   #data: string | Uint8Array
 
-  constructor(data: Uint8Array, version: number) {
-    this.created_version = version
+  constructor(data: Uint8Array, created_version: number, version: number) {
+    this.created_version = created_version
     this.version = version
     this.#data = kept(data)
   }
@@ -40,11 +40,19 @@ export class Blob implements ElementBase {
     return typeof this.#data === "string" ? Buffer.from(this.#data, "latin1") : this.#data
   }
 
+  copy(): Blob {
+    const copy = new Blob(no_data, this.created_version, this.version)
+    copy.#data = this.#data
+    return copy
+  }
+
   /** Copies the bytes. */
   replace(data: Uint8Array): void {
     this.#data = kept(data)
   }
 }
+
+const no_data = new Uint8Array(0)
 
 const kept = (data: Uint8Array): string | Uint8Array => {
   // Not `data.slice()`: of a Node `Buffer` that is a view.
@@ -54,5 +62,5 @@ const kept = (data: Uint8Array): string | Uint8Array => {
 
 export const blobKind: ElementKind<Blob> = {
   refuse: () => undefined,
-  create: (data, version) => new Blob(data, version)
+  create: (data, version) => new Blob(data, version, version)
 }

@@ -10,15 +10,16 @@ import type { Element } from "./Elements.ts"
 export class Directory implements ElementBase {
   readonly created_version: number
   version: number
-  readonly entries = new OrderedNames<Element>()
+  readonly entries: OrderedNames<Element>
   /** Elements at any depth below it: a subtree can be dropped without visiting it, and the totals stay exact. */
   elements_below = 0
   /** Bytes of their values. */
   value_bytes_below = 0
 
-  constructor(version: number) {
-    this.created_version = version
+  constructor(created_version: number, version: number, entries = new OrderedNames<Element>()) {
+    this.created_version = created_version
     this.version = version
+    this.entries = entries
   }
 
   get type(): "directory" {
@@ -32,9 +33,17 @@ export class Directory implements ElementBase {
   get children(): number {
     return this.entries.size
   }
+
+  /** What is below is shared, and not visited. */
+  copy(): Directory {
+    const copy = new Directory(this.created_version, this.version, this.entries.copy())
+    copy.elements_below = this.elements_below
+    copy.value_bytes_below = this.value_bytes_below
+    return copy
+  }
 }
 
 export const directoryKind: ElementKind<Directory> = {
   refuse: (data) => data.length === 0 ? undefined : "a directory has no data",
-  create: (_data, version) => new Directory(version)
+  create: (_data, version) => new Directory(version, version)
 }

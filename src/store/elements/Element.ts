@@ -14,6 +14,8 @@ export interface ElementBase {
   readonly size: number
   /** Elements directly below it. */
   readonly children: number
+  /** The same once more, to be changed while this one stays as it is. Costs nothing that grows with what it holds. */
+  readonly copy: () => ElementBase
 }
 
 /** A row of the table of types. */
