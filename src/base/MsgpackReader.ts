@@ -35,6 +35,11 @@ export class MsgpackReader {
     return this.fault === null
   }
 
+  /** Nothing is left. */
+  get done(): boolean {
+    return this.at === this.bytes.length
+  }
+
   fail(reason: string): void {
     this.fault ??= reason
   }

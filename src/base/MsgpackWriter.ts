@@ -7,20 +7,28 @@
  */
 import { invariant } from "./Invariant.ts"
 
-const slab_bytes = 64 * 1024
+const slab_bytes_default = 64 * 1024
 const header_bytes = 4
 const two32 = 0x1_0000_0000
 const nothing = new Uint8Array(0)
 const utf8 = new TextEncoder()
 
 /**
- * `begin`, then exactly one msgpack value, then `end`, for a frame; `start`, the value, then `take`, for a value alone.
+ * `begin`, then exactly one msgpack value, then `end`, for a frame; `start`, the values, then `take`, without a frame.
  * What was returned is never written to again. What was begun and not ended is dropped by the next one.
  */
 export class MsgpackWriter {
+  private readonly slab_bytes: number
   private slab = nothing
+  /** The same memory, as that which takes characters faster than a loop here would. */
+  private text: Buffer | null = null
   private first = 0
   private at = 0
+
+  /** `slab_bytes`: of a slab. What is taken and shorter costs no memory but its own. */
+  constructor(slab_bytes = slab_bytes_default) {
+    this.slab_bytes = slab_bytes
+  }
 
   /** Begins a frame. */
   begin(): this {
@@ -38,18 +46,33 @@ export class MsgpackWriter {
     return this.slab.subarray(first, at)
   }
 
-  /** Begins a value without a frame. */
+  /** Begins values without a frame. */
   start(): this {
     this.at = this.first
     return this
   }
 
-  /** The value, in memory of its own that is exactly as long. */
-  take(): Uint8Array {
-    const value = this.slab.slice(this.first, this.at)
+  /** Bytes since `start`. */
+  get length(): number {
+    return this.at - this.first
+  }
+
+  /** Is this what was written since `start`? */
+  wrote(bytes: Uint8Array): boolean {
+    return Buffer.compare(this.slab.subarray(this.first, this.at), bytes) === 0
+  }
+
+  /**
+   * What was written since `start`, or its first `length` bytes alone: in memory of its own that is exactly as long, or
+   * in `room` if that is long enough.
+   */
+  take(length: number = this.length, room: Uint8Array = nothing): Uint8Array {
+    const written = this.slab.subarray(this.first, this.first + length)
+    const value = length > room.length ? written.slice() : room.subarray(0, length)
+    if (length <= room.length) value.set(written)
     this.at = this.first
     // A large one leaves no large slab behind.
-    if (this.slab.length > slab_bytes) this.drop()
+    if (this.slab.length > this.slab_bytes) this.drop()
     return value
   }
 
@@ -104,20 +127,18 @@ export class MsgpackWriter {
   }
 
   bin(bytes: Uint8Array): this {
-    const { length } = bytes
-    this.reserve(5 + length)
-    if (length < 0x100) {
-      this.slab[this.at++] = 0xc4
-      this.slab[this.at++] = length
-    } else if (length < 0x10000) {
-      this.slab[this.at++] = 0xc5
-      this.uint16(length)
-    } else {
-      this.slab[this.at++] = 0xc6
-      this.uint32(length)
-    }
+    this.binHeader(bytes.length)
     this.slab.set(bytes, this.at)
-    this.at += length
+    this.at += bytes.length
+    return this
+  }
+
+  /** Bytes that are given as a string, a character below U+0100 for each. */
+  binOf(latin1: string): this {
+    const { length } = latin1
+    this.binHeader(length)
+    this.text ??= Buffer.from(this.slab.buffer)
+    this.at += this.text.write(latin1, this.at, "latin1")
     return this
   }
 
@@ -144,6 +165,21 @@ export class MsgpackWriter {
     }
     this.at += written
     return this
+  }
+
+  /** Also makes room for the bytes. */
+  private binHeader(length: number): void {
+    this.reserve(5 + length)
+    if (length < 0x100) {
+      this.slab[this.at++] = 0xc4
+      this.slab[this.at++] = length
+    } else if (length < 0x10000) {
+      this.slab[this.at++] = 0xc5
+      this.uint16(length)
+    } else {
+      this.slab[this.at++] = 0xc6
+      this.uint32(length)
+    }
   }
 
   /** The encoder costs more than such a loop. False, and nothing written, if it is not all ASCII. */
@@ -186,15 +222,17 @@ export class MsgpackWriter {
   private reserve(bytes: number): void {
     if (this.at + bytes <= this.slab.length) return
     const begun = this.at - this.first
-    const next = new Uint8Array(Math.max(slab_bytes, 2 * begun + bytes))
+    const next = new Uint8Array(Math.max(this.slab_bytes, 2 * begun + bytes))
     next.set(this.slab.subarray(this.first, this.at))
     this.slab = next
+    this.text = null
     this.first = 0
     this.at = begun
   }
 
   private drop(): void {
     this.slab = nothing
+    this.text = null
     this.first = 0
     this.at = 0
   }

@@ -122,6 +122,16 @@ describe("the reader", () => {
     }))
   })
 
+  it("tells when nothing is left", () => {
+    const reader = raw(1, 0xa1, 0x61)
+    assert.isFalse(reader.done)
+    reader.uint("first")
+    assert.isFalse(reader.done)
+    reader.string("second", 1)
+    assert.isTrue(reader.done)
+    assert.isTrue(raw().done)
+  })
+
   it("forgets the fault with the next payload", () => {
     const reader = raw(0xa1, 0x80)
     reader.string("string", max)
@@ -201,6 +211,43 @@ describe("the writer", () => {
     const again = writer.start().string("other").take()
     assert.deepStrictEqual(small, Uint8Array.of(0x91, 0xa2, 0x6f, 0x6b))
     assert.strictEqual(again.length, 6)
+  })
+
+  it("gives away the first bytes alone, and in the room that it is given if they fit", () => {
+    const writer = new MsgpackWriter(8)
+    const written = Uint8Array.of(1, 2, 0xa3, 0x61, 0x62, 0x63)
+    const begun = (): MsgpackWriter => writer.start().uint(1).uint(2).string("abc")
+    assert.strictEqual(begun().length, 6)
+    for (const length of [0, 1, 6]) {
+      for (const size of [0, 1, 5, 6, 20]) {
+        const room = new Uint8Array(size)
+        const taken = begun().take(length, room)
+        assert.deepStrictEqual(taken, written.subarray(0, length))
+        assert.strictEqual(taken.buffer === room.buffer, length <= size)
+        assert.strictEqual(writer.length, 0)
+      }
+    }
+    assert.deepStrictEqual(begun().take(), written)
+  })
+
+  it("knows what it wrote", () => {
+    const writer = new MsgpackWriter()
+    writer.begin().string("a frame").end()
+    writer.start().uint(1).uint(2)
+    assert.isTrue(writer.wrote(Uint8Array.of(1, 2)))
+    for (const other of [[], [1], [1, 3], [1, 2, 3], [2, 2]]) assert.isFalse(writer.wrote(Uint8Array.from(other)))
+  })
+
+  it("writes bytes that are given as characters", () => {
+    const writer = new MsgpackWriter()
+    fc.assert(fc.property(fc.array(bin, { maxLength: 4 }), (bins) => {
+      writer.start()
+      for (const one of bins) writer.binOf(Buffer.from(one).toString("latin1"))
+      const written = writer.take()
+      writer.start()
+      for (const one of bins) writer.bin(one)
+      assert.isTrue(writer.wrote(written))
+    }))
   })
 
   it("begins afresh after a value that could not be written", () => {
