@@ -34,7 +34,10 @@ export const makeReadBudget = (
         const result = application.query(operation)
         spent += result.length
         return result
-      }
+      },
+      size: application.size,
+      pin: application.pin,
+      restore: application.restore
     },
     renew: () => {
       spent = 0

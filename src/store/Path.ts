@@ -37,6 +37,22 @@ export const refuseResumeToken = (path: string, token: string): Refusal | undefi
 /** The names of a path that {@link refusePath} passed; none for the root. */
 export const namesOf = (path: string): ReadonlyArray<string> => path === "/" ? [] : path.slice(1).split("/")
 
+/** Why this cannot be a name of a path, in words, or `undefined` if it can. */
+export const refuseName = (name: string): string | undefined => {
+  if (name === "" || name === "." || name === ".." || name.includes("/")) return "it is no name"
+  return unfitCharacter(name)
+}
+
+/** From this length on V8 makes a string of references to others: here, of a name one to its path. */
+const composed_characters_min = 13
+
+const utf8Encoder = new TextEncoder()
+const utf8Decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** The same name in memory of its own. */
+export const flat = (name: string): string =>
+  name.length < composed_characters_min ? name : utf8Decoder.decode(utf8Encoder.encode(name))
+
 /** The path of the first `count` names. */
 export const pathOf = (names: ReadonlyArray<string>, count: number): string => `/${names.slice(0, count).join("/")}`
 
@@ -75,7 +91,7 @@ const unfitCharacter = (path: string): string | undefined => {
   return path.isWellFormed() ? undefined : "it has half of a surrogate pair"
 }
 
-const utf8Length = (text: string): number => {
+export const utf8Length = (text: string): number => {
   let bytes = text.length
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)

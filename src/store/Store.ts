@@ -3,8 +3,11 @@
  *
  * @module
  */
+import { Limits } from "../base/Limits.ts"
 import type { Application } from "../vr/Application.ts"
+import { Builder } from "./Builder.ts"
 import { decodeOperation, encodeResult, isWrite, type Operation, type Refusal } from "./Operation.ts"
+import { partsOf, record_bytes } from "./Parts.ts"
 import { invalid } from "./Path.ts"
 import { Tree } from "./Tree.ts"
 
@@ -21,7 +24,7 @@ export interface Store extends Application {
 }
 
 /** An empty store: nothing but the root, at version 0. */
-export const makeStore = (): Store => {
+export const makeStore = (part_bytes_max: number = Limits.snapshot_part_bytes_max): Store => {
   const tree = new Tree()
   return {
     refuseWrite: (bytes) => {
@@ -39,6 +42,12 @@ export const makeStore = (): Store => {
       if (operation._tag === "Error") return encodeResult(operation)
       return encodeResult(isWrite(operation) ? misplaced(operation, "read") : tree.read(operation))
     },
+    size: () => tree.value_bytes + (1 + tree.elements) * record_bytes,
+    pin: () => {
+      const root = tree.pin()
+      return { read: () => partsOf(root, part_bytes_max) }
+    },
+    restore: () => new Builder((root) => tree.install(root)),
     stats: () => ({ elements: tree.elements, value_bytes: tree.value_bytes })
   }
 }

@@ -19,7 +19,7 @@ import type { Blob } from "./elements/Blob.ts"
 import { Directory } from "./elements/Directory.ts"
 import { type Element, elementKinds } from "./elements/Elements.ts"
 import type { ReadOperation, WriteOperation } from "./Operation.ts"
-import { namesOf, pathOf } from "./Path.ts"
+import { flat, namesOf, pathOf } from "./Path.ts"
 import type { ErrorResult, Result } from "./Result.ts"
 
 type Create = Extract<WriteOperation, { readonly _tag: "Create" }>
@@ -36,7 +36,7 @@ interface Way {
 }
 
 /** Below all versions: there was no pin, so there is nothing to spare. */
-const never_pinned = -1
+export const never_pinned = -1
 
 export class Tree {
   #root = new Directory(0, 0)
@@ -74,6 +74,12 @@ export class Tree {
   pin(): Directory {
     this.#pinned = this.version
     return this.#root
+  }
+
+  /** Goes on with another root, to which and to all below it nobody else holds on. Its nodes: of `never_pinned`. */
+  install(root: Directory): void {
+    this.#pinned = never_pinned
+    this.#root = root
   }
 
   /** The data of a value is to be encoded at once, not kept. */
@@ -212,16 +218,6 @@ const list = (directory: Directory, { limit, after }: List): Result => {
     next: found.length > limit ? page[limit - 1]![0] : null
   }
 }
-
-/** From this length on V8 keeps a part of a string as a reference to the whole: here, a name to its path. */
-const sliced_characters_min = 13
-
-const utf8Encoder = new TextEncoder()
-const utf8Decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-
-/** The same name in memory of its own. */
-const flat = (name: string): string =>
-  name.length < sliced_characters_min ? name : utf8Decoder.decode(utf8Encoder.encode(name))
 
 const notFound = (path: string): ErrorResult => ({ _tag: "Error", code: "NotFound", path })
 

@@ -26,8 +26,12 @@ export interface PinnedState {
  * `Limits.snapshot_part_bytes_max` bytes, unless a single element takes more.
  */
 export interface PartReader {
-  /** The next part, which is never empty; null behind the last one. */
-  readonly next: () => Uint8Array | null
+  /**
+   * The next part, which is never empty; null behind the last one. It may lie in `room`, if that is given and long
+   * enough. Give the same room again and again if you can: memory of their own for all parts of a large state makes the
+   * collector go through the whole heap several times, which stops the replica for longer than all the rest.
+   */
+  readonly next: (room?: Uint8Array) => Uint8Array | null
 }
 
 /** Another state, which is built from parts while the present one stays as it is. */
@@ -51,4 +55,10 @@ export interface Application {
   readonly apply: (operation: Uint8Array, context: ApplyContext) => Uint8Array
   /** Answers a read from the current state. Anything that is not a valid read gets the encoded refusal. */
   readonly query: (operation: Uint8Array) => Uint8Array
+  /** About how many bytes the state takes when it is written out. Costs nothing, and is the same at equal states. */
+  readonly size: () => number
+  /** The present state, which stays as it is while writes go on. Whoever lets go of it lets go of its memory. */
+  readonly pin: () => PinnedState
+  /** Begins another state, out of the parts of one that was pinned: here, or at any other replica. */
+  readonly restore: () => StateBuilder
 }

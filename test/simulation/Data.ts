@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Application } from "../../src/vr/Application.ts"
+import type { Application, PartReader } from "../../src/vr/Application.ts"
 
 export interface Replicated extends Application {
   /** Of everything that was applied and its results: equal histories give equal digests. */
@@ -17,6 +17,12 @@ export interface Workload {
   readonly replica: () => Replicated
   /** Runs what the group has committed. */
   readonly model: () => Replicated
+}
+
+/** A reader of parts that are there already. */
+export const readerOf = (parts: ReadonlyArray<Uint8Array>): PartReader => {
+  let read = 0
+  return { next: () => parts[read++] ?? null }
 }
 
 export const digestOf = (before: number, op: number, bytes: Uint8Array): number => {

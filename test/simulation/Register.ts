@@ -5,8 +5,8 @@
  * @module
  */
 import { invariant } from "../../src/base/Invariant.ts"
-import type { ApplyContext } from "../../src/vr/Application.ts"
-import { digestOf, type Replicated, type Workload } from "./Data.ts"
+import type { ApplyContext, PinnedState, StateBuilder } from "../../src/vr/Application.ts"
+import { digestOf, readerOf, type Replicated, type Workload } from "./Data.ts"
 
 export interface AppendResult {
   /** Op number at which it ran. */
@@ -40,8 +40,8 @@ export const readResult = (result: Uint8Array): ReadResult => JSON.parse(text(re
 export class Register implements Replicated {
   version = 0
   digest = 0
-  private readonly registers = new Map<string, { length: number; last: string }>()
-  private readonly seen = new Set<string>()
+  private registers = new Map<string, RegisterState>()
+  private seen = new Set<string>()
 
   readonly refuseWrite = (operation: Uint8Array): Uint8Array | undefined =>
     text(operation).startsWith("append ") ? undefined : bytes("refused")
@@ -68,9 +68,66 @@ export class Register implements Replicated {
     return bytes(JSON.stringify({ version, length, last, digest } satisfies ReadResult))
   }
 
+  readonly size = (): number => this.seen.size * seen_bytes
+
+  readonly pin = (): PinnedState => {
+    const { version, digest } = this
+    const [registers, seen] = [[...this.registers], [...this.seen]]
+    const head: Head = { version, digest, registers: registers.length, seen: seen.length }
+    const parts = [head, ...registers, ...inRows(seen)].map((part) => bytes(JSON.stringify(part)))
+    return { read: () => readerOf(parts) }
+  }
+
+  readonly restore = (): StateBuilder => {
+    const parts: Array<unknown> = []
+    return {
+      add: (part) => {
+        try {
+          parts.push(JSON.parse(text(part)))
+          return null
+        } catch {
+          return "a part is no JSON"
+        }
+      },
+      finish: () => {
+        const head = parts[0] as Head | undefined
+        const expected = head === undefined ? 1 : 1 + head.registers + Math.ceil(head.seen / row_length)
+        return parts.length === expected ? null : `there are ${parts.length} parts, and not ${expected}`
+      },
+      install: () => this.install(parts)
+    }
+  }
+
+  private install([head, ...rest]: ReadonlyArray<unknown>): void {
+    const { version, digest, registers } = head as Head
+    this.version = version
+    this.digest = digest
+    this.registers = new Map(rest.slice(0, registers) as ReadonlyArray<readonly [string, RegisterState]>)
+    this.seen = new Set((rest.slice(registers) as ReadonlyArray<ReadonlyArray<string>>).flat())
+  }
+
   whole(): string {
     return JSON.stringify([...this.registers])
   }
 }
+
+interface RegisterState {
+  length: number
+  last: string
+}
+
+/** The first part; then come the registers, one in a part, then the tags that were seen, in rows. */
+interface Head {
+  readonly version: number
+  readonly digest: number
+  readonly registers: number
+  readonly seen: number
+}
+
+const seen_bytes = 16
+const row_length = 16
+
+const inRows = (tags: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
+  Array.from({ length: Math.ceil(tags.length / row_length) }, (_, i) => tags.slice(i * row_length, (i + 1) * row_length))
 
 export const registers: Workload = { replica: () => new Register(), model: () => new Register() }

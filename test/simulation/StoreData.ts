@@ -13,7 +13,7 @@ import {
   type Result
 } from "../../src/store/Operation.ts"
 import { makeStore } from "../../src/store/Store.ts"
-import type { Application } from "../../src/vr/Application.ts"
+import type { Application, PartReader } from "../../src/vr/Application.ts"
 import { Model } from "../store/Model.ts"
 import { digestOf, type Replicated, type Workload } from "./Data.ts"
 
@@ -27,10 +27,43 @@ const digested = (application: Application, whole: () => string): Replicated => 
       digest = digestOf(digest, context.op, result)
       return result
     },
+    size: application.size,
+    pin: () => {
+      const pinned = application.pin()
+      const first = Buffer.from(String(digest))
+      return { read: () => behind(first, pinned.read()) }
+    },
+    restore: () => {
+      const builder = application.restore()
+      let restored: number | undefined = undefined
+      return {
+        add: (part) => {
+          if (restored !== undefined) return builder.add(part)
+          restored = Number(Buffer.from(part).toString())
+          return Number.isInteger(restored) ? null : "it does not begin with a digest"
+        },
+        finish: builder.finish,
+        install: () => {
+          builder.install()
+          digest = restored ?? digest
+        }
+      }
+    },
     get digest() {
       return digest
     },
     whole
+  }
+}
+
+const behind = (first: Uint8Array, rest: PartReader): PartReader => {
+  let begun = false
+  return {
+    next: () => {
+      if (begun) return rest.next()
+      begun = true
+      return first
+    }
   }
 }
 
@@ -64,6 +97,10 @@ const realStore = (): Replicated => {
   return digested(store, () => walk(ask, "/").join("\n"))
 }
 
+const notOfTheModel = (): never => {
+  throw new Error("the model runs all that was committed, and is never restored")
+}
+
 const modelStore = (): Replicated => {
   const model = new Model()
   const execute = (bytes: Uint8Array, op: number): Uint8Array => {
@@ -74,7 +111,10 @@ const modelStore = (): Replicated => {
   const application: Application = {
     refuseWrite: () => undefined,
     apply: (bytes, { op }) => execute(bytes, op),
-    query: (bytes) => execute(bytes, 0)
+    query: (bytes) => execute(bytes, 0),
+    size: notOfTheModel,
+    pin: notOfTheModel,
+    restore: notOfTheModel
   }
   return digested(application, () => walk((operation) => model.execute(operation, 0), "/").join("\n"))
 }

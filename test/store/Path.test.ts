@@ -6,7 +6,7 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { Limits } from "../../src/base/Limits.ts"
-import { namesOf, pathOf, refusePath, refuseResumeToken, shownPath } from "../../src/store/Path.ts"
+import { flat, namesOf, pathOf, refuseName, refusePath, refuseResumeToken, shownPath } from "../../src/store/Path.ts"
 
 const reason = (path: string): string => {
   const refusal = refusePath(path)
@@ -93,7 +93,16 @@ describe("paths", () => {
       const expected = Buffer.byteLength(path) <= Limits.path_bytes_max
         && (path === "/" || (names.length <= 32 && names.every((one) => name.test(one))))
       assert.strictEqual(refusePath(path) === undefined, expected)
+      const first = names[0]!
+      assert.strictEqual(refuseName(first) === undefined, name.test(first))
     }), { numRuns: 2_000 })
+    for (const one of ["a/b", "/", "a/"]) assert.isDefined(refuseName(one))
+  })
+
+  it("have names that can be kept without the rest, and stay the same", () => {
+    for (const name of ["a", "a".repeat(12), "a".repeat(13), "\ufeffwith a byte order mark", "😀".repeat(20)]) {
+      assert.strictEqual(flat(`/${name}`.slice(1)), name)
+    }
   })
 })
 

@@ -6,15 +6,20 @@
 import { assert } from "vitest"
 import type { Operation, PageEntry, Result, WriteOperation } from "../../src/store/Operation.ts"
 import { decodeResult, encodeOperation, isWrite } from "../../src/store/Operation.ts"
-import { makeStore } from "../../src/store/Store.ts"
+import { makeStore, type Store } from "../../src/store/Store.ts"
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 export const text = (data: Uint8Array): string => new TextDecoder().decode(data)
 
 export class User {
-  readonly store = makeStore()
+  readonly store: Store
   /** The op number of the last write. */
-  op = 0
+  op: number
+
+  constructor(store = makeStore(), op = 0) {
+    this.store = store
+    this.op = op
+  }
 
   execute(operation: Operation): Result {
     const encoded = encodeOperation(operation)

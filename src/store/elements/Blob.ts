@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { Limits } from "../../base/Limits.ts"
+import type { MsgpackWriter } from "../../base/MsgpackWriter.ts"
 import type { ElementBase, ElementKind } from "./Element.ts"
 
 /**
@@ -17,10 +19,11 @@ export class Blob implements ElementBase {
   version: number
   #data: string | Uint8Array
 
-  constructor(data: Uint8Array, created_version: number, version: number) {
+  /** `data`: as it is kept. */
+  constructor(data: string | Uint8Array, created_version: number, version: number) {
     this.created_version = created_version
     this.version = version
-    this.#data = kept(data)
+    this.#data = data
   }
 
   get type(): "blob" {
@@ -41,9 +44,12 @@ export class Blob implements ElementBase {
   }
 
   copy(): Blob {
-    const copy = new Blob(no_data, this.created_version, this.version)
-    copy.#data = this.#data
-    return copy
+    return new Blob(this.#data, this.created_version, this.version)
+  }
+
+  encode(writer: MsgpackWriter): void {
+    if (typeof this.#data === "string") writer.binOf(this.#data)
+    else writer.bin(this.#data)
   }
 
   /** Copies the bytes. */
@@ -51,8 +57,6 @@ export class Blob implements ElementBase {
     this.#data = kept(data)
   }
 }
-
-const no_data = new Uint8Array(0)
 
 const kept = (data: Uint8Array): string | Uint8Array => {
   // Not `data.slice()`: of a Node `Buffer` that is a view.
@@ -62,5 +66,7 @@ const kept = (data: Uint8Array): string | Uint8Array => {
 
 export const blobKind: ElementKind<Blob> = {
   refuse: () => undefined,
-  create: (data, version) => new Blob(data, version, version)
+  create: (data, version) => new Blob(kept(data), version, version),
+  decode: (reader, created_version, version) =>
+    new Blob(kept(reader.bin("data", Limits.value_bytes_max)), created_version, version)
 }

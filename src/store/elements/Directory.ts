@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { MsgpackWriter } from "../../base/MsgpackWriter.ts"
 import { OrderedNames } from "../OrderedNames.ts"
 import type { ElementBase, ElementKind } from "./Element.ts"
 import type { Element } from "./Elements.ts"
@@ -41,9 +42,19 @@ export class Directory implements ElementBase {
     copy.value_bytes_below = this.value_bytes_below
     return copy
   }
+
+  /** Only how many elements are below it: they follow, and so it is seen that none is missing. */
+  encode(writer: MsgpackWriter): void {
+    writer.uint(this.elements_below)
+  }
 }
 
 export const directoryKind: ElementKind<Directory> = {
   refuse: (data) => data.length === 0 ? undefined : "a directory has no data",
-  create: (_data, version) => new Directory(version, version)
+  create: (_data, version) => new Directory(version, version),
+  decode: (reader, created_version, version) => {
+    const directory = new Directory(created_version, version)
+    directory.elements_below = reader.integer("elements below")
+    return directory
+  }
 }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { MsgpackReader } from "../../base/MsgpackReader.ts"
+import type { MsgpackWriter } from "../../base/MsgpackWriter.ts"
 
 /** One element of the tree, as listings and `stat` see it. Versions are op numbers. */
 export interface ElementBase {
@@ -16,6 +18,8 @@ export interface ElementBase {
   readonly children: number
   /** The same once more, to be changed while this one stays as it is. Costs nothing that grows with what it holds. */
   readonly copy: () => ElementBase
+  /** Writes what it holds besides its versions: one msgpack value, the same for equal states. */
+  readonly encode: (writer: MsgpackWriter) => void
 }
 
 /** A row of the table of types. */
@@ -24,4 +28,6 @@ export interface ElementKind<Element extends ElementBase> {
   readonly refuse: (data: Uint8Array) => string | undefined
   /** The new element. Copies what it keeps of `data`, which belongs to the network. */
   readonly create: (data: Uint8Array, version: number) => Element
+  /** Reads what `encode` wrote, from bytes of unknown origin: the reader knows what is wrong. Copies what it keeps. */
+  readonly decode: (reader: MsgpackReader, created_version: number, version: number) => Element
 }

@@ -65,7 +65,10 @@ const later = { mono: 1, wall: 0 }
 const noApplication: Application = {
   refuseWrite: () => undefined,
   apply: (operation) => operation,
-  query: (operation) => operation
+  query: (operation) => operation,
+  size: () => 0,
+  pin: () => ({ read: () => ({ next: () => null }) }),
+  restore: () => ({ add: () => "there is nothing to restore", finish: () => null, install: () => undefined })
 }
 
 const livesMax = 1024

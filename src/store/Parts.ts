@@ -1,0 +1,74 @@
+/**
+ * The tree as a sequence of parts, which `Builder.ts` makes a tree of again. A part is a row of records, one for every
+ * element, in the order of a walk: a directory, then all that is below it, children in order of their names.
+ *
+ * ```
+ * [depth, name, type, created_version, version, state]
+ * ```
+ * `depth`: 0 for the root, which has the name "". `state`: what the type says; for a directory how many elements are
+ * below it, so the root says how many there are. A record is never cut in two, and a part is as full as it can be.
+ *
+ * @module
+ */
+import { Limits } from "../base/Limits.ts"
+import { MsgpackWriter } from "../base/MsgpackWriter.ts"
+import type { PartReader } from "../vr/Application.ts"
+import type { Directory } from "./elements/Directory.ts"
+import type { Element } from "./elements/Elements.ts"
+import type { NamesCursor } from "./OrderedNames.ts"
+
+export const record_fields = 6
+
+/** A record without its name and its state, about. */
+export const record_bytes = 32
+
+export const writeRecord = (writer: MsgpackWriter, depth: number, name: string, element: Element): void => {
+  writer.array(record_fields).uint(depth).string(name).string(element.type)
+  writer.uint(element.created_version).uint(element.version)
+  element.encode(writer)
+}
+
+/** With room for a part and the longest record behind it. */
+const writer = new MsgpackWriter(Limits.snapshot_part_bytes_max + Limits.operation_bytes_max)
+
+/** Of a root that does not change. Each part costs what is in it. */
+export const partsOf = (root: Directory, part_bytes_max: number): PartReader => {
+  const walk = new Walk(root)
+  return {
+    next: (room) => {
+      if (walk.element === undefined) return null
+      writer.start()
+      for (let end = 0; walk.element !== undefined; walk.advance()) {
+        writeRecord(writer, walk.depth, walk.name, walk.element)
+        if (end > 0 && writer.length > part_bytes_max) return writer.take(end, room)
+        end = writer.length
+      }
+      return writer.take(writer.length, room)
+    }
+  }
+}
+
+/** Goes through all elements, in the order of the parts. */
+class Walk {
+  depth = 0
+  name = ""
+  /** Undefined behind the last one. */
+  element: Element | undefined
+  /** Of each directory on the way here: at what comes next in it. */
+  readonly #open: Array<NamesCursor<Element>> = []
+
+  constructor(root: Directory) {
+    this.element = root
+  }
+
+  advance(): void {
+    const open = this.#open
+    if (this.element?.type === "directory") open.push(this.element.entries.cursor())
+    while (open.length > 0 && open[open.length - 1]!.name === undefined) open.pop()
+    const cursor = open[open.length - 1]
+    this.depth = open.length
+    this.name = cursor?.name ?? ""
+    this.element = cursor?.value
+    cursor?.advance()
+  }
+}
