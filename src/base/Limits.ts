@@ -50,10 +50,12 @@ export const Limits = {
    * A snapshot is due once the log since the last one is half as large as the data, but within these bounds. The same
    * at every replica, as it decides at which operations there are snapshots.
    */
-  snapshot_log_bytes_min: 32 * MiB,
+  snapshot_log_bytes_min: 16 * MiB,
   snapshot_log_bytes_max: 256 * MiB,
   /** A part of a snapshot: what is encoded, written, sent and decoded in one go. A single element may take more. */
   snapshot_part_bytes_max: 256 * KiB,
+  /** A snapshot that another replica fetches, and has not asked for since, is let go. */
+  snapshot_idle_ms: 10_000,
   prepare_bytes_max: 1 * MiB,
   transfer_chunk_bytes_max: 2 * MiB,
   pending_reads_max: 16_384,

@@ -127,7 +127,7 @@ const inspect = (options: CallsOptions, tenant: Tenants.Tenant): Effect.Effect<R
     const failure = options.replicas.failures().get(tenant.id)
     if (failure !== undefined) return describeFailed(tenant, options.node, failure)
     const answer = yield* Deferred.make<ReplicaStatus | null>()
-    yield* Queue.offer(options.dispatcher, { _tag: "Inspect", tenant: tenant.id, answer })
+    yield* Queue.offer(options.dispatcher, { _tag: "Ask", tenant: tenant.id, question: { _tag: "Inspect", answer } })
     // A replica that is too busy to say how it is counts as one that did not answer.
     return yield* Effect.timeoutOrElse(Deferred.await(answer), {
       duration: summary_ms / 2,

@@ -19,7 +19,7 @@ import { Directory } from "./Directory.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
 import {
-  type DispatcherInbox, type DispatcherInput, inputBytes, type LocalReplica, type ReplicaInput
+  type DispatcherInbox, type DispatcherInput, inputBytes, type LocalReplica, type Question, type ReplicaInput
 } from "./Queues.ts"
 
 export interface DispatcherOptions {
@@ -118,10 +118,10 @@ export class Dispatcher {
         this.replicas.delete(input.tenant)
         for (const connection of this.connections.values()) onReplicaStopped(this.routes, connection, input.tenant)
         return
-      case "Inspect": {
+      case "Ask": {
         const replica = this.replicas.get(input.tenant)
-        if (replica === undefined) Deferred.doneUnsafe(input.answer, Effect.succeed(null))
-        else this.offer(replica, { _tag: "Inspect", answer: input.answer })
+        if (replica === undefined) decline(input.question)
+        else this.offer(replica, input.question)
       }
     }
   }
@@ -172,6 +172,11 @@ export class Dispatcher {
     for (const [connection, frames] of this.answers) enqueue(connection, frames)
     this.answers.clear()
   }
+}
+
+const decline = (question: Question): void => {
+  if (question._tag === "Inspect") Deferred.doneUnsafe(question.answer, Effect.succeed(null))
+  else Deferred.doneUnsafe(question.answer, Effect.succeed(null))
 }
 
 const gather = <K, V>(map: Map<K, Array<V>>, key: K, value: V): void => {

@@ -25,6 +25,8 @@ const makeCounters = () => ({
   /** Each is one flush, where the durability needs one. */
   journal_writes: 0,
   heads_written: 0,
+  snapshots_written: 0,
+  snapshot_bytes_written: 0,
   state_changes: 0,
   replicas_failed: 0,
   gossip_received: 0,

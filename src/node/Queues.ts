@@ -5,6 +5,7 @@
  * |---|---|---|---|
  * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max batches | the offerer waits |
  * | replica inbox | dispatcher → a replica | replica_queue_max, replica_queue_bytes_max | dropped: VR resends, clients retry |
+ * | snapshots | a replica → the fiber that writes them | 1 | the newer one takes the place of the older one |
  * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames, peer_outbox_bytes_max | dropped: VR resends |
  * | connection outbox | dispatcher → a client's connection | connection_outbox_bytes_max | the client is disconnected |
  * | gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
@@ -21,13 +22,20 @@ import type { Members } from "../members/Members.ts"
 import type { Tenants } from "../tenants/Tenants.ts"
 import type { Epoch, ReplicaId } from "../vr/Message.ts"
 import type { Input, Reply, Send } from "../vr/Replica.ts"
+import type { Snapshot } from "../vr/Snapshot.ts"
 import type { ReplicaStatus } from "../wire/AdminProtocol.ts"
 import type { ClientMessage } from "../wire/ClientProtocol.ts"
 import type { Envelope } from "../wire/PeerProtocol.ts"
 import type { ClientConnection } from "./ClientConnection.ts"
 
-/** What a replica fiber takes: inputs of the protocol, and an admin's question about its state. */
-export type ReplicaInput = Input | { readonly _tag: "Inspect"; readonly answer: Deferred.Deferred<ReplicaStatus | null> }
+/** What an admin asks of a replica. Null: it is not there, or not able to. */
+export type Question =
+  | { readonly _tag: "Inspect"; readonly answer: Deferred.Deferred<ReplicaStatus | null> }
+  /** A snapshot of the present state; of a primary that serves, or of any replica that is normal. */
+  | { readonly _tag: "TakeSnapshot"; readonly answer: Deferred.Deferred<Snapshot | null> }
+
+/** What a replica fiber takes: inputs of the protocol, and questions. */
+export type ReplicaInput = Input | Question
 
 export type ReplicaInbox = Queue.Queue<ReplicaInput>
 
@@ -60,23 +68,24 @@ export type DispatcherInput =
   | { readonly _tag: "NodeLost"; readonly node: string }
   | { readonly _tag: "Topology"; readonly members: Members; readonly tenants: Tenants }
   | { readonly _tag: "Tick" }
-  | { readonly _tag: "Inspect"; readonly tenant: string; readonly answer: Deferred.Deferred<ReplicaStatus | null> }
+  | { readonly _tag: "Ask"; readonly tenant: string; readonly question: Question }
 
 export type DispatcherInbox = Queue.Queue<DispatcherInput>
 
 export const makeDispatcherInbox = Queue.bounded<DispatcherInput>(Limits.dispatcher_queue_max)
 export const makeReplicaInbox = Queue.dropping<ReplicaInput>(Limits.replica_queue_max)
+export const makeSnapshotQueue = Queue.sliding<Snapshot>(1)
 export const makePeerOutbox = Queue.dropping<Uint8Array>(Limits.peer_outbox_max)
 /** Bounded by bytes, by {@link ClientConnection}. */
 export const makeConnectionOutbox = Queue.unbounded<Uint8Array>()
 
-/** What an input for a replica holds, in bytes: operations and entries; the rest is small. */
+/** What an input for a replica holds, in bytes: operations, entries and parts of snapshots; the rest is small. */
 export const inputBytes = (input: ReplicaInput): number => {
   let bytes = 0
   if (input._tag === "Requests") {
     for (const request of input.requests) bytes += request.kind === "register" ? 0 : request.operation.length
   } else if (input._tag === "Message" && "entries" in input.message) {
     for (const { operation } of input.message.entries) bytes += operation.length
-  }
+  } else if (input._tag === "Message" && input.message._tag === "SnapshotPart") bytes += input.message.bytes.length
   return bytes
 }

@@ -9,7 +9,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Journal, JournalError, JournalWrite } from "../storage/Journal.ts"
-import { emptyOutcome, type Input, type Now, type Outcome, type Replica } from "../vr/Replica.ts"
+import { emptyOutcome, type Input, isNormal, type Now, type Outcome, type Replica } from "../vr/Replica.ts"
+import { takeSnapshot } from "../vr/Snapshot.ts"
 import { step } from "../vr/Step.ts"
 import type { Counters } from "./Metrics.ts"
 import type { DispatcherInbox, LocalReplica, ReplicaInput } from "./Queues.ts"
@@ -85,8 +86,10 @@ const withoutQuestions = (
 ): ReadonlyArray<Input> => {
   const rest: Array<Input> = []
   for (const input of inputs) {
-    if (input._tag !== "Inspect") rest.push(input)
-    else Deferred.doneUnsafe(input.answer, Effect.succeed(describeReplica(replica, data, now)))
+    if (input._tag === "Inspect") Deferred.doneUnsafe(input.answer, Effect.succeed(describeReplica(replica, data, now)))
+    else if (input._tag === "TakeSnapshot") {
+      Deferred.doneUnsafe(input.answer, Effect.succeed(isNormal(replica) ? takeSnapshot(replica) : null))
+    } else rest.push(input)
   }
   return rest
 }

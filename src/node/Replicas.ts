@@ -146,7 +146,9 @@ const makeReplicaFrom = (beginning: Beginning, options: ReplicaOptions): Replica
       return newReplica(options)
     case "Restart": {
       const { commit, entries, head } = beginning
-      return restartedReplica(options, { view: head.view, logView: head.log_view, entries, commit })
+      return restartedReplica(options, {
+        view: head.view, logView: head.log_view, image: null, base: 0, entries, commit
+      })
     }
     case "Recovery":
       return recoveringReplica(options, beginning.promised)

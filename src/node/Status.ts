@@ -45,6 +45,8 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
     sessions: clients.size,
     elements: data.store.stats().elements,
     log_bytes: log.bytes,
+    log_base: log.base,
+    snapshot: replica.snapshot,
     detail: detail(replica, data, now),
     acked: state._tag === "Primary"
       ? Object.fromEntries(configuration.replicas.map((other, index) => [other, state.acked[index]!]))
@@ -63,7 +65,7 @@ const detail = (replica: Replica, data: ReplicaData, now: Now): string | null =>
     case "ViewChange":
       return `has left for view ${replica.view}, for ${Math.round(now.mono - state.startedAt)} ms`
     case "StateTransfer":
-      return `fetches view ${state.target} from ${state.source}`
+      return `fetches view ${state.target} from ${state.source}${incomingDetail(replica)}`
     case "Recovery":
       return (data.doubt === null ? "" : `${data.doubt}; `) + recoveryDetail(replica, data, state)
   }
@@ -79,7 +81,17 @@ const recoveryDetail = (replica: Replica, { durability }: ReplicaData, state: Re
   }
   return state.fetching === null
     ? `waits for ${configuration.recoveryQuorum} answers, the primary's among them; has ${state.responses.size}`
-    : `fetches the log from ${state.fetching.from}: at ${log.op} of ${state.fetching.op}`
+    : `fetches the log from ${state.fetching.from}: at ${log.op} of ${state.fetching.op}${incomingDetail(replica)}`
+}
+
+const MiB = 1024 * 1024
+
+/** How much of a snapshot has come. Its size is an estimate. */
+const incomingDetail = ({ incoming }: Replica): string => {
+  if (incoming === null) return ""
+  const { bytes, from, op, size } = incoming
+  const percent = Math.min(99, Math.floor(100 * bytes / Math.max(1, size)))
+  return `: snapshot of op ${op} from ${from}, ${(bytes / MiB).toFixed(1)} MiB, about ${percent} %`
 }
 
 /** A replica that cannot run: its node says why. */
@@ -100,6 +112,8 @@ export const describeFailed = (tenant: Tenant, node: string, reason: string): Re
     sessions: 0,
     elements: 0,
     log_bytes: 0,
+    log_base: 0,
+    snapshot: null,
     detail: reason,
     acked: {}
   }
@@ -176,6 +190,14 @@ export const describeCluster = (facts: ClusterFacts): ClusterStatus => {
   }
 }
 
+/** Snapshots of one op are equal, byte for byte; if they are not, replicas have gone apart. */
+const differences = (replicas: ReadonlyArray<ReplicaStatus>): ReadonlyArray<string> =>
+  replicas.flatMap((one, i) =>
+    replicas.slice(i + 1)
+      .filter((other) => one.snapshot?.op === other.snapshot?.op && one.snapshot?.digest !== other.snapshot?.digest)
+      .map((other) => `the data of ${replicaId(one)} and ${replicaId(other)} differs at op ${one.snapshot?.op}`)
+  )
+
 const tenantProblems = (
   status: TenantStatus,
   tenants: ReadonlyArray<Tenant>,
@@ -189,6 +211,10 @@ const tenantProblems = (
   // Of a node that is gone as a whole, that was said already.
   const mute = silent.filter(({ node }) => !gone.some(({ name }) => name === node))
   const problems: Array<{ readonly message: string; readonly remedy: string | null }> = [
+    ...differences(replicas.filter(({ tenant }) => tenant === status.id)).map((message) => ({
+      message: `tenant ${label}: ${message}`,
+      remedy: "stop using the tenant, keep the data_dir of its nodes, and report this: it is a bug, or memory that fails"
+    })),
     ...unwell.map(({ detail, name, node, state }) => ({
       message: `tenant ${label}: replica ${name}::${node} is in ${state}` + (detail === null ? "" : `: ${detail}`),
       remedy: state === "failed" ? `when that is mended, start node ${node} again` : null

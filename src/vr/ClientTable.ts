@@ -17,9 +17,21 @@ interface Session {
   /** Results of executed requests above `answered`. */
   readonly results: Map<RequestNumber, Uint8Array>
   readonly pending: Map<RequestNumber, OpNumber>
+  /** Of the table, when this was made: one of an earlier epoch may be in a snapshot, and is copied before it is changed. */
+  readonly epoch: number
+}
+
+/** A session as a snapshot keeps it. */
+export interface KeptSession {
+  readonly id: SessionId
+  readonly nonce: Uint8Array
+  readonly answered: RequestNumber
+  /** In the order in which they were executed. */
+  readonly results: Iterable<readonly [RequestNumber, Uint8Array]>
 }
 
 const nonceKey = (nonce: Uint8Array): string => Buffer.from(nonce).toString("latin1")
+const nonceOf = (key: string): Uint8Array => new Uint8Array(Buffer.from(key, "latin1"))
 
 /** The client decides how far `through` jumps, so the work is bounded by the results that are there. */
 const forgetThrough = (session: Session, through: RequestNumber): void => {
@@ -52,6 +64,8 @@ export class ClientTable {
   private readonly sessionsMax: number
   /** The last of `sessions`. */
   private latest: SessionId = 0
+  /** Raised by each `pin`. */
+  private epoch = 0
 
   constructor(sessionsMax: number = Limits.sessions_max) {
     this.sessionsMax = sessionsMax
@@ -76,9 +90,7 @@ export class ClientTable {
       this.touch(this.sessions.get(known)!)
       return known
     }
-    this.sessions.set(op, { id: op, nonce: key, answered: 0, results: new Map(), pending: new Map() })
-    this.byNonce.set(key, op)
-    this.latest = op
+    this.add(op, key, 0, new Map())
     if (this.sessions.size > this.sessionsMax) {
       const [oldest] = this.sessions.values()
       this.sessions.delete(oldest!.id)
@@ -97,9 +109,9 @@ export class ClientTable {
     answered: RequestNumber,
     execute: () => Uint8Array
   ): Uint8Array | undefined {
-    const session = this.sessions.get(id)
-    if (session === undefined) return undefined
-    this.touch(session)
+    const known = this.sessions.get(id)
+    if (known === undefined) return undefined
+    const session = this.touch(known)
     session.pending.delete(request)
     let result = session.results.get(request)
     if (result === undefined && request > session.answered) {
@@ -113,11 +125,44 @@ export class ClientTable {
   }
 
   /** A map keeps what is deleted until it is rebuilt, so a session that is the latest already is left where it is. */
-  private touch(session: Session): void {
-    if (session.id === this.latest) return
-    this.latest = session.id
-    this.sessions.delete(session.id)
-    this.sessions.set(session.id, session)
+  private touch(known: Session): Session {
+    const session = known.epoch === this.epoch ? known : { ...known, results: new Map(known.results), epoch: this.epoch }
+    if (session.id !== this.latest) {
+      this.latest = session.id
+      this.sessions.delete(session.id)
+      this.sessions.set(session.id, session)
+    } else if (session !== known) this.sessions.set(session.id, session)
+    return session
+  }
+
+  private add(id: SessionId, nonce: string, answered: RequestNumber, results: Map<RequestNumber, Uint8Array>): void {
+    this.sessions.set(id, { id, nonce, answered, results, pending: new Map(), epoch: this.epoch })
+    this.byNonce.set(nonce, id)
+    this.latest = id
+  }
+
+  // --- snapshots: the committed part, as it is now, whatever happens to it later
+
+  pin(): ReadonlyArray<KeptSession> {
+    const pinned = [...this.sessions.values()]
+    this.epoch++
+    // Lazily: it is read while the replica goes on.
+    return pinned.map(({ answered, id, nonce, results }) => ({
+      id,
+      answered,
+      results,
+      get nonce() {
+        return nonceOf(nonce)
+      }
+    }))
+  }
+
+  /** Replaces all sessions, in order of last committed use. */
+  install(sessions: ReadonlyArray<KeptSession>): void {
+    this.sessions.clear()
+    this.byNonce.clear()
+    this.pendingRegistrations.clear()
+    for (const { answered, id, nonce, results } of sessions) this.add(id, nonceKey(nonce), answered, new Map(results))
   }
 
   // --- what a primary asks before it lets a request into the log

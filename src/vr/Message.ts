@@ -101,6 +101,20 @@ export type Message =
   | { readonly _tag: "GetCommitted"; readonly view: View; readonly after: OpNumber; readonly last: OpNumber }
   /** Answer: committed entries only, which are the same at every replica and in every view. */
   | { readonly _tag: "Committed"; readonly view: View; readonly first: OpNumber; readonly entries: ReadonlyArray<Entry> }
+  /**
+   * Whoever lacks what is no longer in a log → who offered a snapshot: "send me this part of the one at `op`", parts
+   * counted from 0 (not in the paper). The questions GetState and GetCommitted are answered with the first part, if the
+   * log of whoever is asked does not reach back that far.
+   */
+  | { readonly _tag: "GetSnapshot"; readonly op: OpNumber; readonly index: number }
+  /** Answer: one part. What is committed is the same at every replica and in every view. `size`: of all, about, in bytes. */
+  | {
+    readonly _tag: "SnapshotPart"
+    readonly op: OpNumber
+    readonly index: number
+    readonly size: number
+    readonly bytes: Uint8Array
+  }
   /** Restarted replica → all: "I lost my memory; I had promised up to view `view`" (VRR §4.3). */
   | { readonly _tag: "Recovery"; readonly nonce: number; readonly view: View }
   /** Normal replica → recovering one: where the group stands; the log follows by GetState (VRR §4.3). */

@@ -4,12 +4,14 @@
  * The caller's contract (node/ReplicaFiber is the caller in a node, a simulator in tests):
  *
  * 1. One owner. A replica is a mutable structure; only its owner calls `step`, one call at a time.
- * 2. After a step, in this order: send `early`; make head, cut and entries durable; send `sends` and `replies`;
- *    then, if entries were written, tell the replica so with a `Durable` input, before any other one.
+ * 2. After a step, in this order: send `early`; make head, snapshot to install, cut and entries durable, in one write;
+ *    send `sends` and `replies`; then, if entries were written, tell the replica so with a `Durable` input, before any
+ *    other one.
  * 3. If the writes fail, the replica is stopped: nothing of `sends` and `replies` may leave.
  * 4. A replica that was started before is never created as new: with its whole log it is `restarted`, and `recovering`
  *    otherwise.
  * 5. Disk durability: the commit number is written along with each write. It may lag, and it is nothing to write for.
+ * 6. A `snapshot` is written after the turn's writes, while turns go on; it is read, part by part, whenever that suits.
  *
  * @module
  */
@@ -31,6 +33,8 @@ import type {
   SessionId,
   View
 } from "./Message.ts"
+import type { Snapshot } from "./Snapshot.ts"
+import type { Incoming, Outgoing } from "./SnapshotTransfer.ts"
 import type { Staging } from "./Staging.ts"
 
 /** Two clocks: `mono` for timers (ms, any origin, never back), `wall` for timestamps in the log (ms since 1970). */
@@ -98,6 +102,8 @@ export type Input =
   | { readonly _tag: "Tick" }
   /** Entries up to `op` are as durable as the tenant's mode promises. */
   | { readonly _tag: "Durable"; readonly op: OpNumber }
+  /** A snapshot that an outcome asked for is as durable as the tenant's mode promises. */
+  | { readonly _tag: "Snapshotted"; readonly op: OpNumber; readonly digest: number }
   /** The transport to that replica's node broke: a reason to ask for a view change at once. */
   | { readonly _tag: "PeerLost"; readonly replica: ReplicaId }
 
@@ -118,12 +124,19 @@ export interface Outcome {
   /** May leave before the writes are durable. */
   readonly early: Array<Send>
   head: Head | null
+  /** Replaces all that was written before, log and snapshots, in the same write as the rest. */
+  install: Snapshot | null
   /** Keep entries up to this op before appending; null: nothing is cut. */
   truncate_to: OpNumber | null
   entries: Array<Entry>
   /** May leave only once head and entries are durable. */
   readonly sends: Array<Send>
   readonly replies: Array<Reply>
+  /**
+   * To be written in the background, after the writes; then the replica is told with a `Snapshotted` input. A later one
+   * may take its place before it is begun. Nothing waits for it.
+   */
+  snapshot: Snapshot | null
   /** For logs and metrics. */
   readonly events: Array<string>
 }
@@ -236,8 +249,20 @@ export interface Replica {
   logView: View
   /** Everything up to here is committed and applied. */
   commit: OpNumber
+  /** Timestamp of the entry there. */
+  commitTime: Millis
   /** Own entries up to here are durable. */
   durable: OpNumber
+  /** Bytes of the log that were committed since a snapshot was due: equal at equal commit numbers. */
+  sinceSnapshot: number
+  /** A snapshot is due, and was not given to the owner yet. */
+  dueSnapshot: Snapshot | null
+  /** The last one that the owner has written; null if it has written none. */
+  snapshot: { readonly op: OpNumber; readonly digest: number } | null
+  /** A snapshot that is being fetched, in whatever state. */
+  incoming: Incoming | null
+  /** Snapshots that others fetch from here. */
+  readonly outgoing: Map<ReplicaId, Outgoing>
   /** Probes for a view change, by sender (own one included): fresh ones count. */
   readonly probes: Map<ReplicaId, { readonly view: View; readonly at: Millis }>
   probeAt: Millis
@@ -265,10 +290,12 @@ export type Handlers<S> = {
 export const emptyOutcome = (): Outcome => ({
   early: [],
   head: null,
+  install: null,
   truncate_to: null,
   entries: [],
   sends: [],
   replies: [],
+  snapshot: null,
   events: []
 })
 
@@ -295,7 +322,13 @@ export const makeReplica = (options: ReplicaOptions, state: State, view: View, l
   view,
   logView,
   commit: 0,
+  commitTime: 0,
   durable: 0,
+  sinceSnapshot: 0,
+  dueSnapshot: null,
+  snapshot: null,
+  incoming: null,
+  outgoing: new Map(),
   probes: new Map(),
   probeAt: 0,
   lost: new Set(),

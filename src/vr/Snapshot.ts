@@ -1,14 +1,274 @@
 /**
  * A snapshot: all that a replica has made of the log up to one op. With it, the log up to there is not needed.
  *
+ * It is a sequence of parts; the first byte says what a part is, the rest is msgpack or the application's own:
+ *
+ * ```
+ * 1  header: [format, op, time, log_bytes, [[epoch, [replica, …]], …]]
+ * 2  sessions, in order of last committed use: [record, …], a record being a session, [id, nonce, answered], or an answer
+ *    of the session before it, [request, result]
+ * 3  data: a part of the application
+ * 4  end: [parts, digest], the parts before this one and the CRC-32 of them, one after the other
+ * ```
+ *
+ * Equal ops make equal snapshots, byte for byte, at every replica of a tenant.
+ *
  * @module
  */
-import type { PartReader } from "./Application.ts"
-import type { OpNumber } from "./Message.ts"
+import { crc32 } from "../base/Checksum.ts"
+import { Limits } from "../base/Limits.ts"
+import { MsgpackReader } from "../base/MsgpackReader.ts"
+import { MsgpackWriter } from "../base/MsgpackWriter.ts"
+import type { Application, PartReader, StateBuilder } from "./Application.ts"
+import type { ClientTable, KeptSession } from "./ClientTable.ts"
+import type { Configuration } from "./Configuration.ts"
+import type { Epoch, Millis, OpNumber, ReplicaId, RequestNumber } from "./Message.ts"
 
 /** As of the moment in which it was taken. It holds memory for as long as it is held itself. */
 export interface Snapshot {
   readonly op: OpNumber
-  /** From its beginning, as often as is needed. At equal ops all replicas of a tenant give the same parts. */
+  /** About how many bytes all parts have. */
+  readonly size: number
+  /** From its beginning, as often as is needed. */
   readonly read: () => PartReader
+}
+
+/** What a snapshot says beside sessions and data. */
+export interface SnapshotHeader {
+  readonly op: OpNumber
+  /** Of the last entry. */
+  readonly time: Millis
+  /** Of the log since the last op at which a snapshot was due: when the next one is. */
+  readonly log_bytes: number
+  /** The configurations of the group, from the first one on. */
+  readonly configurations: ReadonlyArray<{ readonly epoch: Epoch; readonly replicas: ReadonlyArray<ReplicaId> }>
+}
+
+/** Raise it when an older program could misread a newer snapshot. */
+const format_version = 1
+const kinds = { header: 1, sessions: 2, data: 3, end: 4 } as const
+/** Larger than any epoch's configuration: what a reader may be made to allocate. */
+const configurations_max = 65_536
+
+/** What a snapshot is taken of. */
+export interface Whole {
+  readonly configuration: Configuration
+  readonly application: Application
+  readonly clients: ClientTable
+  readonly commit: OpNumber
+  readonly commitTime: Millis
+  readonly sinceSnapshot: number
+}
+
+/** The state as it is now. Costs next to nothing; what is written to later is copied first. */
+export const takeSnapshot = (replica: Whole): Snapshot => {
+  const { application, clients, commit, commitTime, configuration, sinceSnapshot } = replica
+  const header: SnapshotHeader = { op: commit, time: commitTime, log_bytes: sinceSnapshot, configurations: [configuration] }
+  const sessions = clients.pin()
+  const data = application.pin()
+  return {
+    op: commit,
+    size: application.size(),
+    read: () => new SnapshotReader(beginningOf(header, sessions), data.read())
+  }
+}
+
+const encodeHeader = ({ configurations, log_bytes, op, time }: SnapshotHeader): Uint8Array => {
+  const w = new MsgpackWriter().start().array(5).uint(format_version).uint(op).uint(time).uint(log_bytes)
+  w.array(configurations.length)
+  for (const { epoch, replicas } of configurations) {
+    w.array(2).uint(epoch).array(replicas.length)
+    for (const id of replicas) w.string(id)
+  }
+  return w.take()
+}
+
+function* beginningOf(header: SnapshotHeader, sessions: ReadonlyArray<KeptSession>): Generator<Uint8Array> {
+  yield part(kinds.header, encodeHeader(header))
+  yield* sessionParts(sessions)
+}
+
+const part = (kind: number, body: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(1 + body.length)
+  bytes[0] = kind
+  bytes.set(body, 1)
+  return bytes
+}
+
+function* sessionParts(sessions: ReadonlyArray<KeptSession>): Generator<Uint8Array> {
+  let records: Array<Uint8Array> = []
+  let bytes = 0
+  const w = new MsgpackWriter()
+  const whole = (): Uint8Array => {
+    const body = new MsgpackWriter().start().array(records.length)
+    for (const record of records) body.bin(record)
+    records = []
+    bytes = 0
+    return part(kinds.sessions, body.take())
+  }
+  for (const record of recordsOf(sessions, w)) {
+    if (bytes > 0 && bytes + record.length > Limits.snapshot_part_bytes_max) yield whole()
+    records.push(record)
+    bytes += record.length
+  }
+  if (bytes > 0) yield whole()
+}
+
+function* recordsOf(sessions: ReadonlyArray<KeptSession>, w: MsgpackWriter): Generator<Uint8Array> {
+  for (const { answered, id, nonce, results } of sessions) {
+    yield w.start().array(3).uint(id).bin(nonce).uint(answered).take()
+    for (const [request, result] of results) yield w.start().array(2).uint(request).bin(result).take()
+  }
+}
+
+/** Header and sessions, the data, and the end, which is known last. */
+class SnapshotReader implements PartReader {
+  private readonly beginning: Generator<Uint8Array>
+  private readonly data: PartReader
+  private stage: "beginning" | "data" | "over" = "beginning"
+  private digest = 0
+  private count = 0
+
+  constructor(beginning: Generator<Uint8Array>, data: PartReader) {
+    this.beginning = beginning
+    this.data = data
+  }
+
+  next(room?: Uint8Array): Uint8Array | null {
+    if (this.stage === "beginning") {
+      const { done, value } = this.beginning.next()
+      if (done !== true) return this.counted(value)
+      this.stage = "data"
+    }
+    if (this.stage === "over") return null
+    const body = this.data.next(room?.subarray(1))
+    if (body !== null) return this.counted(inRoom(body, room) ?? part(kinds.data, body))
+    this.stage = "over"
+    return part(kinds.end, new MsgpackWriter().start().array(2).uint(this.count).uint(this.digest).take())
+  }
+
+  private counted(bytes: Uint8Array): Uint8Array {
+    this.digest = crc32(bytes, this.digest)
+    this.count++
+    return bytes
+  }
+}
+
+/** The part whose body lies in the room, behind its first byte; null if it lies elsewhere. */
+const inRoom = (body: Uint8Array, room: Uint8Array | undefined): Uint8Array | null => {
+  if (room === undefined || body.buffer !== room.buffer || body.byteOffset !== room.byteOffset + 1) return null
+  room[0] = kinds.data
+  return room.subarray(0, 1 + body.length)
+}
+
+/** A snapshot that comes in, part by part. It changes nothing before it is installed. */
+export class Restoration {
+  header: SnapshotHeader | null = null
+  /** All is there, and as it was sent. */
+  isWhole = false
+  /** Of all parts so far. */
+  digest = 0
+  private count = 0
+  private kind: number = 0
+  private readonly sessions: Array<KeptSession & { readonly results: Map<RequestNumber, Uint8Array> }> = []
+  private readonly data: StateBuilder
+
+  constructor(application: Application) {
+    this.data = application.restore()
+  }
+
+  /** Takes the next part. Why it cannot be one, in words; null if it can. After a refusal nothing more can be taken. */
+  add(bytes: Uint8Array): string | null {
+    const kind = bytes[0] ?? 0
+    const body = bytes.subarray(1)
+    if (this.isWhole) return "a part follows the end"
+    if (kind < this.kind || (this.kind === 0) !== (kind === kinds.header)) return "a part is out of order"
+    if (kind === kinds.header && this.kind === kinds.header) return "a second header"
+    this.kind = kind
+    if (kind === kinds.end) return this.end(body, bytes)
+    this.digest = crc32(bytes, this.digest)
+    this.count++
+    switch (kind) {
+      case kinds.header:
+        return this.readHeader(body)
+      case kinds.sessions:
+        return this.readSessions(body)
+      case kinds.data:
+        return this.data.add(body)
+      default:
+        return `no part has kind ${kind}`
+    }
+  }
+
+  /** The sessions and the data take the place of those that are there. Without the sessions it is another tenant's data. */
+  install(clients: ClientTable | null): void {
+    this.data.install()
+    clients?.install(this.sessions)
+  }
+
+  private end(body: Uint8Array, bytes: Uint8Array): string | null {
+    const r = new MsgpackReader()
+    r.open(body)
+    if (r.array("end", 2) !== 2) r.fail("the end has 2 elements")
+    const count = r.uint("parts")
+    const digest = r.uint("digest")
+    if (!r.close()) return r.fault ?? "the end cannot be read"
+    if (count !== this.count) return `it has ${this.count} parts, and had ${count}`
+    if (digest !== this.digest) return "its digest does not match its content"
+    this.digest = crc32(bytes, digest)
+    const incomplete = this.data.finish()
+    this.isWhole = incomplete === null
+    return incomplete
+  }
+
+  private readHeader(body: Uint8Array): string | null {
+    const r = new MsgpackReader()
+    r.open(body)
+    if (r.array("header", 5) !== 5) r.fail("the header has 5 elements")
+    const version = r.uint("format version")
+    if (r.fault === null && version !== format_version) {
+      return `it has format version ${version}; this program knows version ${format_version}`
+    }
+    const [op, time, log_bytes] = [r.uint("op"), r.uint("time"), r.uint("bytes of log")]
+    const count = r.array("configurations", configurations_max)
+    const configurations: Array<SnapshotHeader["configurations"][number]> = []
+    for (let i = 0; i < count && r.fault === null; i++) {
+      if (r.array("configuration", 2) !== 2) r.fail("a configuration has 2 elements")
+      const epoch = r.uint("epoch")
+      const replicas: Array<ReplicaId> = []
+      for (let left = r.array("replicas", Limits.replicas_max); left > 0 && r.fault === null; left--) {
+        replicas.push(r.string("replica", 2 * Limits.name_bytes_max + 2))
+      }
+      configurations.push({ epoch, replicas })
+    }
+    if (!r.close()) return r.fault ?? "the header cannot be read"
+    this.header = { op, time, log_bytes, configurations }
+    return null
+  }
+
+  private readSessions(body: Uint8Array): string | null {
+    const all = new MsgpackReader()
+    all.open(body)
+    for (let left = all.array("records", body.length); left > 0 && all.fault === null; left--) {
+      const refusal = this.readRecord(all.bin("record", body.length))
+      if (refusal !== null) return refusal
+    }
+    return all.close() ? null : all.fault ?? "the sessions cannot be read"
+  }
+
+  private readRecord(record: Uint8Array): string | null {
+    const r = new MsgpackReader()
+    r.open(record)
+    const fields = r.array("record", 3)
+    const last = this.sessions[this.sessions.length - 1]
+    if (fields === 3) {
+      const id = r.uint("session")
+      const nonce = r.bin("nonce", record.length).slice()
+      this.sessions.push({ id, nonce, answered: r.uint("answered"), results: new Map() })
+    } else if (fields === 2 && last !== undefined) {
+      const request = r.uint("request")
+      last.results.set(request, r.bin("result", record.length).slice())
+    } else r.fail("an answer belongs to a session")
+    return r.close() ? null : r.fault ?? "a session cannot be read"
+  }
 }

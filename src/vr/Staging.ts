@@ -6,16 +6,20 @@
  */
 import { invariant } from "../base/Invariant.ts"
 import type { Entry, OpNumber } from "./Message.ts"
+import type { Restoration } from "./Snapshot.ts"
 
 export interface Staging {
   /** The staged entries are base + 1, base + 2, … */
   readonly base: OpNumber
+  /** All that is committed up to `base`, where our own log does not reach that far; it goes in before the entries. */
+  readonly image: Restoration | null
   readonly entries: Array<Entry>
   /** Staged entries up to here are committed: they stay valid whatever view comes. */
   committed: OpNumber
 }
 
-export const makeStaging = (base: OpNumber): Staging => ({ base, entries: [], committed: base })
+export const makeStaging = (base: OpNumber, image: Restoration | null = null): Staging =>
+  ({ base, image, entries: [], committed: base })
 
 export const stagedEnd = (staging: Staging): OpNumber => staging.base + staging.entries.length
 

@@ -22,14 +22,16 @@ import {
 } from "./Replica.ts"
 import { onRequests, quorumth } from "./Requests.ts"
 import { backup } from "./states/Backup.ts"
-import { commitTo, send } from "./states/Normal.ts"
+import { beginWith, commitTo, send } from "./states/Normal.ts"
 import { endPrimaryTurn, primary, tickPrimary } from "./states/Primary.ts"
 import { makeRecoveryState, recovery, tickRecovery } from "./states/Recovery.ts"
 import { stateTransfer, tickStateTransfer } from "./states/StateTransfer.ts"
 import { tickViewChange, viewChange } from "./states/ViewChange.ts"
 import { highestView, probeIfSilent } from "./Suspicion.ts"
 import { makePrimaryState, resume, startTransfer } from "./Transitions.ts"
-import { Log } from "./Log.ts"
+import { entryBytes, Log } from "./Log.ts"
+import type { Restoration } from "./Snapshot.ts"
+import { forgetIdle, onSnapshotted } from "./SnapshotTransfer.ts"
 import { startIfChosen } from "./ViewStart.ts"
 
 /** A replica of a group that is being created: empty, normal in view 0. Only ever once in its life. */
@@ -46,27 +48,54 @@ export const newReplica = (options: ReplicaOptions): Replica => {
 export const recoveringReplica = (options: ReplicaOptions, promised: number): Replica =>
   makeReplica(options, makeRecoveryState(promised), promised, 0)
 
+/** What a replica kept (disk durability): all that it ever acknowledged is in the snapshot and the entries. */
+export interface Kept {
+  readonly view: View
+  readonly logView: View
+  /** Whole; null if there is none, and the entries begin with op 1. */
+  readonly image: Restoration | null
+  /** The entries are base + 1, base + 2, …: they begin at or below the snapshot's op, and end at or above it. */
+  readonly base: OpNumber
+  readonly entries: ReadonlyArray<Entry>
+  /** May lag behind what is committed, and behind what this replica knew. */
+  readonly commit: OpNumber
+}
+
+/** After so much of the log, others get their turn. */
+const turn_bytes = 256 * 1024
+
 /**
- * A replica that ran before and kept its log (disk durability): all that it ever acknowledged is in `entries`, which begin
- * with op 1. Everything up to `commit` is applied here, which makes the data and the sessions anew; `commit` may lag
- * behind what is committed, and behind what this replica knew.
+ * A replica that ran before and kept its log. What is committed is applied to the snapshot, which makes the data and the
+ * sessions anew; that may take a while, so it pauses now and then.
  */
-export const restartedReplica = (
-  options: ReplicaOptions,
-  kept: {
-    readonly view: View
-    readonly logView: View
-    readonly entries: ReadonlyArray<Entry>
-    readonly commit: OpNumber
-  }
-): Replica => {
-  invariant(kept.logView <= kept.view, "logView ≤ view", { logView: kept.logView, view: kept.view })
-  const replica = makeReplica(options, makeRecoveryState(kept.view), kept.view, kept.logView)
-  for (const entry of kept.entries) replica.log.append(entry)
+export function* restarting(options: ReplicaOptions, kept: Kept): Generator<void, Replica> {
+  const { base, commit, entries, image, logView, view } = kept
+  invariant(logView <= view, "logView ≤ view", { logView, view })
+  const replica = makeReplica(options, makeRecoveryState(view), view, logView)
+  replica.log.reset(base)
+  for (const entry of entries) replica.log.append(entry)
   replica.durable = replica.log.op
-  commitTo(replica, kept.commit, emptyOutcome())
+  if (image !== null) beginWith(replica, image)
+  let bytes = 0
+  while (replica.commit < commit) {
+    const next = replica.commit + 1
+    bytes += entryBytes(replica.log.get(next))
+    commitTo(replica, next, emptyOutcome())
+    if (bytes < turn_bytes) continue
+    bytes = 0
+    yield
+  }
   resume(replica, options.now)
   return replica
+}
+
+/** The same in one go. */
+export const restartedReplica = (options: ReplicaOptions, kept: Kept): Replica => {
+  const restart = restarting(options, kept)
+  for (;;) {
+    const { done, value } = restart.next()
+    if (done === true) return value
+  }
 }
 
 /** Takes a batch of inputs through the replica. See Replica.ts for what the caller owes. */
@@ -96,6 +125,8 @@ const stepOne = (replica: Replica, input: Input, now: Now, out: Outcome): void =
     case "Durable":
       replica.durable = Math.max(replica.durable, Math.min(input.op, replica.log.op))
       return
+    case "Snapshotted":
+      return onSnapshotted(replica, input)
     case "PeerLost":
       if (!replica.configuration.replicas.includes(input.replica)) return
       replica.lost.add(input.replica)
@@ -161,6 +192,7 @@ const dispatch = (replica: Replica, message: Message, from: ReplicaId, now: Now,
 
 const onTick = (replica: Replica, now: Now, out: Outcome): void => {
   forgiveOwnPause(replica, now)
+  forgetIdle(replica, now)
   const state = replica.state
   if (replica.attempts > 0 && isNormal(replica)) settle(replica, now)
   switch (state._tag) {
@@ -216,6 +248,8 @@ const endTurn = (replica: Replica, now: Now, out: Outcome): void => {
   const state = replica.state
   if (state._tag === "Primary") endPrimaryTurn(replica, state, out)
   else if (state._tag === "Backup" && state.ackDue) acknowledge(replica, state, out)
+  out.snapshot = replica.dueSnapshot
+  replica.dueSnapshot = null
 }
 
 /** One cumulative acknowledgement a turn; the caller lets it out only once what it covers is durable. */
@@ -228,6 +262,7 @@ const acknowledge = (replica: Replica, state: BackupState, out: Outcome): void =
 const checkInvariants = (replica: Replica, before: { readonly view: number; readonly commit: number }): void => {
   const { commit, log, logView, view } = replica
   invariant(commit <= log.op, "commit ≤ op", { commit, op: log.op })
+  invariant(log.base <= commit, "only what is committed leaves the log", { base: log.base, commit })
   invariant(commit >= before.commit, "the commit number never falls", { commit, before })
   invariant(view >= before.view, "the view never falls", { view, before })
   invariant(logView <= view, "logView ≤ view", { logView, view })

@@ -6,7 +6,7 @@
 import { invariant } from "../base/Invariant.ts"
 import { primaryOf } from "./Configuration.ts"
 import { entryBytes } from "./Log.ts"
-import type { MessageOf, Millis, ReplicaId, View } from "./Message.ts"
+import type { MessageOf, Millis, OpNumber, ReplicaId, View } from "./Message.ts"
 import {
   type BackupState,
   drawPatience,
@@ -17,8 +17,9 @@ import {
   type State,
   type ViewChangeState
 } from "./Replica.ts"
+import { askForPart, fetchesSnapshot } from "./SnapshotTransfer.ts"
 import { keepCommitted, makeStaging, stagedEnd, type Staging } from "./Staging.ts"
-import { appendAbove, broadcast, commitTo, cutLog, indexOf, reply, send, writeHead } from "./states/Normal.ts"
+import { broadcast, commitTo, indexOf, replaceSuffix, reply, send, writeHead } from "./states/Normal.ts"
 
 const moveTo = (replica: Replica, state: State, out: Outcome): void => {
   const before = replica.state._tag
@@ -187,28 +188,37 @@ export const startTransfer = (replica: Replica, target: View, source: ReplicaId,
     resendAt: now.mono + replica.timers.heartbeat_ms,
     wait_ms: replica.timers.heartbeat_ms
   }, out)
-  askForState(replica, target, staging, source, out)
+  askForState(replica, target, staging, source, now, out)
 }
 
+/** A snapshot that is on its way is waited for; what follows it is asked for then. */
 export const askForState = (
   replica: Replica,
   view: View,
   staging: Staging | null,
   source: ReplicaId,
+  now: Now,
   out: Outcome
-): void => send(out, source, { _tag: "GetState", view, after: staging === null ? replica.log.op : stagedEnd(staging) })
+): void => {
+  const after = heldUpTo(replica, staging)
+  if (fetchesSnapshot(replica, after, now)) return askForPart(replica, out)
+  send(out, source, { _tag: "GetState", view, after })
+}
+
+/** What need not be fetched any more. */
+export const heldUpTo = (replica: Replica, staging: Staging | null): OpNumber =>
+  staging === null ? replica.log.op : stagedEnd(staging)
 
 /**
  * Moves staged entries that are committed into the log as soon as they replace all that it holds uncommitted: from then
  * on they say at least as much as the old suffix did. Returns the staging for the rest.
  */
 export const promote = (replica: Replica, staging: Staging, out: Outcome): Staging => {
-  if (staging.committed === staging.base || staging.committed < replica.log.op) return staging
-  cutLog(replica, replica.commit, out)
-  const count = staging.committed - staging.base
-  appendAbove(replica, staging.entries.slice(0, count), out)
-  commitTo(replica, staging.committed, out)
-  return { base: staging.committed, entries: staging.entries.slice(count), committed: staging.committed }
+  const { base, committed, entries, image } = staging
+  if ((committed === base && image === null) || committed < replica.log.op) return staging
+  replaceSuffix(replica, { ...staging, entries: entries.slice(0, committed - base) }, out)
+  commitTo(replica, committed, out)
+  return { base: committed, image: null, entries: entries.slice(committed - base), committed }
 }
 
 /** The index of a replica in the configuration, asserted. */

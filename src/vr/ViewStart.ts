@@ -11,7 +11,8 @@ import { invariant } from "../base/Invariant.ts"
 import type { MessageOf, OpNumber, ReplicaId } from "./Message.ts"
 import type { Now, Outcome, Replica, ViewChangeState } from "./Replica.ts"
 import { makeStaging, stage, stagedEnd } from "./Staging.ts"
-import { appendAbove, commitTo, cutLog, isPrimaryOf, send } from "./states/Normal.ts"
+import { askForPart, fetchesSnapshot, takePart, wholeSnapshot } from "./SnapshotTransfer.ts"
+import { appendAbove, commitTo, cutLog, isPrimaryOf, replaceSuffix, send } from "./states/Normal.ts"
 import { highestView } from "./Suspicion.ts"
 import { becomePrimary, enterViewChange } from "./Transitions.ts"
 
@@ -56,12 +57,16 @@ const choose = (replica: Replica, state: ViewChangeState, now: Now, out: Outcome
   const [from, chosen] = best(replica, state)
   if (bridges(replica, chosen)) return start(replica, state, chosen, now, out)
   state.fetching = { from, last: chosen.first - 1, staging: makeStaging(replica.commit) }
-  askForCommitted(replica, state, out)
+  askForCommitted(replica, state, now, out)
 }
 
-export const askForCommitted = (replica: Replica, state: ViewChangeState, out: Outcome): void => {
+export const askForCommitted = (replica: Replica, state: ViewChangeState, now: Now, out: Outcome): void => {
   if (state.fetching === null) return
   const { from, last, staging } = state.fetching
+  const { incoming } = replica
+  if (incoming !== null && incoming.from === from && incoming.op <= last && fetchesSnapshot(replica, stagedEnd(staging), now)) {
+    return askForPart(replica, out)
+  }
   send(out, from, { _tag: "GetCommitted", view: replica.view, after: stagedEnd(staging), last })
 }
 
@@ -78,10 +83,41 @@ export const onCommitted = (
   const had = stagedEnd(fetching.staging)
   if (!stage(fetching.staging, message.first, message.entries, fetching.last)) return
   const end = stagedEnd(fetching.staging)
-  if (end < fetching.last) return end === had ? undefined : askForCommitted(replica, state, out)
-  cutLog(replica, replica.commit, out)
-  appendAbove(replica, fetching.staging.entries, out)
-  commitTo(replica, fetching.last, out)
+  if (end < fetching.last) return end === had ? undefined : askForCommitted(replica, state, now, out)
+  startFromFetched(replica, state, fetching, now, out)
+}
+
+/**
+ * Its sender's log begins above what we know to be committed. Not beyond its vote: what it has committed since, it has in
+ * a later view, and that is not the log of ours.
+ */
+export const onCommittedSnapshot = (
+  replica: Replica,
+  state: ViewChangeState,
+  message: MessageOf<"SnapshotPart">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  const fetching = state.fetching
+  if (fetching === null || from !== fetching.from || message.op > fetching.last) return
+  if (!takePart(replica, message, from, stagedEnd(fetching.staging), now, out)) return
+  const image = wholeSnapshot(replica)
+  if (image === null) return
+  state.fetching = { ...fetching, staging: makeStaging(message.op, image) }
+  if (message.op < fetching.last) askForCommitted(replica, state, now, out)
+  else startFromFetched(replica, state, state.fetching, now, out)
+}
+
+const startFromFetched = (
+  replica: Replica,
+  state: ViewChangeState,
+  { from, last, staging }: NonNullable<ViewChangeState["fetching"]>,
+  now: Now,
+  out: Outcome
+): void => {
+  replaceSuffix(replica, staging, out)
+  commitTo(replica, last, out)
   start(replica, state, state.votes.get(from)!, now, out)
 }
 
@@ -99,13 +135,14 @@ const start = (replica: Replica, state: ViewChangeState, chosen: Vote, now: Now,
 }
 
 /**
- * The log of our view for a replica that holds all up to `commit`. If that is too far back for one message, it starts
- * at our own commit number, within a pipeline of the head; the receiver fetches the rest.
+ * The log of our view for a replica that holds all up to `commit`. If that is too far back for one message, or for our
+ * log, it starts at our own commit number, within a pipeline of the head; the receiver fetches the rest.
  */
 export const startViewMessage = (replica: Replica, commit: OpNumber): MessageOf<"StartView"> => {
   const from = Math.min(commit, replica.commit)
   const gap = replica.commit - from
-  const fits = replica.log.chunk(from + 1, replica.commit, Limits.transfer_chunk_bytes_max).length === gap
+  const fits = from >= replica.log.base &&
+    replica.log.chunk(from + 1, replica.commit, Limits.transfer_chunk_bytes_max).length === gap
   const first = (fits ? from : replica.commit) + 1
   return {
     _tag: "StartView",

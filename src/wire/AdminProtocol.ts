@@ -74,7 +74,11 @@ export const ReplicaStatus = Struct({
   primary: NullOr(Text),
   sessions: Natural,
   elements: Natural,
+  /** Of the log that it holds in memory: that of the ops above `log_base`. */
   log_bytes: Natural,
+  log_base: Natural,
+  /** The last one that it has written. `digest`: equal at equal ops, at all replicas of a tenant. */
+  snapshot: NullOr(Struct({ op: Natural, digest: Natural })),
   /** What it waits for, or why it failed. */
   detail: NullOr(Text),
   /** By replica id: the highest op that it has acknowledged to this primary. */

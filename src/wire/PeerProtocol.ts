@@ -38,10 +38,13 @@ const types: { readonly [T in MessageTag]: number } = {
   GetCommitted: 10,
   Committed: 11,
   Recovery: 12,
-  RecoveryResponse: 13
+  RecoveryResponse: 13,
+  GetSnapshot: 14,
+  SnapshotPart: 15
 }
 
 const id_bytes_max = 2 * Limits.name_bytes_max + 2
+const part_bytes_max = Limits.snapshot_part_bytes_max + Limits.operation_bytes_max
 const entry_fields = 7
 const frameWriter = new MsgpackWriter()
 const messageWriter = new MsgpackWriter()
@@ -107,6 +110,13 @@ export const encodeMessage = (message: Message): Uint8Array => {
       uints(message._tag, message.view, message.first)
       writeEntries(message.entries)
       break
+    case "GetSnapshot":
+      uints(message._tag, message.op, message.index)
+      break
+    case "SnapshotPart":
+      uints(message._tag, message.op, message.index, message.size)
+      w.bin(message.bytes)
+      break
     case "Recovery":
       uints(message._tag, message.nonce, message.view)
       break
@@ -117,14 +127,16 @@ export const encodeMessage = (message: Message): Uint8Array => {
   return w.end().subarray(4)
 }
 
-/** Type and numbers; a message with entries has one more element. */
+/** Type and numbers; a message with entries, or with bytes, has one more element. */
 const uints = (tag: MessageTag, ...numbers: ReadonlyArray<number>): void => {
-  messageWriter.array(1 + numbers.length + (hasEntries.has(types[tag]) ? 1 : 0))
+  messageWriter.array(1 + numbers.length + (hasMore.has(types[tag]) ? 1 : 0))
   messageWriter.uint(types[tag])
   for (const number of numbers) messageWriter.uint(number)
 }
 
-const hasEntries = new Set([types.Prepare, types.DoViewChange, types.StartView, types.NewState, types.Committed])
+const hasMore = new Set([
+  types.Prepare, types.DoViewChange, types.StartView, types.NewState, types.Committed, types.SnapshotPart
+])
 
 /** Op numbers are implied: the first is in the message. */
 const writeEntries = (entries: ReadonlyArray<Entry>): void => {
@@ -170,7 +182,7 @@ const decodeMessage = (bytes: Uint8Array): Message | Malformed => {
 
 /** Elements of a message, its type included. */
 const fieldCounts: Readonly<Record<number, number>> = {
-  1: 5, 2: 3, 3: 5, 4: 4, 5: 3, 6: 6, 7: 5, 8: 3, 9: 6, 10: 4, 11: 4, 12: 3, 13: 5
+  1: 5, 2: 3, 3: 5, 4: 4, 5: 3, 6: 6, 7: 5, 8: 3, 9: 6, 10: 4, 11: 4, 12: 3, 13: 5, 14: 3, 15: 5
 }
 
 const readMessage = (type: number): Message => {
@@ -223,6 +235,14 @@ const readRepairMessage = (type: number): Message => {
       const view = r.uint("view")
       const first = r.uint("first", 1)
       return { _tag: "Committed", view, first, entries: readEntries(first) }
+    }
+    case types.GetSnapshot:
+      return { _tag: "GetSnapshot", op: r.uint("op"), index: r.uint("index") }
+    case types.SnapshotPart: {
+      const op = r.uint("op", 1)
+      const index = r.uint("index")
+      const size = r.uint("size")
+      return { _tag: "SnapshotPart", op, index, size, bytes: r.bin("part", part_bytes_max) }
     }
     case types.Recovery:
       return { _tag: "Recovery", nonce: r.uint("nonce"), view: r.uint("view") }

@@ -70,7 +70,7 @@ const makeWorld = Effect.gen(function*() {
         // The first answer comes in the middle of a turn, the second in a later one.
         for (let turn = 0; turn < 2; turn++) {
           const answer = yield* Deferred.make<ReplicaStatus | null>()
-          yield* Queue.offer(inbox, { _tag: "Inspect", tenant: "none", answer })
+          yield* Queue.offer(inbox, { _tag: "Ask", tenant: "none", question: { _tag: "Inspect", answer } })
           yield* Deferred.await(answer)
         }
       })

@@ -10,7 +10,7 @@ export const stateTags = ["Primary", "Backup", "ViewChange", "StateTransfer", "R
 
 export const messageTags = [
   "Prepare", "PrepareOk", "Commit", "CommitOk", "StartViewChange", "DoViewChange", "StartView", "GetState", "NewState",
-  "GetCommitted", "Committed", "Recovery", "RecoveryResponse"
+  "GetCommitted", "Committed", "GetSnapshot", "SnapshotPart", "Recovery", "RecoveryResponse"
 ] as const satisfies ReadonlyArray<MessageTag>
 
 /** How often each message met each state. Plain data: adds up over threads. */

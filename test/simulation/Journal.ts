@@ -1,6 +1,6 @@
 /**
- * What a simulated replica writes. In disk mode all of it survives a crash; in memory mode the head does, and the entries
- * do not.
+ * What a simulated replica writes. In disk mode all of it survives a crash; in memory mode the head does, and the rest
+ * does not. Two snapshots are kept, and the log from the older one on.
  *
  * @module
  */
@@ -9,14 +9,25 @@ import type { Durability } from "../../src/storage/Journal.ts"
 import type { Entry, OpNumber } from "../../src/vr/Message.ts"
 import type { Head, Outcome } from "../../src/vr/Replica.ts"
 
+export interface KeptSnapshot {
+  readonly op: OpNumber
+  readonly parts: ReadonlyArray<Uint8Array>
+  /** Nobody knows before the next restart. */
+  isDamaged: boolean
+}
+
 export class Journal {
   head: Head = { epoch: 0, view: 0, log_view: 0 }
+  /** The entries are base + 1, base + 2, … */
+  base: OpNumber = 0
   readonly entries: Array<Entry> = []
+  /** Oldest first. */
+  snapshots: ReadonlyArray<KeptSnapshot> = []
   /** As it was at the last write. */
   commit: OpNumber = 0
   /** False from when damage is found until the log is recovered from the peers. */
   isWhole = true
-  /** Something is damaged. Nobody knows before the next restart. */
+  /** Something in the log is damaged. Nobody knows before the next restart. */
   isDamaged = false
   readonly durability: Durability
 
@@ -24,26 +35,63 @@ export class Journal {
     this.durability = durability
   }
 
+  /** The last one written. */
+  get op(): OpNumber {
+    return this.base + this.entries.length
+  }
+
   /** A restart would find all that was acknowledged. */
   get isTrusted(): boolean {
-    return this.durability === "disk" && this.isWhole && !this.isDamaged
+    const isCovered = this.base === 0 || this.newest !== null
+    return this.durability === "disk" && this.isWhole && !this.isDamaged && isCovered
+  }
+
+  /** What a restart begins with. */
+  get newest(): KeptSnapshot | null {
+    return this.snapshots.findLast(({ isDamaged, op }) => !isDamaged && op >= this.base && op <= this.op) ?? null
+  }
+
+  /** Is it there, or what it made? */
+  holds(entry: Entry): boolean {
+    return entry.op <= this.base || this.entries[entry.op - this.base - 1] === entry
+  }
+
+  entry(op: OpNumber): Entry | undefined {
+    return this.entries[op - this.base - 1]
   }
 
   /** One atomic change. A replica that recovers writes no head before it is done: from then on its log counts. */
-  write({ entries, head, truncate_to }: Outcome, commit: OpNumber): void {
+  write({ entries, head, install, truncate_to }: Outcome, commit: OpNumber): void {
     if (head !== null) {
       this.head = head
       this.isWhole = true
     }
+    if (install !== null) {
+      invariant(install.op >= this.commit, "what is installed is ahead", { op: install.op, commit: this.commit })
+      this.snapshots = [{ op: install.op, parts: allParts(install), isDamaged: false }]
+      this.entries.length = 0
+      this.base = install.op
+    }
     if (truncate_to !== null) {
-      invariant(truncate_to <= this.entries.length, "what is cut was there", { truncate_to, op: this.entries.length })
-      this.entries.length = truncate_to
+      invariant(truncate_to <= this.op, "what is cut was there", { truncate_to, op: this.op })
+      this.entries.length = truncate_to - this.base
     }
     for (const entry of entries) {
-      invariant(entry.op === this.entries.length + 1, "what is written is contiguous", { op: entry.op })
+      invariant(entry.op === this.op + 1, "what is written is contiguous", { op: entry.op })
       this.entries.push(entry)
     }
     this.commit = commit
+  }
+
+  /** A snapshot is written, and the log is shortened. */
+  save(op: OpNumber, parts: ReadonlyArray<Uint8Array>): void {
+    // One was installed meanwhile.
+    if (this.durability === "memory" || op < this.base) return
+    this.snapshots = [...this.snapshots, { op, parts, isDamaged: false }].slice(-2)
+    const first = this.snapshots.length === 2 ? this.snapshots[0]!.op : 0
+    if (first <= this.base) return
+    this.entries.splice(0, first - this.base)
+    this.base = first
   }
 
   /** The power goes; in memory mode the disk held nothing but the head. */
@@ -59,7 +107,16 @@ export class Journal {
   }
 
   private empty(): void {
+    this.base = 0
     this.entries.length = 0
+    this.snapshots = []
     this.commit = 0
   }
+}
+
+const allParts = (snapshot: NonNullable<Outcome["install"]>): ReadonlyArray<Uint8Array> => {
+  const reader = snapshot.read()
+  const parts: Array<Uint8Array> = []
+  for (let part = reader.next(); part !== null; part = reader.next()) parts.push(part)
+  return parts
 }

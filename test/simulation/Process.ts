@@ -4,16 +4,19 @@
  *
  * @module
  */
+import { crc32 } from "../../src/base/Checksum.ts"
+import { invariant } from "../../src/base/Invariant.ts"
 import { type Random, seeded } from "../../src/base/Random.ts"
 import type { Durability } from "../../src/storage/Journal.ts"
 import type { Configuration } from "../../src/vr/Configuration.ts"
 import type { OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
 import type { Input, Now, Outcome, Replica, ReplicaOptions, Send, StateTag, Timers } from "../../src/vr/Replica.ts"
+import { Restoration, type Snapshot } from "../../src/vr/Snapshot.ts"
 import { newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
 import type { Replicated } from "./Data.ts"
 import { dice } from "./Dice.ts"
 import type { EventQueue } from "./EventQueue.ts"
-import { Journal } from "./Journal.ts"
+import { Journal, type KeptSnapshot } from "./Journal.ts"
 
 export interface ProcessOptions {
   readonly timers: Timers
@@ -47,6 +50,8 @@ export interface Surroundings {
   /** Called when messages leave, with what was durable then. */
   readonly onSends: (process: Process, sends: ReadonlyArray<Send>) => void
   readonly onReplies: (process: Process, out: Outcome) => void
+  /** A snapshot is written. */
+  readonly onSnapshot: (process: Process, op: OpNumber, digest: number) => void
   readonly onCrash: (process: Process) => void
   readonly onRestart: (process: Process) => void
 }
@@ -77,6 +82,9 @@ export class Process {
   /** A write that was done while the process stood still. */
   private unheeded: Outcome | null = null
   private turnDue = false
+  /** A snapshot that is being written, and the one that will be then. */
+  private saving: Snapshot | null = null
+  private toSave: Snapshot | null = null
   /** Crash at this point of the next turn that comes to it. A failed flush leaves open what is on the disk. */
   crashAt: "early sent" | "flush failed" | "written" | null = null
   private readonly options: ProcessOptions
@@ -108,7 +116,7 @@ export class Process {
 
   get now(): Now {
     const mono = this.around.events.now * this.clock.rate + this.clock.offset
-    return { mono, wall: epoch_2026 + this.around.events.now + this.wallOffset_ms }
+    return { mono, wall: Math.floor(epoch_2026 + this.around.events.now + this.wallOffset_ms) }
   }
 
   /** From now on the monotonic clock runs at `rate`, and jumps ahead once; it never goes back. */
@@ -170,6 +178,8 @@ export class Process {
     this.unheeded = null
     this.crashAt = null
     this.turnDue = false
+    this.saving = null
+    this.toSave = null
     this.paused = false
     this.journal.lose()
     this.around.onCrash(this)
@@ -182,10 +192,10 @@ export class Process {
   restart({ forgetful = false } = {}): void {
     if (this.running !== undefined || this.isGone) return
     if (forgetful) this.journal.head = { epoch: 0, view: 0, log_view: 0 }
-    const { commit, entries, head, isTrusted } = this.journal
+    const { base, commit, entries, head, isTrusted, newest } = this.journal
     if (isTrusted) {
-      const kept = { view: head.view, logView: head.log_view, entries, commit }
-      this.running = this.make((made) => restartedReplica(made, kept))
+      const kept = { view: head.view, logView: head.log_view, base, entries, commit }
+      this.running = this.make((made) => restartedReplica(made, { ...kept, image: imageOf(newest, made) }))
     } else {
       this.losses++
       this.journal.giveUp()
@@ -249,7 +259,9 @@ export class Process {
     const life = this.life
     this.around.onSends(this, out.early)
     if (this.crashAt === "early sent") return this.crash()
-    if (out.head === null && out.truncate_to === null && out.entries.length === 0) return this.letGo(out)
+    if (out.head === null && out.install === null && out.truncate_to === null && out.entries.length === 0) {
+      return this.letGo(out)
+    }
     const write_ms = this.options.disk_ms + this.slowedBy_ms
     this.writing = out
     if (write_ms === 0) return this.written(out)
@@ -283,6 +295,49 @@ export class Process {
   private letGo(out: Outcome): void {
     this.around.onSends(this, out.sends)
     this.around.onReplies(this, out)
+    if (out.snapshot !== null) this.save(out.snapshot)
     this.turnSoon()
   }
+
+  /** Part by part, while the replica goes on. */
+  private save(snapshot: Snapshot): void {
+    if (this.saving !== null) {
+      this.toSave = snapshot
+      return
+    }
+    this.saving = snapshot
+    const reader = snapshot.read()
+    const parts: Array<Uint8Array> = []
+    const life = this.life
+    const next = (): void => {
+      if (life !== this.life) return
+      const part = reader.next()
+      if (part === null) return this.saved(snapshot.op, parts)
+      parts.push(part)
+      this.around.events.after((this.options.disk_ms + this.slowedBy_ms + 1) * this.random.next(), next)
+    }
+    next()
+  }
+
+  private saved(op: OpNumber, parts: ReadonlyArray<Uint8Array>): void {
+    const digest = parts.reduce((before, part) => crc32(part, before), 0)
+    this.journal.save(op, parts)
+    this.around.onSnapshot(this, op, digest)
+    this.input({ _tag: "Snapshotted", op, digest })
+    const { toSave } = this
+    this.saving = null
+    this.toSave = null
+    if (toSave !== null) this.save(toSave)
+  }
+}
+
+const imageOf = (kept: KeptSnapshot | null, options: ReplicaOptions): Restoration | null => {
+  if (kept === null) return null
+  const image = new Restoration(options.application)
+  for (const part of kept.parts) {
+    const refusal = image.add(part)
+    invariant(refusal === null, "what was written can be read", { refusal })
+  }
+  invariant(image.isWhole, "a snapshot is whole")
+  return image
 }

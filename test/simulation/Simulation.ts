@@ -111,6 +111,10 @@ export class Simulation implements World {
         for (const checker of this.checkers) checker.onReplies?.(this, process, out)
         for (const reply of out.replies) this.network.send(process.id, `C${reply.to.connection}`, { _tag: "Reply", reply })
       },
+      onSnapshot: (process, op, digest) => {
+        this.trace.note(this.events.now, process.id, `has written its snapshot of op ${op}`)
+        for (const checker of this.checkers) checker.onSnapshot?.(this, process, op, digest)
+      },
       onCrash: (process) => {
         this.trace.note(this.events.now, process.id, "crashes")
         for (const checker of this.checkers) checker.onCrash?.(this, process)

@@ -20,7 +20,9 @@ export const tightLimits: fc.Arbitrary<Tight> = fc.record({
   pipeline_bytes_max: half(300, 1_000),
   operation_bytes_max: fc.constant(200),
   pending_reads_max: half(2),
-  session_window_max: half(16)
+  session_window_max: half(16),
+  snapshot_log_bytes_min: fc.constantFrom(undefined, 300, 1_000, 4_000),
+  snapshot_part_bytes_max: half(60, 300)
 }).map((drawn) => Object.fromEntries(Object.entries(drawn).filter(([, value]) => value !== undefined)))
 
 /** Other bounds, until what it returns is called. They are global: nothing else may run meanwhile. */

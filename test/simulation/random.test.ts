@@ -24,6 +24,8 @@ const fixed_seeds = 150
 const met: Partial<Record<MessageTag, ReadonlyArray<StateTag>>> = {
   GetCommitted: ["ViewChange"],
   Committed: ["ViewChange"],
+  GetSnapshot: ["Primary"],
+  SnapshotPart: ["StateTransfer", "Recovery"],
   RecoveryResponse: ["Backup", "Recovery"]
 }
 

@@ -60,8 +60,10 @@ const relativeComplaint = (path: string, { from }: Import): string | undefined =
 }
 
 /** Pure helpers of node modules that touch neither the system nor the clock. */
+const harmless: Readonly<Record<string, RegExp>> = { "node:net": /^isIP(?:v[46])?$/, "node:zlib": /^crc32$/ }
+
 const isHarmless = ({ from, names }: Import): boolean =>
-  from === "node:net" && names.length > 0 && names.every((name) => /^isIP(?:v[46])?$/.test(name))
+  names.length > 0 && names.every((name) => harmless[from]?.test(name) === true)
 
 const packageComplaint = (path: string, seen: Import): string | undefined => {
   const { from } = seen

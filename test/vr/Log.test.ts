@@ -47,6 +47,43 @@ describe("the log", () => {
     }))
   })
 
+  it("is shortened to a base, and goes on behind it as before", () => {
+    fc.assert(fc.property(sizes, fc.nat(30), fc.nat(30), sizes, (before, base, cut, after) => {
+      const whole = filled(before)
+      const log = filled(before)
+      const to = Math.min(base, log.op)
+      log.shorten(to)
+      log.shorten(Math.max(0, to - 1))
+      assert.strictEqual(log.base, to)
+      for (const one of [whole, log]) {
+        one.truncate(Math.max(to, cut))
+        for (const bytes of after) one.append(sized(one.op + 1, bytes))
+      }
+      assert.strictEqual(log.op, whole.op)
+      assert.deepStrictEqual(log.range(to + 1, log.op), whole.range(to + 1, whole.op))
+      assert.deepStrictEqual(log.chunk(to + 1, log.op, 200), whole.chunk(to + 1, whole.op, 200))
+      const gone = to === 0 ? [] : whole.range(1, to)
+      assert.strictEqual(log.bytes, whole.bytes - gone.reduce((sum, one) => sum + entryBytes(one), 0))
+    }))
+  })
+
+  it("does not give, cut or shorten what is not there", () => {
+    const log = filled([1, 1, 1, 1])
+    log.shorten(2)
+    assert.throws(() => log.get(2), /from its base/)
+    assert.throws(() => log.range(2, 3), /above its base/)
+    assert.throws(() => log.truncate(1), /below its base/)
+    assert.throws(() => log.shorten(5), /above its head/)
+  })
+
+  it("begins anew behind any op", () => {
+    const log = filled([1, 1, 1])
+    log.reset(9)
+    assert.deepStrictEqual([log.base, log.op, log.bytes], [9, 9, 0])
+    log.append(entry(10))
+    assert.strictEqual(log.get(10).op, 10)
+  })
+
   it("gives chunks that fit, contiguous, never empty while there is more, to the last one", () => {
     fc.assert(fc.property(sizes, fc.integer({ min: 1, max: 1_000 }), (bytes, max) => {
       const log = filled(bytes)

@@ -7,7 +7,7 @@ import { seeded } from "../../src/base/Random.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Entry, Message, MessageOf, MessageTag, OpNumber, ReplicaId, SessionId, View } from "../../src/vr/Message.ts"
 import type { ClientRequest, Input, Now, Outcome, Replica, ReplicaOptions, Send, Timers } from "../../src/vr/Replica.ts"
-import { newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
+import { type Kept, newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
 import { append, Register } from "../simulation/Register.ts"
 
 export const timers: Timers = { heartbeat_ms: 100, view_change_ms: 500 }
@@ -52,8 +52,8 @@ export class One {
   }
 
   /** Restarted with its log. */
-  static resume(id: ReplicaId, kept: Parameters<typeof restartedReplica>[1], size = 3): One {
-    return new One(id, size, (options) => restartedReplica(options, kept))
+  static resume(id: ReplicaId, kept: Omit<Kept, "base" | "image">, size = 3): One {
+    return new One(id, size, (options) => restartedReplica(options, { base: 0, image: null, ...kept }))
   }
 
   get now(): Now {

@@ -49,6 +49,8 @@ const replica: ReplicaStatus = {
   sessions: 2,
   elements: 5,
   log_bytes: 4096,
+      log_base: 0,
+      snapshot: null,
   detail: "waits for DoViewChange",
   acked: { "r2::n2": 98 }
 }

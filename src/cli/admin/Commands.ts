@@ -221,12 +221,13 @@ const replica = define({
   run: Effect.fnUntraced(function*(input) {
     const { name, node, tenant } = yield* parsed(parseReplicaPath(input.replica))
     const status = yield* (yield* admin)("vr.replica", { tenant, replica: name, node })
-    const { acked, ...rest } = status
+    const { acked, snapshot, ...rest } = status
     return {
       _tag: "Fields",
       json: status,
       fields: [
         ...Object.entries(rest).map(([key, value]) => [key, value === null ? "none" : String(value)] as const),
+        ["snapshot", snapshot === null ? "none" : `op ${snapshot.op}, digest ${snapshot.digest.toString(16).padStart(8, "0")}`] as const,
         ...Object.entries(acked).map(([id, op]) => [`acked ${id}`, String(op)] as const)
       ]
     }

@@ -6,10 +6,12 @@
  */
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { BackupState, Handlers, Now, Outcome, Replica } from "../Replica.ts"
+import { onGetSnapshot } from "../SnapshotTransfer.ts"
 import { startTransfer } from "../Transitions.ts"
 import { onVote } from "../ViewStart.ts"
+import { answerGetCommitted, answerGetState } from "./Answering.ts"
 import { onRecovery, onStartView, onStartViewChange } from "./Joining.ts"
-import { answerGetCommitted, answerGetState, appendAbove, commitTo, send } from "./Normal.ts"
+import { appendAbove, commitTo, send } from "./Normal.ts"
 
 const onPrepare = (
   replica: Replica,
@@ -51,10 +53,12 @@ export const backup: Handlers<BackupState> = {
     // Accepting our own view's StartView again would discard what was acknowledged since (F4).
     if (message.view > replica.view) onStartView(replica, message, from, now, out)
   },
-  GetState: (replica, _state, message, from, _now, out) => answerGetState(replica, message, from, out),
+  GetState: (replica, _state, message, from, now, out) => answerGetState(replica, message, from, now, out),
   NewState: () => {}, // A transfer that was finished or given up.
-  GetCommitted: (replica, _state, message, from, _now, out) => answerGetCommitted(replica, message, from, out),
+  GetCommitted: (replica, _state, message, from, now, out) => answerGetCommitted(replica, message, from, now, out),
   Committed: () => {}, // Asked for in a view change that is over.
+  GetSnapshot: (replica, _state, message, from, now, out) => onGetSnapshot(replica, message, from, now, out),
+  SnapshotPart: () => {}, // As NewState.
   Recovery: onRecovery,
   RecoveryResponse: () => {} // To a recovery that is over.
 }

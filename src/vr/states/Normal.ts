@@ -1,6 +1,5 @@
 /**
- * What several states share: sending, cutting and growing the log, committing, and the answers that any
- * normal replica owes to those that lag or recover.
+ * What several states share: sending, cutting and growing the log, committing, and putting a snapshot in its place.
  *
  * @module
  */
@@ -8,8 +7,10 @@ import { invariant } from "../../base/Invariant.ts"
 import { Limits } from "../../base/Limits.ts"
 import { primaryOf } from "../Configuration.ts"
 import { entryBytes } from "../Log.ts"
-import type { Entry, Message, MessageOf, OpNumber, ReplicaId, SessionId } from "../Message.ts"
-import { type ClientRequest, isNormal, type Outcome, type Replica, type ReplyStatus } from "../Replica.ts"
+import type { Entry, Message, OpNumber, ReplicaId, SessionId } from "../Message.ts"
+import type { ClientRequest, Outcome, Replica, ReplyStatus } from "../Replica.ts"
+import { type Restoration, takeSnapshot } from "../Snapshot.ts"
+import type { Staging } from "../Staging.ts"
 
 export const send = (out: Outcome, to: ReplicaId, message: Message): void => {
   out.sends.push({ to, message })
@@ -76,6 +77,12 @@ export const commitTo = (replica: Replica, op: OpNumber, out: Outcome): void => 
 
 const applyEntry = (replica: Replica, entry: Entry, out: Outcome): void => {
   replica.lastTime = Math.max(replica.lastTime, entry.time)
+  replica.commitTime = entry.time
+  execute(replica, entry, out)
+  countLog(replica, entry)
+}
+
+const execute = (replica: Replica, entry: Entry, out: Outcome): void => {
   const primary = replica.state._tag === "Primary" ? replica.state : null
   const request = primary?.waiting.get(entry.op)
   if (primary !== null) {
@@ -94,43 +101,46 @@ const applyEntry = (replica: Replica, entry: Entry, out: Outcome): void => {
   else reply(out, request, replica.clients.has(entry.session) ? "stale" : "no session")
 }
 
-/**
- * GetState: only a normal replica of that view or a later one answers; of its whole log, chunk by chunk. Like a Prepare
- * it waits for nothing but the view: it must not be overtaken by the Prepares that follow it, or whoever asked would
- * find a gap behind it and ask again, for ever under load.
- */
-export const answerGetState = (
-  replica: Replica,
-  message: MessageOf<"GetState">,
-  from: ReplicaId,
-  out: Outcome
-): void => {
-  if (!isNormal(replica) || replica.view < message.view || message.after > replica.log.op) return
-  const first = message.after + 1
-  const newState: Message = {
-    _tag: "NewState",
-    view: replica.view,
-    first,
-    entries: replica.log.chunk(first, replica.log.op, Limits.transfer_chunk_bytes_max),
-    op: replica.log.op,
-    commit: replica.commit
-  }
-  const where = out.head === null ? out.early : out.sends
-  where.push({ to: from, message: newState })
+/** Decides at which ops there are snapshots, by nothing but the log and the data: the same at every replica. */
+const countLog = (replica: Replica, entry: Entry): void => {
+  replica.sinceSnapshot += entryBytes(entry)
+  const { snapshot_log_bytes_max, snapshot_log_bytes_min } = Limits
+  if (replica.sinceSnapshot < snapshot_log_bytes_min) return
+  if (replica.sinceSnapshot < Math.min(replica.application.size() / 2, snapshot_log_bytes_max)) return
+  replica.sinceSnapshot = 0
+  replica.dueSnapshot = takeSnapshot(replica)
 }
 
-/** Committed entries are the same everywhere and for ever, so the state and the view of the sender do not matter. */
-export const answerGetCommitted = (
-  replica: Replica,
-  message: MessageOf<"GetCommitted">,
-  from: ReplicaId,
-  out: Outcome
-): void => {
-  const last = Math.min(message.last, replica.commit)
-  if (last <= message.after) return
-  const first = message.after + 1
-  const entries = replica.log.chunk(first, last, Limits.transfer_chunk_bytes_max)
-  send(out, from, { _tag: "Committed", view: message.view, first, entries })
+/** The data and the sessions are those of the snapshot; the log stays as it is. */
+export const beginWith = (replica: Replica, image: Restoration): void => {
+  const { log_bytes, op, time } = image.header!
+  invariant(op > replica.commit, "a snapshot that is installed is ahead", { op, commit: replica.commit })
+  image.install(replica.clients)
+  replica.commit = op
+  replica.commitTime = time
+  replica.lastTime = Math.max(replica.lastTime, time)
+  replica.sinceSnapshot = log_bytes
+  replica.dueSnapshot = null
+  replica.snapshot = { op, digest: image.digest }
+}
+
+/** A whole state takes the place of all that is here. What is here and not in it was never committed. */
+export const installSnapshot = (replica: Replica, image: Restoration, out: Outcome): void => {
+  beginWith(replica, image)
+  const { op } = image.header!
+  replica.log.reset(op)
+  replica.durable = op
+  out.entries = []
+  out.truncate_to = null
+  out.install = takeSnapshot(replica)
+  out.events.push(`snapshot of op ${op} installed`)
+}
+
+/** What was fetched takes the place of all that is not known to be committed. */
+export const replaceSuffix = (replica: Replica, staging: Staging, out: Outcome): void => {
+  if (staging.image !== null) installSnapshot(replica, staging.image, out)
+  else cutLog(replica, replica.commit, out)
+  appendAbove(replica, staging.entries, out)
 }
 
 export const isPrimaryOf = (replica: Replica, view: number): boolean =>

@@ -8,10 +8,12 @@ import { Limits } from "../../base/Limits.ts"
 import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
 import { backOff, type Handlers, type Now, type Outcome, type PrimaryState, type Replica } from "../Replica.ts"
 import { quorumth, serveReads, startReadRound } from "../Requests.ts"
+import { onGetSnapshot } from "../SnapshotTransfer.ts"
 import { enterViewChange, memberIndex, turnClientsAway } from "../Transitions.ts"
 import { onVote, startViewMessage } from "../ViewStart.ts"
+import { answerGetCommitted, answerGetState } from "./Answering.ts"
 import { onStartView, onStartViewChange } from "./Joining.ts"
-import { answerGetCommitted, answerGetState, broadcast, commitTo, send } from "./Normal.ts"
+import { broadcast, commitTo, send } from "./Normal.ts"
 
 const onAck = (replica: Replica, state: PrimaryState, from: ReplicaId, op: OpNumber, now: Now): number => {
   const index = memberIndex(replica, from)
@@ -72,11 +74,17 @@ export const primary: Handlers<PrimaryState> = {
   GetState: (replica, state, message, from, now, out) => {
     // It follows us, though it cannot acknowledge anything before its transfer is done.
     if (message.view === replica.view) state.heardAt[memberIndex(replica, from)] = now.mono
-    answerGetState(replica, message, from, out)
+    answerGetState(replica, message, from, now, out)
   },
   NewState: () => {}, // A transfer that was given up when the view changed.
-  GetCommitted: (replica, _state, message, from, _now, out) => answerGetCommitted(replica, message, from, out),
+  GetCommitted: (replica, _state, message, from, now, out) => answerGetCommitted(replica, message, from, now, out),
   Committed: () => {}, // A second answer: the view has started.
+  GetSnapshot: (replica, state, message, from, now, out) => {
+    // It is alive, though a whole snapshot may lie between two acknowledgements.
+    state.heardAt[memberIndex(replica, from)] = now.mono
+    onGetSnapshot(replica, message, from, now, out)
+  },
+  SnapshotPart: () => {}, // As NewState.
   Recovery: onRecovery,
   RecoveryResponse: () => {} // To a recovery that is over.
 }

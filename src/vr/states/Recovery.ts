@@ -7,9 +7,10 @@
 import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { Handlers, Now, Outcome, RecoveryState, Replica } from "../Replica.ts"
+import { takePart, wholeSnapshot } from "../SnapshotTransfer.ts"
 import { keepCommitted, makeStaging, stage, stagedEnd } from "../Staging.ts"
 import { askForState, becomeBackup, promote } from "../Transitions.ts"
-import { appendAbove, broadcast, commitTo } from "./Normal.ts"
+import { broadcast, commitTo, replaceSuffix } from "./Normal.ts"
 
 export const makeRecoveryState = (promised: number): RecoveryState => ({
   _tag: "Recovery",
@@ -47,7 +48,7 @@ const onResponse = (
   if (response?.view !== view || view < state.promised) return
   state.fetching = { view, from: primary, op: response.op, progressAt: now.mono, wait_ms: replica.timers.heartbeat_ms * 2 }
   state.resendAt = now.mono + state.fetching.wait_ms
-  askForState(replica, view, state.staging, primary, out)
+  askForState(replica, view, state.staging, primary, now, out)
 }
 
 /** Views go up, and so do ops within a view. */
@@ -74,10 +75,30 @@ const onNewState = (
   fetching.progressAt = now.mono
   state.resendAt = now.mono + fetching.wait_ms
   state.staging = promote(replica, state.staging, out)
-  if (!isLast) return askForState(replica, fetching.view, state.staging, from, out)
-  appendAbove(replica, state.staging.entries, out)
+  if (!isLast) return askForState(replica, fetching.view, state.staging, from, now, out)
+  replaceSuffix(replica, state.staging, out)
   becomeBackup(replica, fetching.view, now, out)
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+}
+
+/** The primary's log begins above what we have, and we have nothing that is not in its snapshot. */
+const onSnapshotPart = (
+  replica: Replica,
+  state: RecoveryState,
+  message: MessageOf<"SnapshotPart">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  const fetching = state.fetching
+  if (fetching === null || from !== fetching.from) return
+  if (!takePart(replica, message, from, stagedEnd(state.staging), now, out)) return
+  fetching.progressAt = now.mono
+  state.resendAt = now.mono + fetching.wait_ms
+  const image = wholeSnapshot(replica)
+  if (image === null) return
+  state.staging = promote(replica, makeStaging(message.op, image), out)
+  askForState(replica, fetching.view, state.staging, from, now, out)
 }
 
 /**
@@ -111,6 +132,8 @@ export const recovery: Handlers<RecoveryState> = {
   NewState: onNewState,
   GetCommitted: () => {},
   Committed: () => {},
+  GetSnapshot: () => {},
+  SnapshotPart: onSnapshotPart,
   Recovery: (_replica, state, _message, from, now) => {
     state.alsoRecovering.set(from, now.mono)
   },
@@ -126,7 +149,7 @@ export const tickRecovery = (replica: Replica, state: RecoveryState, now: Now, o
   if (now.mono - fetching.progressAt > view_change_ms * 2) return startAnew(replica, state, now, out)
   fetching.wait_ms *= 2
   state.resendAt = now.mono + fetching.wait_ms
-  askForState(replica, fetching.view, state.staging, fetching.from, out)
+  askForState(replica, fetching.view, state.staging, fetching.from, now, out)
 }
 
 /** Too few replicas that still know are left to answer: nobody can say what was committed (F9). */

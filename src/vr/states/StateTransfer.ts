@@ -5,13 +5,15 @@
  * @module
  */
 import { primaryOf } from "../Configuration.ts"
-import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
+import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { Handlers, Now, Outcome, Replica, StateTransferState } from "../Replica.ts"
-import { stage, stagedEnd } from "../Staging.ts"
-import { askForState, becomeBackup, promote, startTransfer } from "../Transitions.ts"
+import { askForPart, fetchesSnapshot, onGetSnapshot, takePart, wholeSnapshot } from "../SnapshotTransfer.ts"
+import { makeStaging, stage } from "../Staging.ts"
+import { askForState, becomeBackup, heldUpTo, promote, startTransfer } from "../Transitions.ts"
 import { onVote } from "../ViewStart.ts"
+import { answerGetCommitted } from "./Answering.ts"
 import { onRecovery, onStartView, onStartViewChange } from "./Joining.ts"
-import { answerGetCommitted, appendAbove, commitTo, cutLog } from "./Normal.ts"
+import { appendAbove, commitTo, installSnapshot, replaceSuffix } from "./Normal.ts"
 
 /** Sign of life from a primary; a later view than the one that is being fetched is fetched instead. */
 const onSignOfLife = (
@@ -36,28 +38,48 @@ const onNewState = (
 ): void => {
   if (message.view < state.target) return
   if (message.view > state.target) return startTransfer(replica, message.view, from, now, out)
-  const had = endOf(replica, state)
+  const had = heldUpTo(replica, state.staging)
   if (!take(replica, state, message, out)) return
-  // A backup's answer says nothing about the primary: while it is silent, a long transfer must not keep us from voting.
-  if (from === primaryOf(replica.configuration, state.target)) state.heardAt = now.mono
-  const end = endOf(replica, state)
+  onProgress(replica, state, from, now)
+  const end = heldUpTo(replica, state.staging)
   if (end < message.op) {
     // The answer to a repeated question: to go on from it too would fetch everything twice from here.
     if (end === had) return
     state.source = from
     state.resendAt = now.mono + state.wait_ms
-    return askForState(replica, state.target, state.staging, from, out)
+    // Whoever has the log can do without the snapshot.
+    replica.incoming = null
+    return askForState(replica, state.target, state.staging, from, now, out)
   }
-  if (state.staging !== null) {
-    cutLog(replica, replica.commit, out)
-    appendAbove(replica, state.staging.entries, out)
-  }
+  if (state.staging !== null) replaceSuffix(replica, state.staging, out)
   becomeBackup(replica, message.view, now, out)
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
 }
 
-const endOf = (replica: Replica, { staging }: StateTransferState): OpNumber =>
-  staging === null ? replica.log.op : stagedEnd(staging)
+/** A backup's answer says nothing about the primary: while it is silent, a long transfer must not keep us from voting. */
+const onProgress = (replica: Replica, state: StateTransferState, from: ReplicaId, now: Now): void => {
+  if (from === primaryOf(replica.configuration, state.target)) state.heardAt = now.mono
+}
+
+/** The log of whom we asked begins above what we have. What follows the snapshot is fetched from there. */
+const onSnapshotPart = (
+  replica: Replica,
+  state: StateTransferState,
+  message: MessageOf<"SnapshotPart">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  if (!takePart(replica, message, from, heldUpTo(replica, state.staging), now, out)) return
+  onProgress(replica, state, from, now)
+  state.source = from
+  state.resendAt = now.mono + state.wait_ms
+  const image = wholeSnapshot(replica)
+  if (image === null) return
+  if (state.staging === null) installSnapshot(replica, image, out)
+  else state.staging = promote(replica, makeStaging(message.op, image), out)
+  askForState(replica, state.target, state.staging, from, now, out)
+}
 
 /** One chunk; false if it does not fit what is here. */
 const take = (replica: Replica, state: StateTransferState, message: MessageOf<"NewState">, out: Outcome): boolean => {
@@ -91,8 +113,10 @@ export const stateTransfer: Handlers<StateTransferState> = {
   },
   GetState: () => {}, // Only normal replicas answer for a view.
   NewState: onNewState,
-  GetCommitted: (replica, _state, message, from, _now, out) => answerGetCommitted(replica, message, from, out),
+  GetCommitted: (replica, _state, message, from, now, out) => answerGetCommitted(replica, message, from, now, out),
   Committed: () => {}, // Asked for in a view change that is over.
+  GetSnapshot: (replica, _state, message, from, now, out) => onGetSnapshot(replica, message, from, now, out),
+  SnapshotPart: onSnapshotPart,
   Recovery: onRecovery,
   RecoveryResponse: () => {} // To a recovery that is over.
 }
@@ -102,7 +126,8 @@ export const tickStateTransfer = (replica: Replica, state: StateTransferState, n
   if (now.mono < state.resendAt) return
   state.wait_ms = Math.min(state.wait_ms * 2, replica.timers.view_change_ms * 4)
   state.resendAt = now.mono + state.wait_ms
+  if (fetchesSnapshot(replica, heldUpTo(replica, state.staging), now)) return askForPart(replica, out)
   const others = replica.configuration.replicas.filter((id) => id !== replica.id)
   state.source = others[(others.indexOf(state.source) + 1) % others.length]!
-  askForState(replica, state.target, state.staging, state.source, out)
+  askForState(replica, state.target, state.staging, state.source, now, out)
 }

@@ -7,10 +7,12 @@ import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { Handlers, Now, Outcome, Replica, ViewChangeState } from "../Replica.ts"
 import { probeIfSilent } from "../Suspicion.ts"
+import { onGetSnapshot } from "../SnapshotTransfer.ts"
 import { enterViewChange, startTransfer } from "../Transitions.ts"
-import { askForCommitted, onCommitted, onVote } from "../ViewStart.ts"
+import { askForCommitted, onCommitted, onCommittedSnapshot, onVote } from "../ViewStart.ts"
+import { answerGetCommitted } from "./Answering.ts"
 import { onStartView, onStartViewChange } from "./Joining.ts"
-import { answerGetCommitted, broadcast, send } from "./Normal.ts"
+import { broadcast, send } from "./Normal.ts"
 
 /** The view is running already and its StartView was lost. */
 const joinRunningView = (
@@ -48,8 +50,10 @@ export const viewChange: Handlers<ViewChangeState> = {
   StartView: (replica, _state, message, from, now, out) => onStartView(replica, message, from, now, out),
   GetState: () => {}, // Only normal replicas answer for a view.
   NewState: () => {}, // A transfer that was given up when the view changed.
-  GetCommitted: (replica, _state, message, from, _now, out) => answerGetCommitted(replica, message, from, out),
+  GetCommitted: (replica, _state, message, from, now, out) => answerGetCommitted(replica, message, from, now, out),
   Committed: onCommitted,
+  GetSnapshot: (replica, _state, message, from, now, out) => onGetSnapshot(replica, message, from, now, out),
+  SnapshotPart: onCommittedSnapshot,
   Recovery: onRecovery,
   RecoveryResponse: () => {} // To a recovery that is over.
 }
@@ -64,5 +68,5 @@ export const tickViewChange = (replica: Replica, state: ViewChangeState, now: No
   state.wait_ms = Math.min(state.wait_ms * 2, replica.timers.view_change_ms)
   const primary = primaryOf(replica.configuration, replica.view)
   if (primary !== replica.id) send(out, primary, state.vote)
-  else askForCommitted(replica, state, out)
+  else askForCommitted(replica, state, now, out)
 }

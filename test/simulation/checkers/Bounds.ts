@@ -29,6 +29,9 @@ const most = (message: Message): number => {
 }
 
 const checkMessage = (id: string, message: Message): void => {
+  if (message._tag === "SnapshotPart") {
+    atMost(message.bytes.length, Limits.snapshot_part_bytes_max + Limits.operation_bytes_max, id, "bytes of a part")
+  }
   if (!("entries" in message)) return
   const bytes = sizeOf(message.entries)
   atMost(bytes, most(message), id, "bytes of a message")
@@ -45,6 +48,7 @@ export const bounds = (): Checker => ({
     atMost(clients.size, history.sessionsMax, id, "sessions")
     atMost(log.op - commit, Limits.pipeline_ops_max, id, "uncommitted operations")
     atMost(lost.size, configuration.replicas.length, id, "lost replicas")
+    atMost(replica.outgoing.size, configuration.replicas.length - 1, id, "snapshots that are fetched")
     atMost(probes.size, configuration.replicas.length, id, "probes")
     if (state._tag !== "Primary") return
     atMost(state.waiting.size, log.op - commit, id, "clients that wait")

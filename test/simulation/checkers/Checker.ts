@@ -5,6 +5,7 @@
  * @module
  */
 import type { Configuration } from "../../../src/vr/Configuration.ts"
+import type { OpNumber } from "../../../src/vr/Message.ts"
 import type { ClientRequest, Input, Outcome, Send } from "../../../src/vr/Replica.ts"
 import type { History } from "../History.ts"
 import type { Before, Process } from "../Process.ts"
@@ -22,6 +23,8 @@ export interface Checker {
   readonly onSends?: (world: World, process: Process, sends: ReadonlyArray<Send>) => void
   /** When replies leave. */
   readonly onReplies?: (world: World, process: Process, out: Outcome) => void
+  /** When a snapshot is written. */
+  readonly onSnapshot?: (world: World, process: Process, op: OpNumber, digest: number) => void
   /** When a client asks something for the first time. */
   readonly onAsked?: (world: World, request: ClientRequest) => void
   readonly onCrash?: (world: World, process: Process) => void

@@ -7,7 +7,7 @@
  */
 import type { Message, MessageOf, OpNumber, ReplicaId, View } from "../../../src/vr/Message.ts"
 import type { Input } from "../../../src/vr/Replica.ts"
-import { atLeast, atMost, same } from "./Check.ts"
+import { atLeast, atMost, holds, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 interface Acknowledged {
@@ -37,14 +37,14 @@ export const commitsAreBacked = (): Checker => {
       const { commit, log, view } = replica
       if (commit <= highest) return
       same(replica.state._tag, "Primary", id, "what commits first, commits at a primary")
-      const acks = new Map(acknowledged.get(view)).set(id, { op: journal.entries.length, losses })
+      const acks = new Map(acknowledged.get(view)).set(id, { op: journal.op, losses })
       let backing = 0
       for (const other of processes) {
         const ack = acks.get(other.id)
         if (ack === undefined || ack.op < commit) continue
         backing++
         if (!other.journal.isTrusted || other.isGone || other.losses > ack.losses) continue
-        same(other.journal.entries[commit - 1], log.get(commit), other.id, "what is acknowledged and commits is on disk")
+        holds(other.journal.holds(log.get(commit)), other.id, "what is acknowledged and commits is on disk", commit)
       }
       atLeast(backing, configuration.quorum, id, "a commit is backed by a quorum")
       highest = commit

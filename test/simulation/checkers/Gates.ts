@@ -19,24 +19,25 @@ export const gates = (): Checker => ({
       if (message._tag !== "PrepareOk" && message._tag !== "CommitOk") continue
       // What a turn said before it went on to a later view, it may have cut since.
       if (message.view !== journal.head.log_view) continue
-      atLeast(journal.entries.length, message.op, id, "an acknowledgement covers only what is written")
+      atLeast(journal.op, message.op, id, "an acknowledgement covers only what is written")
     }
   }
 })
 
 /** A turn may have gone on to a later view, and taken over its log: that was durable before anything left. */
-const checkEntries = (id: ReplicaId, { commit, entries, head: { log_view } }: Journal, message: Message): void => {
+const checkEntries = (id: ReplicaId, journal: Journal, message: Message): void => {
+  const { commit, head: { log_view }, op } = journal
   switch (message._tag) {
     case "PrepareOk":
     case "CommitOk":
     case "RecoveryResponse":
-      if (message.view === log_view) atMost(message.op, entries.length, id, "what is acknowledged is on disk")
+      if (message.view === log_view) atMost(message.op, op, id, "what is acknowledged is on disk")
       break
     case "DoViewChange":
     case "StartView": {
       if ((message._tag === "StartView" ? message.view : message.logView) !== log_view) break
       for (const entry of message.entries) {
-        if (entry.op > commit) same(entries[entry.op - 1], entry, id, "what is voted for, or started, is on disk")
+        if (entry.op > commit) same(journal.entry(entry.op), entry, id, "what is voted for, or started, is on disk")
       }
       break
     }
@@ -71,6 +72,8 @@ export const checkGate = (
     case "GetCommitted":
     case "Committed":
     case "GetState":
+    case "GetSnapshot":
+    case "SnapshotPart":
     case "Recovery":
       break
   }

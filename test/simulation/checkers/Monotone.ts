@@ -19,18 +19,19 @@ export const monotone = (): Checker => ({
     atMost(logView, view, id, "logView ≤ view")
     if (state._tag === "Primary" || state._tag === "Backup") same(logView, view, id, "normal means logView = view")
     if (view !== before.view || logView !== before.logView) holds(out.head !== null, id, "a new head is written")
-    const kept = out.truncate_to ?? journal.entries.length
+    const kept = out.truncate_to ?? out.install?.op ?? journal.op
     same(kept + out.entries.length, log.op, id, "what is written is the log")
-    const last = out.entries[out.entries.length - 1] ?? journal.entries[kept - 1]
-    if (last !== undefined) same(log.get(log.op), last, id, "what is written is the log")
+    const last = out.entries[out.entries.length - 1] ?? (out.install === null ? journal.entry(kept) : undefined)
+    if (last !== undefined && log.op > log.base) same(log.get(log.op), last, id, "what is written is the log")
   },
   onRestart: (_world, { id, journal, replica }) => {
     const { commit, durable, log, logView, state, view } = replica
     same(view, journal.head.view, id, "a restart keeps the view")
     if (state._tag === "Recovery") return
     same(logView, journal.head.log_view, id, "a restart with a log keeps its view")
-    same(commit, journal.commit, id, "a restart knows what was committed")
-    same(log.op, journal.entries.length, id, "a restart keeps the log")
+    same(commit, Math.max(journal.commit, journal.newest?.op ?? 0), id, "a restart knows what was committed")
+    same(log.op, journal.op, id, "a restart keeps the log")
+    same(log.base, journal.base, id, "a restart keeps the log")
     same(durable, log.op, id, "a restart keeps the log")
   }
 })

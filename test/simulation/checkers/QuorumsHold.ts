@@ -21,21 +21,21 @@ const isAtMost = (left: Ballot, right: Ballot): boolean =>
   left.logView < right.logView || (left.logView === right.logView && left.op <= right.op)
 
 const holdsInMemory = ({ replica }: Process, entry: Entry): boolean =>
-  replica.log.op >= entry.op && replica.log.get(entry.op) === entry
+  replica.log.op >= entry.op && (replica.log.base >= entry.op || replica.log.get(entry.op) === entry)
 
-const holdsOnDisk = ({ journal }: Process, entry: Entry): boolean => journal.entries[entry.op - 1] === entry
+const holdsOnDisk = ({ journal }: Process, entry: Entry): boolean => journal.op >= entry.op && journal.holds(entry)
 
 const holdsAnyway = (process: Process, entry: Entry): boolean =>
   (!process.isUp || holdsInMemory(process, entry)) && (!process.journal.isTrusted || holdsOnDisk(process, entry))
 
 const ballotsOf = (process: Process, entry: Entry): ReadonlyArray<Ballot> => {
-  const { journal: { entries, head, isTrusted } } = process
+  const { journal: { head, isTrusted, op: written } } = process
   const ballots = new Array<Ballot>()
   if (process.isUp) {
     const { log, logView } = process.replica
     ballots.push({ logView, op: log.op, holdsIt: holdsInMemory(process, entry) })
   }
-  if (isTrusted) ballots.push({ logView: head.log_view, op: entries.length, holdsIt: holdsOnDisk(process, entry) })
+  if (isTrusted) ballots.push({ logView: head.log_view, op: written, holdsIt: holdsOnDisk(process, entry) })
   return ballots
 }
 

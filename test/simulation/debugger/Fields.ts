@@ -5,6 +5,7 @@
  * @module
  */
 import type { Outcome, Replica } from "../../../src/vr/Replica.ts"
+import type { KeptSnapshot } from "../Journal.ts"
 import type { Process } from "../Process.ts"
 import { entryText, numberText, replyText, sendTexts, valueText, writesText } from "./Words.ts"
 
@@ -65,12 +66,15 @@ const dataFields = ({ data }: Process): ReadonlyArray<Field> => {
   return [...paths].map(([name, values]) => ({ group: "data", name, value: values.join("; ") }))
 }
 
+const snapshotText = ({ isDamaged, op }: KeptSnapshot): string => `op ${op}${isDamaged ? ", damaged" : ""}`
+
 const journalFields = ({ journal }: Process): ReadonlyArray<Field> => {
-  const { entries, ...rest } = journal
+  const { entries, snapshots, ...rest } = journal
   const last = entries.at(-1)
   return [
     ...Object.entries(rest).filter(([, held]) => typeof held !== "function")
       .map(([name, held]) => ({ group: "durable" as const, name, value: valueText(held) })),
+    { group: "durable", name: "snapshots", value: snapshots.map(snapshotText).join(", ") },
     { group: "durable", name: "entries", value: last === undefined ? "none" : `up to op ${last.op}: ${entryText(last)}` }
   ]
 }

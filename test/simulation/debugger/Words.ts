@@ -116,7 +116,7 @@ export const valueText = (value: unknown): string => {
   return pairsText(Object.entries(value).filter(([, field]) => typeof field !== "function"))
 }
 
-const inputs = new Set(["Message", "Requests", "Tick", "Durable", "PeerLost"])
+const inputs = new Set(["Message", "Requests", "Tick", "Durable", "Snapshotted", "PeerLost"])
 
 const isInput = (value: object): value is Input => "_tag" in value && inputs.has(String(value._tag))
 
@@ -130,6 +130,8 @@ export const inputText = (input: Input): string => {
       return "tick"
     case "Durable":
       return `durable up to ${input.op}`
+    case "Snapshotted":
+      return `snapshot of op ${input.op} written`
     case "PeerLost":
       return `connection to ${input.replica} lost`
   }
@@ -162,9 +164,10 @@ export const sendTexts = ({ early, sends }: Outcome): ReadonlyArray<string> => {
 }
 
 /** What a step has to be written before anything of it leaves. */
-export const writesText = ({ entries, head, truncate_to }: Outcome): string =>
+export const writesText = ({ entries, head, install, truncate_to }: Outcome): string =>
   [
     ...(head === null ? [] : [`head ${valueText(head)}`]),
+    ...(install === null ? [] : [`installs the snapshot of op ${install.op}`]),
     ...(truncate_to === null ? [] : [`cuts after ${truncate_to}`]),
     ...(entries.length === 0 ? [] : [`ops ${opsText(entries)}`])
   ].join(", ")

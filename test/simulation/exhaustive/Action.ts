@@ -68,7 +68,7 @@ const noApplication: Application = {
   query: (operation) => operation,
   size: () => 0,
   pin: () => ({ read: () => ({ next: () => null }) }),
-  restore: () => ({ add: () => "there is nothing to restore", finish: () => null, install: () => undefined })
+  restore: () => ({ add: () => "there is no data", finish: () => null, install: () => {} })
 }
 
 const livesMax = 1024
@@ -113,10 +113,10 @@ const inputOf = (action: Exclude<Action, { readonly kind: "crash" | "restart" }>
 
 const restart = (core: Core, replica: Replica, torn: number | null): Taken => {
   const { configuration, id, log, logView, view } = replica
-  const entries = log.range(1, log.op)
+  const kept = { view, logView, image: null, base: 0, entries: log.range(1, log.op), commit: 0 }
   const requests = torn === null ? [] : [requestOf({ kind: "request", number: torn })]
   const { early } = core.step(replica, [{ _tag: "Requests", requests }], start)
-  const restarted = core.restartedReplica(optionsOf(id, configuration, 0), { view, logView, entries, commit: 0 })
+  const restarted = core.restartedReplica(optionsOf(id, configuration, 0), kept)
   return { replica: restarted, outcomes: [{ ...emptyOutcome(), early }, core.step(restarted, [{ _tag: "Tick" }], start)] }
 }
 

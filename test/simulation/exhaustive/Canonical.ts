@@ -24,7 +24,7 @@ import type { PrimaryState, Replica, State } from "../../../src/vr/Replica.ts"
 import type { Staging } from "../../../src/vr/Staging.ts"
 import { highestView } from "../../../src/vr/Suspicion.ts"
 
-const copyStaging = ({ base, committed, entries }: Staging): Staging => ({ base, committed, entries: [...entries] })
+const copyStaging = (staging: Staging): Staging => ({ ...staging, entries: [...staging.entries] })
 
 const copyPrimary = (state: PrimaryState, commit: number): PrimaryState => ({
   ...state,

@@ -60,6 +60,8 @@ export const isUnheeded = ({ from, message }: Mail, receiver: Local, outlook: Ou
     case "Recovery":
     case "GetState":
     case "GetCommitted":
+    case "GetSnapshot":
+    case "SnapshotPart":
       // A question is answered by whoever can, in later views too.
       return false
     case "RecoveryResponse":

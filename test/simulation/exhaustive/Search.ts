@@ -266,7 +266,7 @@ class Search {
       keepsDead: this.options.keepsDead ?? false
     }
     for (const mail of move.sends) {
-      if (mail.message.view <= bounds.views) boxes[mail.to] = inboxes.add(boxes[mail.to]!, mail)
+      if (!("view" in mail.message) || mail.message.view <= bounds.views) boxes[mail.to] = inboxes.add(boxes[mail.to]!, mail)
     }
     const actor = locals[index]!
     for (let i = 0; i < bounds.replicas; i++) {

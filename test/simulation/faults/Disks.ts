@@ -1,9 +1,10 @@
 /**
- * Disks: slow for a while; a flush that fails; a log that is damaged; or lost with the replica on it. A write that a
+ * Disks: slow for a while; a flush that fails; a log or a snapshot that is damaged; or lost with the replica on it. A write that a
  * crash cuts short belongs to the crash: it is found whole, or not at all.
  *
  * @module
  */
+import type { Process } from "../Process.ts"
 import { crashSoon, expendable, oftenThePrimary } from "./Crashes.ts"
 import { durationOf, type Fault, later, oneOf, victimOf } from "./Fault.ts"
 
@@ -47,6 +48,33 @@ export const damage: Fault = {
     }
     return true
   }
+}
+
+/**
+ * A snapshot can no longer be read. The one before, and the log from there, will do, if it is there: that costs nothing.
+ */
+export const damagedSnapshot: Fault = {
+  weight: 1,
+  strike: (sim, choice) => {
+    const isKept = ({ journal }: Process): boolean => journal.isTrusted && journal.newest !== null
+    const victim = victimOf(sim.processes.filter((one) => isKept(one) && (canDoWithout(one) || expendable(sim).includes(one))), choice)
+    if (victim === undefined) return false
+    victim.journal.newest!.isDamaged = true
+    if (oneOf([true, true, false], choice)) {
+      victim.crash()
+      later(sim, durationOf(choice, 1_000), () => victim.restart())
+    }
+    return true
+  }
+}
+
+/** Would it start from its own disk without its newest snapshot? */
+const canDoWithout = ({ journal }: Process): boolean => {
+  const newest = journal.newest!
+  newest.isDamaged = true
+  const can = journal.isTrusted
+  newest.isDamaged = false
+  return can
 }
 
 /** Whoever loses its disk has lost its promises, and may not come back under its name. */

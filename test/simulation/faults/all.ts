@@ -6,7 +6,7 @@
 import { weatherOf } from "../Weather.ts"
 import { drift, jump, wallClock } from "./Clocks.ts"
 import { crash, crashSeveral, crashWithinTurn, pause, powerLoss } from "./Crashes.ts"
-import { damage, failedFlush, lostDisk, slowDisk } from "./Disks.ts"
+import { damage, damagedSnapshot, failedFlush, lostDisk, slowDisk } from "./Disks.ts"
 import type { Fault } from "./Fault.ts"
 import { alone, breakLink, clog, halves, handOver, heal, holes } from "./Partitions.ts"
 
@@ -20,7 +20,7 @@ const weather: Fault = {
 
 export const faults = {
   heal, crash, crashWithinTurn, pause, alone, halves, holes, handOver, breakLink, clog, weather, wallClock, drift, jump,
-  slowDisk, lostDisk, powerLoss, crashSeveral, failedFlush, damage
+  slowDisk, lostDisk, powerLoss, crashSeveral, failedFlush, damage, damagedSnapshot
 } as const satisfies Record<string, Fault>
 
 export type FaultName = keyof typeof faults

@@ -34,16 +34,16 @@ export const restarts: ReadonlyArray<Mutation> = [
     name: "F12 log of a view that it did not install",
     what: "A restarted replica takes the view that it had left for, or was about to enter, for the view of its log.",
     file: "src/vr/Step.ts",
-    find: "makeReplica(options, makeRecoveryState(kept.view), kept.view, kept.logView)",
-    replace: "makeReplica(options, makeRecoveryState(kept.view), kept.view, kept.view)",
+    find: "makeReplica(options, makeRecoveryState(view), view, logView)",
+    replace: "makeReplica(options, makeRecoveryState(view), view, view)",
     budget: 50
   },
   {
     name: "restart takes all for committed",
     what: "A restarted replica executes its whole log, committed or not.",
     file: "src/vr/Step.ts",
-    find: "commitTo(replica, kept.commit, emptyOutcome())",
-    replace: "commitTo(replica, Math.max(kept.commit, replica.log.op), emptyOutcome())",
+    find: "while (replica.commit < commit) {",
+    replace: "while (replica.commit < Math.max(commit, replica.log.op)) {",
     budget: 50
   }
 ]

@@ -96,8 +96,8 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "lost session",
     what: "The session that was used last is evicted, not the one that was idle longest.",
     file: "src/vr/ClientTable.ts",
-    find: "    this.touch(session)\n    session.pending.delete",
-    replace: "    session.pending.delete",
+    find: "      this.sessions.delete(session.id)\n",
+    replace: "",
     budget: 50
   },
   {
@@ -167,9 +167,9 @@ export const slips: ReadonlyArray<Mutation> = [
   {
     name: "transfer done, log kept",
     what: "A replica that has fetched the log of a later view keeps its own uncommitted operations.",
-    file: "src/vr/states/StateTransfer.ts",
-    find: "    cutLog(replica, replica.commit, out)\n    appendAbove",
-    replace: "    appendAbove",
+    file: "src/vr/states/Normal.ts",
+    find: "  else cutLog(replica, replica.commit, out)\n",
+    replace: "",
     budget: 50
   },
   {

@@ -7,8 +7,9 @@ import { fixes } from "./Fixes.ts"
 import type { Mutation } from "./Row.ts"
 import { restarts } from "./Restarts.ts"
 import { slips } from "./Slips.ts"
+import { snapshots } from "./Snapshots.ts"
 
-export const mutations: ReadonlyArray<Mutation> = [...fixes, ...restarts, ...slips]
+export const mutations: ReadonlyArray<Mutation> = [...fixes, ...restarts, ...slips, ...snapshots]
 
 export const mutationOf = (name: string): Mutation => {
   const found = mutations.find((one) => one.name === name)

@@ -28,6 +28,8 @@ const family_of: Readonly<Record<Message["_tag"], Family>> = {
   NewState: "state transfer",
   GetCommitted: "state transfer",
   Committed: "state transfer",
+  GetSnapshot: "state transfer",
+  SnapshotPart: "state transfer",
   Recovery: "recovery",
   RecoveryResponse: "recovery"
 }

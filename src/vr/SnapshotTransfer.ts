@@ -1,0 +1,172 @@
+/**
+ * Snapshots between replicas, for those that lack what is no longer in anybody's log (VRR §5.2, by parts). The receiver
+ * pulls: one part, one question. What it gathers is valid whatever view comes, so it outlives changes of state, and
+ * replaces nothing before it is whole (F2).
+ *
+ * @module
+ */
+import { Limits } from "../base/Limits.ts"
+import type { PartReader } from "./Application.ts"
+import type { MessageOf, Millis, OpNumber, ReplicaId } from "./Message.ts"
+import type { Now, Outcome, Replica } from "./Replica.ts"
+import { Restoration, type Snapshot, takeSnapshot } from "./Snapshot.ts"
+import { send } from "./states/Normal.ts"
+
+/** What is sent to one replica. */
+export interface Outgoing {
+  readonly snapshot: Snapshot
+  reader: PartReader
+  /** Of `part`, which was read last. */
+  index: number
+  part: Uint8Array
+  /** Of the last question. */
+  askedAt: Millis
+}
+
+/** What is received. */
+export interface Incoming {
+  readonly from: ReplicaId
+  readonly op: OpNumber
+  readonly size: number
+  readonly restoration: Restoration
+  /** The part that is to come. */
+  next: number
+  bytes: number
+  /** Of the last part. */
+  heardAt: Millis
+}
+
+// --- the sender
+
+/** Begins with the first part, or goes on where it was: the question may be a repeated one. */
+export const offerSnapshot = (replica: Replica, to: ReplicaId, now: Now, out: Outcome): void => {
+  const present = replica.outgoing.get(to)
+  const outgoing = present !== undefined && present.snapshot.op >= replica.log.base
+    ? present
+    : begin(takeSnapshot(replica), now)
+  replica.outgoing.set(to, outgoing)
+  sendPart(outgoing, to, now, out)
+}
+
+/** A snapshot that ends at `last` at most: of what its receiver knows to be committed. */
+export const offerSnapshotUpTo = (replica: Replica, last: OpNumber, to: ReplicaId, now: Now, out: Outcome): void => {
+  const present = replica.outgoing.get(to)
+  if (present !== undefined && present.snapshot.op > last) replica.outgoing.delete(to)
+  if (replica.outgoing.has(to) || replica.commit <= last) offerSnapshot(replica, to, now, out)
+}
+
+const begin = (snapshot: Snapshot, now: Now): Outgoing => {
+  const reader = snapshot.read()
+  return { snapshot, reader, index: 0, part: reader.next()!, askedAt: now.mono }
+}
+
+const sendPart = (outgoing: Outgoing, to: ReplicaId, now: Now, out: Outcome): void => {
+  outgoing.askedAt = now.mono
+  const { index, part, snapshot: { op, size } } = outgoing
+  send(out, to, { _tag: "SnapshotPart", op, index, size, bytes: part })
+}
+
+/** The part that is asked for; the first one of what there is, if that cannot be had here. */
+export const onGetSnapshot = (
+  replica: Replica,
+  { index, op }: MessageOf<"GetSnapshot">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  let outgoing = replica.outgoing.get(from)
+  if (outgoing === undefined || outgoing.snapshot.op !== op) {
+    // It goes on with what another has begun, or we have, in an earlier life.
+    outgoing = begin(outgoing?.snapshot ?? takeSnapshot(replica), now)
+  } else if (index === outgoing.index + 1) {
+    const part = outgoing.reader.next()
+    if (part === null) return
+    outgoing.part = part
+    outgoing.index = index
+  } else if (index !== outgoing.index) outgoing = begin(outgoing.snapshot, now)
+  replica.outgoing.set(from, outgoing)
+  sendPart(outgoing, from, now, out)
+}
+
+/** On every tick: what nobody asks for any more is let go. */
+export const forgetIdle = ({ outgoing }: Replica, now: Now): void => {
+  for (const [to, { askedAt }] of outgoing) if (now.mono - askedAt > Limits.snapshot_idle_ms) outgoing.delete(to)
+}
+
+/**
+ * A snapshot is written: the log is kept from the one before, for those that lag a little; and from those that are being
+ * fetched, whose receivers will ask for what follows, as long as there is room.
+ */
+export const onSnapshotted = (replica: Replica, snapshot: { readonly op: OpNumber; readonly digest: number }): void => {
+  const before = replica.snapshot?.op ?? 0
+  if (snapshot.op <= before) return
+  replica.snapshot = snapshot
+  let from = before
+  if (replica.log.bytes < Limits.log_bytes_max / 2) {
+    for (const outgoing of replica.outgoing.values()) from = Math.min(from, outgoing.snapshot.op)
+  }
+  replica.log.shorten(from)
+}
+
+// --- the receiver
+
+/** After so many time-outs without a part, another one's snapshot is taken instead. */
+const patience = 8
+
+/** Is one under way that reaches above `op`, from somebody who still answers? */
+export const fetchesSnapshot = ({ incoming, timers }: Replica, op: OpNumber, now: Now): boolean =>
+  incoming !== null && incoming.op > op && now.mono - incoming.heardAt <= patience * timers.view_change_ms
+
+export const askForPart = ({ incoming }: Replica, out: Outcome): void => {
+  if (incoming !== null) send(out, incoming.from, { _tag: "GetSnapshot", op: incoming.op, index: incoming.next })
+}
+
+/**
+ * Takes a part, if it is the one that is needed, and asks for the next. `held`: what is here already, or on its way to the
+ * log. True if it was news; the snapshot is whole then, or not.
+ */
+export const takePart = (
+  replica: Replica,
+  message: MessageOf<"SnapshotPart">,
+  from: ReplicaId,
+  held: OpNumber,
+  now: Now,
+  out: Outcome
+): boolean => {
+  if (message.op <= held) return false
+  if (!fetchesSnapshot(replica, held, now)) replica.incoming = null
+  if (message.index === 0 && isBetter(replica, message, from)) {
+    const { op, size } = message
+    replica.incoming = { from, op, size, restoration: new Restoration(replica.application), next: 0, bytes: 0, heardAt: now.mono }
+  }
+  const { incoming } = replica
+  if (incoming === null) {
+    // The middle of one that was given up.
+    send(out, from, { _tag: "GetSnapshot", op: message.op, index: 0 })
+    return false
+  }
+  if (message.op !== incoming.op || message.index !== incoming.next || from !== incoming.from) return false
+  const refusal = incoming.restoration.add(message.bytes)
+  if (refusal !== null || (incoming.next === 0 && incoming.restoration.header?.op !== incoming.op)) {
+    out.events.push(`the snapshot of ${from} is refused: ${refusal ?? "it is of another op"}`)
+    replica.incoming = null
+    return false
+  }
+  incoming.next++
+  incoming.bytes += message.bytes.length
+  incoming.heardAt = now.mono
+  if (!incoming.restoration.isWhole) askForPart(replica, out)
+  return true
+}
+
+/** Is the snapshot that begins here to be taken in place of the one that is coming? */
+const isBetter = ({ incoming }: Replica, { op }: MessageOf<"SnapshotPart">, from: ReplicaId): boolean =>
+  incoming === null || (from === incoming.from && op > incoming.op)
+
+/** The snapshot that has come in, if it is whole; it is taken from here then. */
+export const wholeSnapshot = (replica: Replica): Restoration | null => {
+  const restoration = replica.incoming?.restoration ?? null
+  if (restoration === null || !restoration.isWhole) return null
+  replica.incoming = null
+  return restoration
+}

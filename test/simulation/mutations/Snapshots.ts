@@ -1,0 +1,73 @@
+/**
+ * What goes wrong with snapshots: in taking them, in sending them, in putting them in place.
+ *
+ * @module
+ */
+import type { Mutation } from "./Row.ts"
+
+export const snapshots: ReadonlyArray<Mutation> = [
+  {
+    name: "F2 snapshot put in place early",
+    what: "A snapshot takes the place of a log that holds more than it, before the log that follows it is here.",
+    file: "src/vr/Transitions.ts",
+    find: "if ((committed === base && image === null) || committed < replica.log.op) return staging",
+    replace: "if (image === null && (committed === base || committed < replica.log.op)) return staging",
+    budget: 500
+  },
+  {
+    name: "snapshot without sessions",
+    what: "A replica that begins with a snapshot has its data, and knows none of the sessions.",
+    file: "src/vr/Snapshot.ts",
+    find: "    clients?.install(this.sessions)\n",
+    replace: "",
+    budget: 50
+  },
+  {
+    name: "sessions of a snapshot change",
+    what: "A session that is in a snapshot is changed where it is, while the snapshot is being written.",
+    file: "src/vr/ClientTable.ts",
+    find: "known.epoch === this.epoch ? known",
+    replace: "known.epoch <= this.epoch ? known",
+    budget: 50
+  },
+  {
+    name: "snapshot of a later state",
+    what: "A snapshot holds the data as it is when it is written, not as it was when it was taken.",
+    file: "src/vr/Snapshot.ts",
+    find: "  const data = application.pin()\n",
+    replace: "  const data = { read: () => application.pin().read() }\n",
+    budget: 50
+  },
+  {
+    name: "snapshot stamped by one replica",
+    what: "A snapshot has the time of what its replica has in its log, not of what is committed.",
+    file: "src/vr/Snapshot.ts",
+    find: "time: commitTime,",
+    replace: "time: (replica as typeof replica & { readonly lastTime: number }).lastTime,",
+    budget: 50
+  },
+  {
+    name: "next snapshot counted anew",
+    what: "A replica that begins with a snapshot counts the log from there, so its next one is of another operation.",
+    file: "src/vr/states/Normal.ts",
+    find: "  replica.sinceSnapshot = log_bytes\n",
+    replace: "  replica.sinceSnapshot = 0\n",
+    budget: 500
+  },
+  {
+    name: "snapshot asked for once",
+    what: "A replica that misses a part of a snapshot waits for it, and never asks again.",
+    file: "src/vr/SnapshotTransfer.ts",
+    find: "now.mono - incoming.heardAt <= patience * timers.view_change_ms",
+    replace: "now.mono >= incoming.heardAt",
+    budget: 500
+  },
+  {
+    name: "snapshot let go at once",
+    what: "A sender forgets which snapshot it sends, so each part is the first of another one.",
+    file: "src/vr/SnapshotTransfer.ts",
+    find: "now.mono - askedAt > Limits.snapshot_idle_ms",
+    replace: "now.mono >= askedAt",
+    budget: 500
+  }
+]
