@@ -13,17 +13,8 @@ import { dirname, join } from "node:path"
 import { crc32 } from "node:zlib"
 import { invariant } from "../base/Invariant.ts"
 import { encodeHeadFile } from "./HeadFileLive.ts"
-import {
-  checkContiguous,
-  checkHead,
-  checkLog,
-  isNothing,
-  type Journal,
-  JournalError,
-  type JournalWrite,
-  type ReplicaHead,
-  type Stored
-} from "./Journal.ts"
+import { type Journal, JournalError, type JournalWrite, type ReplicaHead, type Stored } from "./Journal.ts"
+import { checkContiguous, checkHead, checkLog, isNothing } from "./JournalModel.ts"
 import { alignment_bytes, batchBytes, encodeBatch } from "./log/Batch.ts"
 import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
 import { bound_offset, encodeBound, encodePreamble, preamble_bytes, seedOf } from "./log/Segment.ts"
