@@ -6,7 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { type Journal, type JournalError, type ReplicaHead, replacement, type Stored } from "../storage/Journal.ts"
+import type { Journal, JournalError, ReplicaHead, Stored } from "../storage/Journal.ts"
+import { replacement } from "../storage/JournalModel.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
 import type { Entry } from "../vr/Message.ts"
 

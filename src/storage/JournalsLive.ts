@@ -13,20 +13,14 @@ import { dirname, join } from "node:path"
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { isUuid, parseReplicaId } from "../base/Names.ts"
-import { DiskJournal, type Layout } from "./DiskJournalLive.ts"
+import { DiskJournal } from "./DiskJournalLive.ts"
 import { decodeHeadFile, encodeHeadFile } from "./HeadFileLive.ts"
-import {
-  checkContiguous,
-  checkHead,
-  type Journal,
-  JournalError,
-  Journals,
-  nothingStored,
-  type ReplicaHead
-} from "./Journal.ts"
+import { type Journal, JournalError, Journals, type ReplicaHead } from "./Journal.ts"
+import { checkContiguous, checkHead, nothingStored } from "./JournalModel.ts"
 import type { LogDisk } from "./log/LogDisk.ts"
 import { makeLogDisk } from "./LogDiskLive.ts"
 import type { Place } from "./OpeningLive.ts"
+import type { Layout } from "./SegmentsLive.ts"
 
 const usualLayout: Layout = {
   segment_bytes_max: Limits.journal_segment_bytes_max,

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
-import { close, fdatasync, ftruncate, open, writev } from "node:fs"
+import { close, fdatasync, ftruncate, open, read, writev } from "node:fs"
 import { dirname } from "node:path"
 import { makeFolder, platformReason, replaceFile, syncFolder, systemReason } from "./FilesLive.ts"
 import { DiskError, type LogDisk, type LogFile } from "./log/LogDisk.ts"
@@ -22,16 +22,22 @@ export const makeLogDisk = (fs: FileSystem): LogDisk => {
     put: (path, bytes) => at(path, Effect.andThen(makeFolder(fs, dirname(path)), replaceFile(fs, path, bytes))),
     rename: (from, to) =>
       at(from, Effect.andThen(unlessMissing(fs.rename(from, to), undefined), syncFolder(fs, dirname(from)))),
-    syncNames: (folder) => at(folder, syncFolder(fs, folder)),
-    open: (path) => Effect.map(systemCall<number>(path, (done) => open(path, "r+", done)), (fd) => logFile(path, fd))
+    create: (path) => Effect.andThen(at(path, makeFolder(fs, dirname(path))), openFile(path, "w+")),
+    remove: (path) => at(path, Effect.andThen(unlessMissing(fs.remove(path), undefined), syncFolder(fs, dirname(path)))),
+    syncNames: (folder) => at(folder, unlessMissing(syncFolder(fs, folder), undefined)),
+    open: (path) => openFile(path, "r+")
   }
 }
+
+const openFile = (path: string, flag: "r+" | "w+"): Effect.Effect<LogFile, DiskError> =>
+  Effect.map(systemCall<number>(path, (done) => open(path, flag, done)), (fd) => logFile(path, fd))
 
 /** The same bytes, not as a `Buffer`. */
 const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 
 const logFile = (path: string, fd: number): LogFile => ({
   write: (at, chunks) => writeAll(path, fd, at, chunks),
+  read: (at, length) => readAll(path, fd, at, length),
   grow: (size) => systemCall(path, (done) => ftruncate(fd, size, done)),
   sync: systemCall(path, (done) => fdatasync(fd, done)),
   close: Effect.ignore(systemCall(path, (done) => close(fd, done)))
@@ -53,6 +59,19 @@ const writeAll = (
       offset += written
       rest = behind(rest, written)
     }
+  })
+
+/** The system may give a part only; nothing at all means that the file ends. */
+const readAll = (path: string, fd: number, at: number, length: number): Effect.Effect<Uint8Array, DiskError> =>
+  Effect.gen(function*() {
+    const bytes = new Uint8Array(length)
+    let filled = 0
+    while (filled < length) {
+      const got = yield* systemCall<number>(path, (done) => read(fd, bytes, filled, length - filled, at + filled, done))
+      if (got === 0) break
+      filled += got
+    }
+    return bytes.subarray(0, filled)
   })
 
 /** What is left of the chunks without their first `bytes`. */

@@ -30,13 +30,19 @@ export interface Tail {
   readonly size: number
 }
 
-export interface Opened {
-  readonly stored: Stored
-  /** The log's id and its last batch; null if there is none. */
-  readonly log: { readonly id: string; readonly sequence: number; readonly chain: number } | null
-  readonly tail: Tail | null
+/** Where a log goes on. */
+export interface LogEnd {
+  /** Its id and its last batch. */
+  readonly log: { readonly id: string; readonly sequence: number; readonly chain: number }
+  readonly tail: Tail
   /** Behind `tail.at`, up to here, are the remains of a write that was cut short. */
   readonly torn_to: number | null
+}
+
+export interface Opened {
+  readonly stored: Stored
+  /** Null: there is no log, or none that can be read to its end. */
+  readonly end: LogEnd | null
   readonly headFile: HeadFile | null | "damaged"
 }
 
@@ -72,9 +78,7 @@ export const readLog = Effect.fnUntraced(function*(
     : { head, entries: [], commit: 0, doubt, notes: [] }
   return {
     stored,
-    log: id === null ? null : { id, sequence: reader.sequence, chain: reader.chain },
-    tail,
-    torn_to,
+    end: id === null || tail === null ? null : { log: { id, sequence: reader.sequence, chain: reader.chain }, tail, torn_to },
     headFile: headProblem ? "damaged" : headFile
   }
 })

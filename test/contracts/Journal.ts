@@ -14,10 +14,9 @@ import {
   type Journal,
   Journals,
   type JournalWrite,
-  nothingStored,
-  replacement,
   type ReplicaHead
 } from "../../src/storage/Journal.ts"
+import { nothingStored, replacement } from "../../src/storage/JournalModel.ts"
 import type { Entry } from "../../src/vr/Message.ts"
 
 export interface JournalsHarness {

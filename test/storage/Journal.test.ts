@@ -6,7 +6,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { afterWrite, Journals, nothingStored, replacement, type Stored } from "../../src/storage/Journal.ts"
+import { Journals, type Stored } from "../../src/storage/Journal.ts"
+import { afterWrite, nothingStored, replacement } from "../../src/storage/JournalModel.ts"
 import { makeMemoryDisk } from "../../src/storage/MemoryDisk.ts"
 import { entries, head, journalContract, tenant, write } from "../contracts/Journal.ts"
 

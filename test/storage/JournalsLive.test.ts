@@ -26,6 +26,7 @@ const brittle = (disk: LogDisk, isBroken: () => boolean): LogDisk => {
   const unless = <A>(file: string, effect: Effect.Effect<A, DiskError>) =>
     Effect.suspend(() => isBroken() ? new DiskError({ file, reason: "no space left on device" }) : effect)
   const brittleFile = (path: string, file: LogFile): LogFile => ({
+    read: (at, length) => unless(path, file.read(at, length)),
     write: (at, chunks) => unless(path, file.write(at, chunks)),
     grow: (size) => unless(path, file.grow(size)),
     sync: unless(path, file.sync),
@@ -36,7 +37,9 @@ const brittle = (disk: LogDisk, isBroken: () => boolean): LogDisk => {
     read: (path) => unless(path, disk.read(path)),
     put: (path, bytes) => unless(path, disk.put(path, bytes)),
     rename: (from, to) => unless(from, disk.rename(from, to)),
+    remove: (path) => unless(path, disk.remove(path)),
     syncNames: (folder) => unless(folder, disk.syncNames(folder)),
+    create: (path) => unless(path, Effect.map(disk.create(path), (file) => brittleFile(path, file))),
     open: (path) => unless(path, Effect.map(disk.open(path), (file) => brittleFile(path, file)))
   }
 }

@@ -49,6 +49,27 @@ describe("the disk", () => {
       assert.deepStrictEqual(yield* disk.read(path), bytes(1, 2, 7, 8, 9, 0, 0, 0))
     }))
 
+  it.effect("makes a file, writes it piece by piece, reads any range of it, empties it, and removes it", () =>
+    Effect.gen(function*() {
+      const { disk, folder } = yield* makeDisk
+      const path = join(folder, "deep", "file")
+      const file = yield* disk.create(path)
+      yield* file.write(0, [bytes(1, 2)])
+      yield* file.write(2, [bytes(3), bytes(4, 5)])
+      yield* file.sync
+      yield* disk.syncNames(join(folder, "deep"))
+      assert.deepStrictEqual(yield* file.read(1, 3), bytes(2, 3, 4))
+      assert.deepStrictEqual(yield* file.read(3, 100), bytes(4, 5))
+      assert.deepStrictEqual(yield* file.read(5, 1), bytes())
+      yield* file.close
+      yield* (yield* disk.create(path)).close
+      assert.deepStrictEqual(yield* disk.read(path), bytes())
+      yield* disk.remove(path)
+      yield* disk.remove(path)
+      assert.deepStrictEqual(yield* disk.list(join(folder, "deep")), [])
+      yield* disk.syncNames(join(folder, "nowhere"))
+    }))
+
   it.effect("says what it refuses in words", () =>
     Effect.gen(function*() {
       const { disk, folder } = yield* makeDisk

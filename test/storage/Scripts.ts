@@ -4,16 +4,12 @@
  * @module
  */
 import type { Random } from "../../src/base/Random.ts"
-import { DiskJournal, type Layout } from "../../src/storage/DiskJournalLive.ts"
-import {
-  afterWrite,
-  type JournalWrite,
-  nothingStored,
-  type ReplicaHead,
-  type Stored
-} from "../../src/storage/Journal.ts"
+import { DiskJournal } from "../../src/storage/DiskJournalLive.ts"
+import type { JournalWrite, ReplicaHead, Stored } from "../../src/storage/Journal.ts"
+import { afterWrite, nothingStored } from "../../src/storage/JournalModel.ts"
 import type { LogDisk } from "../../src/storage/log/LogDisk.ts"
 import type { Place } from "../../src/storage/OpeningLive.ts"
+import type { Layout } from "../../src/storage/SegmentsLive.ts"
 import type { Entry } from "../../src/vr/Message.ts"
 import { tenant } from "../contracts/Journal.ts"
 

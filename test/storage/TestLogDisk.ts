@@ -1,7 +1,7 @@
 /**
  * A disk in memory, under the journals, that fails and loses power at any step. Bytes that were written and not synced
  * are in the system's cache: they outlive the process, and when the power goes, each sector of them is there or not.
- * The same for a size, and for the names in a folder.
+ * The same for a size, and for each change of the names in a folder.
  *
  * @module
  */
@@ -15,6 +15,9 @@ interface Inode {
   durable: Uint8Array
 }
 
+type Names = Map<string, Inode>
+type Change = (names: Names) => void
+
 const sector_bytes = 512
 
 const resized = (bytes: Uint8Array, size: number): Uint8Array => {
@@ -26,9 +29,13 @@ const resized = (bytes: Uint8Array, size: number): Uint8Array => {
 export class TestLogDisk implements LogDisk {
   /** What changes the disk, in order. */
   readonly steps: Array<string> = []
+  /** Others get a turn before some of the steps. */
+  isBusy = false
   private readonly random: Random
-  private cached = new Map<string, Inode>()
-  private durable = new Map<string, Inode>()
+  private cached: Names = new Map()
+  private durable: Names = new Map()
+  /** What happened to the names of a folder and is not durable, in order. */
+  private pending: Array<{ readonly folder: string; readonly change: Change }> = []
   /** Steps until it fails. */
   private left = Number.POSITIVE_INFINITY
   private reason = ""
@@ -50,6 +57,8 @@ export class TestLogDisk implements LogDisk {
 
   /** The power goes, and comes back. */
   losePower(): void {
+    for (const { change } of this.pending) if (this.chance()) change(this.durable)
+    this.pending = []
     this.cached = new Map(this.durable)
     for (const inode of new Set(this.cached.values())) {
       const { cached, durable } = inode
@@ -107,16 +116,29 @@ export class TestLogDisk implements LogDisk {
     })
   }
 
+  remove(path: string) {
+    return this.naming("remove", path, (names) => void names.delete(path))
+  }
+
+  create(path: string): Effect.Effect<LogFile, DiskError> {
+    const create = () => {
+      // A file that is there loses its content, not its place.
+      const inode = this.cached.get(path) ?? { cached: new Uint8Array(0), durable: new Uint8Array(0) }
+      inode.cached = new Uint8Array(0)
+      this.note(path, (names) => void names.set(path, inode))
+    }
+    return Effect.andThen(this.step("create", path, create), this.open(path))
+  }
+
   syncNames(folder: string) {
-    return this.step("sync names", folder, () => {
-      for (const [path, inode] of this.cached) if (dirname(path) === folder) this.durable.set(path, inode)
-    })
+    return this.step("sync names", folder, () => this.settle(folder))
   }
 
   open(path: string): Effect.Effect<LogFile, DiskError> {
     return this.unlessBroken(path, () => {
       const inode = this.cached.get(path)!
       return {
+        read: (at, length) => this.unlessBroken(path, () => inode.cached.slice(at, at + length)),
         write: (at, chunks) => {
           const bytes = Uint8Array.from(chunks.flatMap((chunk) => [...chunk]))
           const take = (part: Uint8Array) => {
@@ -133,21 +155,31 @@ export class TestLogDisk implements LogDisk {
     })
   }
 
-  /** A change of names; when it fails it may have happened, and may be durable or not. */
-  private naming(name: string, path: string, change: (names: Map<string, Inode>) => void) {
+  /** A durable change of names; when it fails it may have happened, and may be durable or not. */
+  private naming(name: string, path: string, change: Change) {
     const both = () => {
-      change(this.cached)
-      change(this.durable)
+      this.note(path, change)
+      this.settle(dirname(path))
     }
     return this.step(name, path, both, () => {
       if (this.chance()) return
       if (this.chance()) both()
-      else change(this.cached)
+      else this.note(path, change)
     })
   }
 
+  private note(path: string, change: Change): void {
+    change(this.cached)
+    this.pending.push({ folder: dirname(path), change })
+  }
+
+  private settle(folder: string): void {
+    for (const one of this.pending) if (one.folder === folder) one.change(this.durable)
+    this.pending = this.pending.filter((one) => one.folder !== folder)
+  }
+
   private step(name: string, path: string, whole: () => void, part: () => void = whole) {
-    return Effect.suspend(() => {
+    const step = Effect.suspend(() => {
       this.steps.push(`${name} ${path}`)
       this.left--
       if (this.left === -1) part()
@@ -155,6 +187,7 @@ export class TestLogDisk implements LogDisk {
       whole()
       return Effect.void
     })
+    return Effect.suspend(() => this.isBusy && this.chance() ? Effect.andThen(Effect.yieldNow, step) : step)
   }
 
   private unlessBroken<A>(path: string, value: () => A): Effect.Effect<A, DiskError> {

@@ -6,9 +6,9 @@
  */
 import type { Crc32 } from "../../base/Bytes.ts"
 import { invariant } from "../../base/Invariant.ts"
+import { getUint, isZero, setUint, viewOf } from "../../base/Numbers.ts"
 import type { Entry } from "../../vr/Message.ts"
 import type { JournalWrite, ReplicaHead } from "../Journal.ts"
-import { getUint, isZero, setUint, viewOf } from "./Numbers.ts"
 
 /** A disk writes a sector whole or not at all. */
 const sector_bytes = 512

@@ -16,6 +16,8 @@ export class DiskError extends Schema.TaggedError<DiskError>()("DiskError", {
 export interface LogFile {
   /** Writes all of the chunks, one after the other, from offset `at` on. */
   readonly write: (at: number, chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DiskError>
+  /** Up to `length` bytes from offset `at` on; fewer only if the file ends. */
+  readonly read: (at: number, length: number) => Effect.Effect<Uint8Array, DiskError>
   /** Makes the file `size` bytes long, with zeros. */
   readonly grow: (size: number) => Effect.Effect<void, DiskError>
   readonly sync: Effect.Effect<void, DiskError>
@@ -31,7 +33,11 @@ export interface LogDisk {
   readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, DiskError>
   /** Gives a file or folder another name in the same folder, durably. No harm if it is not there. */
   readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
-  /** Makes the names in a folder durable. */
+  /** Makes an empty file, or empties the one that is there, and makes the folder if need be. Its name is not durable. */
+  readonly create: (path: string) => Effect.Effect<LogFile, DiskError>
+  /** Removes a file, durably. No harm if it is not there. */
+  readonly remove: (path: string) => Effect.Effect<void, DiskError>
+  /** Makes the names in a folder durable. No harm if there is no such folder. */
   readonly syncNames: (folder: string) => Effect.Effect<void, DiskError>
   readonly open: (path: string) => Effect.Effect<LogFile, DiskError>
 }

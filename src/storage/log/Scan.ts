@@ -9,8 +9,8 @@
  * @module
  */
 import type { Crc32 } from "../../base/Bytes.ts"
+import { isZero } from "../../base/Numbers.ts"
 import { alignment_bytes, type BatchHeader, decodeBatchHeader, isBodyWhole, isCutShort } from "./Batch.ts"
-import { isZero } from "./Numbers.ts"
 
 export interface SegmentBytes {
   readonly bytes: Uint8Array

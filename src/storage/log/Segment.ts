@@ -8,7 +8,7 @@
  * @module
  */
 import type { Crc32 } from "../../base/Bytes.ts"
-import { getUint, setUint, viewOf } from "./Numbers.ts"
+import { getUint, setUint, viewOf } from "../../base/Numbers.ts"
 
 /** Raise it when an older program could misread a newer file. Its place in the header never changes. */
 export const format_version = 1

@@ -1,15 +1,15 @@
 /**
- * Numbers in the bytes of a log: big-endian, like everything else that V2R2 puts into bytes.
+ * Numbers in the bytes of files: big-endian, like everything else that V2R2 puts into bytes.
  *
  * @module
  */
-import { invariant } from "../../base/Invariant.ts"
+import { invariant } from "./Invariant.ts"
 
 export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** An integer of 8 bytes. */
 export const setUint = (view: DataView, at: number, value: number): void => {
-  invariant(Number.isSafeInteger(value) && value >= 0, "the log stores natural numbers", { value })
+  invariant(Number.isSafeInteger(value) && value >= 0, "natural numbers are stored", { value })
   view.setUint32(at, Math.floor(value / 2 ** 32))
   view.setUint32(at + 4, value % 2 ** 32)
 }

@@ -1,0 +1,158 @@
+/**
+ * The files of a write-ahead log that is being written, *segments*: appends batches to the last one, and begins the next.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
+import { dirname, join } from "node:path"
+import { crc32 } from "node:zlib"
+import type { JournalWrite, ReplicaHead } from "./Journal.ts"
+import { alignment_bytes, batchBytes, encodeBatch } from "./log/Batch.ts"
+import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
+import { bound_offset, encodeBound, encodePreamble, preamble_bytes, seedOf } from "./log/Segment.ts"
+import { type LogEnd, type Place, segmentName, type Tail } from "./OpeningLive.ts"
+
+/** How a log is laid out; see base/Limits.ts. */
+export interface Layout {
+  /** A file that has more takes no further write. */
+  readonly segment_bytes_max: number
+  /** Files grow by this, at once. */
+  readonly step_bytes: number
+}
+
+/** The journal before a write. */
+export interface Before {
+  readonly op: number
+  readonly head: ReplicaHead | null
+}
+
+/** One caller at a time. */
+export class Segments {
+  private readonly disk: LogDisk
+  private readonly place: Place
+  private readonly layout: Layout
+  private readonly zeros: Uint8Array
+  private log = newLog(randomBytes(8).toString("hex"))
+  private tail: Tail | null = null
+  private file: LogFile | null = null
+
+  constructor(disk: LogDisk, place: Place, layout: Layout) {
+    this.disk = disk
+    this.place = place
+    this.layout = layout
+    this.zeros = new Uint8Array(layout.step_bytes)
+  }
+
+  /** The log's id, and its last batch. */
+  get mark(): { readonly id: string; readonly sequence: number } {
+    const { id, sequence } = this.log
+    return { id, sequence }
+  }
+
+  /** An empty log. Its files are not there yet; none of another log may be. */
+  begin(id = randomBytes(8).toString("hex")): void {
+    this.log = newLog(id)
+    this.tail = null
+  }
+
+  /** Goes on where a log ends, and makes durable what is there: it may have been written just before a crash. */
+  resume({ log, tail, torn_to }: LogEnd): Effect.Effect<void, DiskError> {
+    const { disk, place } = this
+    return Effect.gen({ self: this }, function*() {
+      this.log = { ...log, seed: seedOf(log.id, crc32) }
+      this.tail = tail
+      this.file = yield* disk.open(tail.file)
+      if (torn_to !== null) yield* cutOff(this.file, tail.at, torn_to)
+      yield* this.file.sync
+      yield* disk.syncNames(place.folder)
+      yield* disk.syncNames(dirname(place.folder))
+    })
+  }
+
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    const { file } = this
+    this.file = null
+    return file?.close ?? Effect.void
+  })
+
+  /** Makes a batch durable. Did it begin a segment? */
+  append(write: JournalWrite, before: Before): Effect.Effect<boolean, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const { file, log, tail } = this
+      const sequence = log.sequence + 1
+      const rolls = file === null || tail === null ||
+        tail.at > preamble_bytes && tail.at + batchBytes(write) > this.layout.segment_bytes_max
+      // Each segment has the head: those before it can do without.
+      const batch = rolls && write.head === null ? { ...write, head: before.head } : write
+      const at = rolls ? preamble_bytes : tail.at
+      const { bytes, checksum } = encodeBatch(batch, { at, sequence, chain: log.chain, seed: log.seed }, crc32)
+      if (rolls) yield* this.addSegment(bytes, sequence, before.op)
+      else yield* this.addBatch(file, tail, bytes, sequence)
+      this.log = { ...log, sequence, chain: checksum }
+      return rolls
+    })
+  }
+
+  private addBatch(
+    file: LogFile,
+    tail: Tail,
+    bytes: Uint8Array,
+    sequence: number
+  ): Effect.Effect<void, DiskError> {
+    const end = tail.at + bytes.length
+    const size = Math.max(tail.size, this.steps(end))
+    return Effect.gen({ self: this }, function*() {
+      if (size === tail.size) yield* file.write(tail.at, [bytes])
+      else {
+        // The size changes first, and at once: a file whose size is in between has been cut.
+        yield* file.grow(size)
+        yield* file.write(tail.at, [bytes, this.zeros.subarray(0, size - end)])
+      }
+      yield* file.sync
+      // Durable with the next sync, which is early enough for a lower bound.
+      if (size !== tail.size) {
+        yield* file.write(bound_offset, [encodeBound({ size, sequence }, this.log.seed, crc32)])
+      }
+      this.tail = { ...tail, at: end, size }
+    })
+  }
+
+  /** Begins a file, with its first batch in it. */
+  private addSegment(batch: Uint8Array, sequence: number, op: number): Effect.Effect<void, DiskError> {
+    const { disk, layout, log, place } = this
+    return Effect.gen({ self: this }, function*() {
+      const number = (this.tail?.number ?? 0) + 1
+      const { replica, tenant } = place
+      const { step_bytes } = layout
+      const header = { tenant, replica, log: log.id, number, step_bytes, sequence, chain: log.chain, op }
+      const at = preamble_bytes + batch.length
+      const bytes = new Uint8Array(this.steps(at))
+      bytes.set(encodePreamble(header, crc32))
+      bytes.set(batch, preamble_bytes)
+      const file = join(place.folder, segmentName(number))
+      yield* disk.put(file, bytes)
+      yield* this.close
+      this.file = yield* disk.open(file)
+      this.tail = { file, number, at, size: bytes.length }
+    })
+  }
+
+  private steps(bytes: number): number {
+    return Math.ceil(bytes / this.layout.step_bytes) * this.layout.step_bytes
+  }
+}
+
+/** Removes a write that was cut short. The header goes last: half of this is a write that was cut short as well. */
+const cutOff = (file: LogFile, at: number, to: number): Effect.Effect<void, DiskError> => {
+  const header_end = Math.min(at + alignment_bytes, to)
+  return file.write(header_end, [new Uint8Array(to - header_end)]).pipe(
+    Effect.andThen(file.sync),
+    Effect.andThen(file.write(at, [new Uint8Array(header_end - at)]))
+  )
+}
+
+const newLog = (id: string) => {
+  const seed = seedOf(id, crc32)
+  return { id, seed, sequence: 0, chain: seed }
+}
