@@ -56,6 +56,9 @@ export const Limits = {
   snapshot_part_bytes_max: 256 * KiB,
   /** A snapshot that another replica fetches, and has not asked for since, is let go. */
   snapshot_idle_ms: 10_000,
+  /** Snapshots that an admin reads, for each node, and how long one is kept that nobody asks for. It holds memory. */
+  exports_max: 4,
+  export_idle_ms: 30_000,
   prepare_bytes_max: 1 * MiB,
   transfer_chunk_bytes_max: 2 * MiB,
   pending_reads_max: 16_384,
@@ -173,6 +176,10 @@ invariant(Limits.pipeline_bytes_max + 4 * MiB < Limits.peer_frame_bytes_max, "a 
 invariant(
   Limits.snapshot_part_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max,
   "a part of a snapshot fits a peer frame"
+)
+invariant(
+  Limits.snapshot_part_bytes_max + Limits.operation_bytes_max + KiB < Limits.admin_frame_bytes_max,
+  "a part of a snapshot fits an admin frame"
 )
 invariant(Limits.snapshot_log_bytes_max * 3 < Limits.log_bytes_max, "the log is shortened before it is full")
 invariant(Limits.transfer_chunk_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max, "a chunk fits a peer frame")

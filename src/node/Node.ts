@@ -25,6 +25,7 @@ import { type Calls, makeCalls } from "./Calls.ts"
 import type { Outboxes } from "./ClientConnection.ts"
 import { advertisedAddress, type Config } from "./Config.ts"
 import { Dispatcher } from "./Dispatcher.ts"
+import { type Exports, makeExports } from "./Exports.ts"
 import { lost_there } from "./Dialing.ts"
 import { dutiesOf, type Gossip, makeGossip, type State } from "./Gossip.ts"
 import { type Links, makeLinks } from "./Links.ts"
@@ -127,6 +128,7 @@ interface Parts {
   readonly links: Links
   readonly calls: Calls
   readonly dispatcher: Dispatcher
+  readonly exports: Exports
   readonly outboxes: Outboxes
   stopping: boolean
 }
@@ -168,14 +170,15 @@ const makeParts = Effect.fnUntraced(function*(
   const gossip: Gossip["Service"] = yield* makeGossip({ self, kept: store.kept, onChange: spread, broadcast: links.broadcast })
   const calls = makeCalls({ node, gossip, links, replicas, dispatcher: inbox })
   const dispatcher = new Dispatcher({ node, inbox, peers, metrics })
-  return { self, inbox, gossip, peers, links, calls, dispatcher, outboxes: { bytes: 0 }, stopping: false }
+  const exports = yield* makeExports({ node, dispatcher: inbox })
+  return { self, inbox, gossip, peers, links, calls, dispatcher, exports, outboxes: { bytes: 0 }, stopping: false }
 })
 
 const startServers = Effect.fnUntraced(function*(
   config: Config,
   parts: Parts
 ): Effect.fn.Return<void, ListenError, Network | Settings | Metrics | Scope.Scope> {
-  const { calls, gossip, inbox, links, peers, self } = parts
+  const { calls, exports, gossip, inbox, links, peers, self } = parts
   const settings = yield* Settings
   const metrics = yield* Metrics
   const network = yield* Effect.context<Network>()
@@ -204,7 +207,7 @@ const startServers = Effect.fnUntraced(function*(
   })
   const clusterHello = helloOf(config, "v2r2-cluster", ClusterServer.frame_bytes_max)
   const started_ms = yield* Clock.currentTimeMillis
-  const serveAdmin = AdminServer.serveAdmin({ config, clusterHello, gossip, links, calls, settings, metrics, started_ms })
+  const serveAdmin = AdminServer.serveAdmin({ config, clusterHello, gossip, links, calls, exports, settings, metrics, started_ms })
   yield* start("admin", {
     frame_bytes_max: AdminServer.frame_bytes_max,
     serve: (framed) => Effect.provideContext(serveAdmin(framed), network)

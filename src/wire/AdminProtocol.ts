@@ -115,6 +115,21 @@ export const ClusterStatus = Struct({
 })
 export type ClusterStatus = typeof ClusterStatus.Type
 
+/** A snapshot that a node has taken, to be read part by part. */
+export const OpenedSnapshot = Struct({
+  /** A UUID: by this it is asked for. */
+  snapshot: Text,
+  tenant: Text,
+  name: NullOr(Text),
+  /** The replica that has it: its id. */
+  replica: Text,
+  op: Natural,
+  elements: Natural,
+  /** About how many bytes all parts have. */
+  size: Natural
+})
+export type OpenedSnapshot = typeof OpenedSnapshot.Type
+
 /** The value of a config key; null if it is not set. */
 export const ConfigValue = Schema.Union([Text, Schema.Finite, Schema.Null])
 export type ConfigValue = typeof ConfigValue.Type
@@ -142,7 +157,16 @@ export const commands = {
   "vr.replica": { args: Struct({ tenant: Text, replica: Text, node: Text }), ok: ReplicaStatus },
   "vr.primary": { args: Struct({ tenant: Text }), ok: Struct({ tenant: Text, primary: NullOr(Text) }) },
   "vr.stats": { args: Nothing, ok: Struct({ counters: Schema.Record(Text, Schema.Finite) }) },
-  "status": { args: Nothing, ok: ClusterStatus }
+  "status": { args: Nothing, ok: ClusterStatus },
+  /** Takes a snapshot of the replica on this node. `from`: it has to be the primary, or may be any that is normal. */
+  "snapshot.open": {
+    args: Struct({ tenant: Text, from: Schema.Literals(["primary", "any"]) }),
+    ok: OpenedSnapshot
+  },
+  /** The next part, from 0, or the one that was asked for last. Null: the one before was the last one. */
+  "snapshot.part": { args: Struct({ snapshot: Text, index: Natural }), ok: Struct({ bytes: NullOr(Schema.Uint8Array) }) },
+  /** It is needed no more. No harm if it is not there. */
+  "snapshot.close": { args: Struct({ snapshot: Text }), ok: Nothing }
 } as const
 
 export type CommandName = keyof typeof commands

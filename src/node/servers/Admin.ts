@@ -26,6 +26,7 @@ import {
 import type { Hello } from "../../wire/Hello.ts"
 import type { Calls } from "../Calls.ts"
 import { type Config, config_keys, setRuntime, unknownKeyReason } from "../Config.ts"
+import type { Exports } from "../Exports.ts"
 import { conflictsOf, type Gossip } from "../Gossip.ts"
 import { joinCluster } from "../Join.ts"
 import type { Links } from "../Links.ts"
@@ -41,6 +42,7 @@ export interface AdminServerOptions {
   readonly gossip: Gossip["Service"]
   readonly links: Links
   readonly calls: Calls
+  readonly exports: Exports
   readonly settings: Settings["Service"]
   readonly metrics: Counters
   /** When this node started, in ms since 1970. */
@@ -145,7 +147,11 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
           replicas,
           conflicts: conflictsOf(gossip.state(), gossip.self),
           view_change_ms: settings.current.view_change_ms
-        }))
+        })),
+    "snapshot.open": ({ from, tenant }) =>
+      Effect.flatMap(findTenant(options, tenant), (found) => options.exports.open(found, from)),
+    "snapshot.part": options.exports.part,
+    "snapshot.close": ({ snapshot }) => Effect.as(options.exports.close(snapshot), {})
   }
 }
 
