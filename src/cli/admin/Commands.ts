@@ -19,9 +19,10 @@ import {
 } from "../../wire/AdminProtocol.ts"
 import { define, group } from "../Definition.ts"
 import { usage } from "../Failure.ts"
-import { since } from "../Format.ts"
+import { hex32, since } from "../Format.ts"
 import { adminFlags } from "../Options.ts"
 import { commonCommands, root } from "../Root.ts"
+import { snapshotGroup } from "./SnapshotCommands.ts"
 import { statusPlain, statusText } from "./StatusView.ts"
 
 const admin = Effect.map(Admin, ({ call }) => call)
@@ -227,7 +228,7 @@ const replica = define({
       json: status,
       fields: [
         ...Object.entries(rest).map(([key, value]) => [key, value === null ? "none" : String(value)] as const),
-        ["snapshot", snapshot === null ? "none" : `op ${snapshot.op}, digest ${snapshot.digest.toString(16).padStart(8, "0")}`] as const,
+        ["snapshot", snapshot === null ? "none" : `op ${snapshot.op}, digest ${hex32(snapshot.digest)}`] as const,
         ...Object.entries(acked).map(([id, op]) => [`acked ${id}`, String(op)] as const)
       ]
     }
@@ -309,6 +310,7 @@ export const adminTree = root("v2r2-admin", {
         stats
       ])
     ),
+    snapshotGroup,
     group("config", "Configuration of the node", "config get").pipe(Command.withSubcommands([configGet, configSet])),
     ...commonCommands
   ]),
