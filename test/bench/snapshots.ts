@@ -71,12 +71,15 @@ class Writer {
   private readonly done: Promise<unknown>
 
   constructor(tenant: PromiseTenant, keys: number) {
-    this.done = Promise.all(Array.from({ length: outstanding }, async () => {
+    const done = Promise.all(Array.from({ length: outstanding }, async () => {
       while (this.running) {
         await tenant.put(pathOf(Math.floor(Math.random() * keys)), value)
         this.count++
       }
     }))
+    // Whoever stops it hears of what went wrong.
+    done.catch(() => {})
+    this.done = done
   }
 
   /** Writes a second, over so many seconds. */
@@ -159,8 +162,9 @@ const transfer = async (cluster: Cluster, tenant: PromiseTenant): Promise<void> 
   const before = await writer.rate(20)
   await node.kill()
   const tenants = Path.join(node.layout.folder, "data", "tenants")
-  for (const name of Fs.readdirSync(tenants, { recursive: true, encoding: "utf8" })) {
-    if (/\.(?:log|snapshots)$/.test(name)) Fs.rmSync(Path.join(tenants, name), { recursive: true })
+  const [tenantFolder] = Fs.readdirSync(tenants).map((name) => Path.join(tenants, name))
+  for (const name of Fs.readdirSync(tenantFolder!)) {
+    if (/\.(?:log|snapshots)$/.test(name)) Fs.rmSync(Path.join(tenantFolder!, name), { recursive: true })
   }
   const without = await writer.rate(20)
   const { commit } = await cluster.replica(await cluster.primary())

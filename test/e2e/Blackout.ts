@@ -31,10 +31,10 @@ export interface BlackoutReport {
 
 /** Nodes that write a snapshot, and shorten their logs, every few hundred writes. */
 export const snapshotsOften = boundedBy({
-  snapshot_log_bytes_min: 32 * 1024,
-  snapshot_part_bytes_max: 2 * 1024,
-  journal_segment_bytes_max: 64 * 1024,
-  journal_step_bytes: 16 * 1024
+  snapshot_log_bytes_min: 4 * 1024,
+  snapshot_part_bytes_max: 1024,
+  journal_segment_bytes_max: 16 * 1024,
+  journal_step_bytes: 8 * 1024
 })
 
 const creators = 8
