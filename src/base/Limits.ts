@@ -54,6 +54,8 @@ export const Limits = {
   snapshot_log_bytes_max: 256 * MiB,
   /** A part of a snapshot: what is encoded, written, sent and decoded in one go. A single element may take more. */
   snapshot_part_bytes_max: 256 * KiB,
+  /** Elements in such a part: small ones take their time too. */
+  snapshot_part_elements_max: 1_024,
   prepare_bytes_max: 1 * MiB,
   transfer_chunk_bytes_max: 2 * MiB,
   pending_reads_max: 16_384,

@@ -60,6 +60,15 @@ describe("parts", () => {
     assert.isTrue(Buffer.compare(concat(partsOf(restored(parts).pin())), concat(parts)) === 0)
   })
 
+  it("have no more elements than one gets done in one go", () => {
+    const user = new User()
+    const max = Limits.snapshot_part_elements_max
+    for (let n = 1; n < 2 * max; n++) user.create(`/${n}`)
+    const parts = partsOf(user.store.pin())
+    assert.deepStrictEqual(parts.map((part) => recordsIn([part]).length), [max, max])
+    assert.deepStrictEqual(partsOf(restored(parts).pin()), parts)
+  })
+
   it("end where the next record would be too much by a byte", () => {
     const length = (part_bytes_max: number): ReadonlyArray<number> => {
       const user = new User(makeStore(part_bytes_max))
