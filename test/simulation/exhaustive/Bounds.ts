@@ -22,11 +22,25 @@ export interface Bounds {
   readonly chunked: number
   /** 1: logs survive crashes. 2: or do not, as they are damaged. */
   readonly disk: number
+  /** 1: whatever is committed leaves the log at once, so that those who lag or recover need a snapshot. */
+  readonly snapshots: number
   /** The highest view; what would lead beyond it does not happen. */
   readonly views: number
 }
 
-const none: Bounds = { replicas: 3, requests: 0, reads: 0, crashes: 0, ticks: 0, lates: 0, skips: 0, chunked: 0, disk: 0, views: 0 }
+const none: Bounds = {
+  replicas: 3,
+  requests: 0,
+  reads: 0,
+  crashes: 0,
+  ticks: 0,
+  lates: 0,
+  skips: 0,
+  chunked: 0,
+  disk: 0,
+  snapshots: 0,
+  views: 0
+}
 
 /** For every run of the tests: seconds each. */
 export const small: Readonly<Record<string, Bounds>> = {
