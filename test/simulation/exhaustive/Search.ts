@@ -264,6 +264,8 @@ class Search {
       mayCrash: this.spent.crashes < bounds.crashes,
       forgetful: this.options.forgetful ?? false,
       disk: bounds.disk > 0,
+      // A log on a disk begins with a snapshot of all that is committed, if there are any.
+      mayForget: this.spent.crashes < bounds.crashes && (bounds.disk !== 1 || bounds.snapshots === 0),
       mayTick: this.spent.ticks < bounds.ticks,
       keepsDead: this.options.keepsDead ?? false
     }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { InvariantViolation } from "../../../src/base/Invariant.ts"
 import type { Configuration } from "../../../src/vr/Configuration.ts"
 import type { Message } from "../../../src/vr/Message.ts"
 import type { Outcome, Replica } from "../../../src/vr/Replica.ts"
@@ -86,7 +85,7 @@ export const tell = (core: Core, configuration: Configuration, trace: ReadonlyAr
       replicas[index] = action.kind === "late" ? copyReplica(replica) : replica
       lines.push(`${what}${sends(outcomes)} ⇒ ${replicas.map(inWords).join(" | ")}`)
     } catch (error) {
-      if (!(error instanceof InvariantViolation)) throw error
+      if (!(error instanceof Error)) throw error
       lines.push(`${what} ⇒ ${error.message}`)
       break
     }
