@@ -54,7 +54,12 @@ export const small: Readonly<Record<string, Bounds>> = {
   disk: { ...none, requests: 1, crashes: 1, ticks: 1, disk: 1, views: 2 },
   torn: { ...none, requests: 2, crashes: 1, disk: 1, views: 2 },
   damage: { ...none, requests: 1, crashes: 2, disk: 2, views: 1 },
-  four: { ...none, replicas: 4, requests: 1, ticks: 1, views: 1 }
+  four: { ...none, replicas: 4, requests: 1, ticks: 1, views: 1 },
+  snapshots: { ...none, requests: 2, crashes: 1, disk: 1, snapshots: 1, views: 2 },
+  snapshots_in_memory: { ...none, requests: 1, crashes: 1, ticks: 1, snapshots: 1, views: 1 },
+  snapshots_of_views: { ...none, requests: 1, ticks: 1, skips: 1, snapshots: 1, views: 2 },
+  snapshots_in_silence: { ...none, requests: 1, ticks: 1, lates: 1, snapshots: 1, views: 1 },
+  snapshots_of_a_pair: { ...none, replicas: 2, requests: 2, crashes: 1, ticks: 2, disk: 1, snapshots: 1, views: 2 }
 }
 
 /** For `npm run simulate -- --exhaustive`: minutes each. */

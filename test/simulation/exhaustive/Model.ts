@@ -217,11 +217,13 @@ const wholeBrokenBy = ({ replica }: Local): string | null => {
   return snapshotHolds(replica) ? null : "equal ops make equal snapshots"
 }
 
-/** Rules of one step alone (1, 2, 8 and 14 of the protocol brief). */
+/** Rules of one step alone (1, 2, 7, 8 and 14 of the protocol brief). */
 const brokenBy = (before: Local, after: Local, outcomes: ReadonlyArray<Outcome>): string | null => {
   if (after.commit < before.commit) return "commit never falls"
   if (after.view < before.view) return "the view never falls"
   if (after.logView < before.logView) return "logView never falls"
+  // A replacement is here before anything is cut (F2): what was acknowledged is never missing in a vote.
+  if (after.logView === before.logView && after.op < before.op) return "a log only grows, until it is that of a later view"
   if (after.promised < after.view) return "the view is written before anything is said in it"
   const first = outcomes[0]!
   const { log } = after.replica

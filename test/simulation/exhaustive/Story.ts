@@ -26,6 +26,7 @@ export interface Story {
 const numbers = (message: Message): string => {
   const { _tag, ...rest } = message
   const fields = Object.entries(rest).map(([name, value]) => {
+    if (value instanceof Uint8Array) return `${value.length} ${name}`
     if (name === "nonce") return `life ${lifeOf(Number(value))}`
     if (message._tag === "StartViewChange" && name === "probing") return message.probing ? "probing" : "left"
     return "entries" in message && name === "entries"
