@@ -56,6 +56,8 @@ export const Limits = {
   snapshot_part_bytes_max: 256 * KiB,
   /** A snapshot that another replica fetches, and has not asked for since, is let go. */
   snapshot_idle_ms: 10_000,
+  /** Elements in such a part: small ones take their time too. */
+  snapshot_part_elements_max: 1_024,
   /** Snapshots that an admin reads, for each node, and how long one is kept that nobody asks for. It holds memory. */
   exports_max: 4,
   export_idle_ms: 30_000,

@@ -6,7 +6,7 @@
  * [depth, name, type, created_version, version, state]
  * ```
  * `depth`: 0 for the root, which has the name "". `state`: what the type says; for a directory how many elements are
- * below it, so the root says how many there are. A record is never cut in two, and a part is as full as it can be.
+ * below it, so the root says how many there are. A record is never cut in two, and a part is as full as the limits let it be.
  *
  * @module
  */
@@ -38,12 +38,14 @@ export const partsOf = (root: Directory, part_bytes_max: number): PartReader => 
     next: (room) => {
       if (walk.element === undefined) return null
       writer.start()
-      for (let end = 0; walk.element !== undefined; walk.advance()) {
+      let end = 0
+      for (let elements = 0; walk.element !== undefined && elements < Limits.snapshot_part_elements_max; elements++) {
         writeRecord(writer, walk.depth, walk.name, walk.element)
-        if (end > 0 && writer.length > part_bytes_max) return writer.take(end, room)
+        if (elements > 0 && writer.length > part_bytes_max) break
         end = writer.length
+        walk.advance()
       }
-      return writer.take(writer.length, room)
+      return writer.take(end, room)
     }
   }
 }

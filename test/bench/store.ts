@@ -5,27 +5,16 @@
  *
  * @module
  */
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { seeded } from "../../src/base/Random.ts"
 import { encodeOperation, type Operation } from "../../src/store/Operation.ts"
 import { makeStore } from "../../src/store/Store.ts"
-
-setFlagsFromString("--expose-gc")
-const collectGarbage: () => void = runInNewContext("gc")
+import { median, memory, name, scattered, shapes } from "./Elements.ts"
 
 const sizes = [1_000, 100_000, 1_000_000]
 const value = new Uint8Array(32).fill(7)
 /** Small enough against the smallest store; the same for all, so that the numbers can be compared. */
 const batch = 100
 const rounds = 300
-
-/** Where the n-th element is. */
-const shapes: Readonly<Record<string, (n: number) => string>> = {
-  "one directory": (n) => `/d/${name(n)}`,
-  "a tree, 100 wide": (n) => `/${name(Math.floor(n / 10_000))}/${name(Math.floor(n / 100))}/${name(n)}`
-}
-const name = (n: number): string => `n${String(n).padStart(9, "0")}`
 
 const operations: Readonly<Record<string, (path: string) => Operation>> = {
   create: (path) => ({ _tag: "Create", path, type: "blob", data: value, parents: true }),
@@ -40,17 +29,6 @@ const operations: Readonly<Record<string, (path: string) => Operation>> = {
   delete: (path) => ({ _tag: "Delete", path, version: null, recursive: false })
 }
 const isRead = (kind: string): boolean => /^(?:get|stat|list)/.test(kind)
-
-/** Bytes in use, in V8's heap and outside. */
-const memory = (): number => {
-  collectGarbage()
-  collectGarbage()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
-/** A permutation of 0 to count - 1: elements arrive in no order. 7919 is a prime that divides no size here. */
-const scattered = (i: number, count: number): number => (i * 7_919) % count
 
 const measure = (pathOf: (n: number) => string, count: number) => {
   const before = memory()
@@ -101,9 +79,6 @@ const measureRecursiveDelete = (count: number): number => {
   }))
 }
 const subtrees = 15
-
-/** Medians, so that neither the collector's pauses nor a busy machine speak for the rest. */
-const median = (numbers: ReadonlyArray<number>): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
 
 // The first run is for the compiler alone.
 for (const pathOf of Object.values(shapes)) measure(pathOf, 1_000)

@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from "vitest"
 import { seeded } from "../../src/base/Random.ts"
-import { runBlackouts } from "./Blackout.ts"
+import { runBlackouts, snapshotsOften } from "./Blackout.ts"
 import { testCluster } from "./TestCluster.ts"
 
 const rounds = 3
@@ -13,9 +13,9 @@ const rounds = 3
 describe("all nodes killed at once", () => {
   it.each([
     ["no acknowledged write is lost, none is applied twice", false],
-    ["with a byte of one node's log flipped: it is repaired or refused, and never served", true]
+    ["with a byte of one node's log or snapshots flipped: it is repaired or refused, and never served", true]
   ])("%s", { timeout: 180_000 }, async (_, flip) => {
-    const cluster = await testCluster({ nodes: 3 })
+    const cluster = await testCluster({ nodes: 3, flags: snapshotsOften })
     const lines: Array<string> = []
     const seed = Date.now() % 2 ** 31
     const { next } = seeded(seed)

@@ -1,6 +1,6 @@
 /**
  * Rounds of `kill -9` of all nodes at once, under a client that writes without a pause: they start again, serve, and have
- * all that was acknowledged. On demand one byte of one node's log is flipped while they are away.
+ * all that was acknowledged. On demand one byte of one node's logs and snapshots is flipped while they are away.
  *
  * A test (`Blackout.test.ts`), and a program for users (`npm run chaos -- --all`).
  *
@@ -10,7 +10,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { connect } from "../../src/client/index.ts"
 import type { ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
-import { type Cluster, tenant_name, type TestNode, until } from "./Cluster.ts"
+import { boundedBy, type Cluster, tenant_name, type TestNode, until } from "./Cluster.ts"
 import { Workload } from "./Workload.ts"
 
 export interface BlackoutOptions {
@@ -28,6 +28,14 @@ export interface BlackoutReport {
   readonly served_ms: ReadonlyArray<number>
   readonly problems: ReadonlyArray<string>
 }
+
+/** Nodes that write a snapshot, and shorten their logs, every few hundred writes. */
+export const snapshotsOften = boundedBy({
+  snapshot_log_bytes_min: 4 * 1024,
+  snapshot_part_bytes_max: 1024,
+  journal_segment_bytes_max: 16 * 1024,
+  journal_step_bytes: 8 * 1024
+})
 
 const creators = 8
 /** Writes that have to be acknowledged before the lights go out. */
@@ -82,7 +90,7 @@ const isServing = ({ state }: ReplicaStatus): boolean => state === "backup" || s
 /** Of what is reserved behind the end of a log. */
 const reserve_bytes = 1_024
 
-/** Flips one bit of a byte anywhere in the node's logs, or a little behind; says where. Null: it has none. */
+/** Flips one bit of a byte anywhere in the node's logs and snapshots, or a little behind; says where. Null: it has none. */
 const flipByte = (node: TestNode, random: () => number): string | null => {
   const folder = Path.join(node.layout.folder, "data", "tenants")
   const files = Fs.readdirSync(folder, { recursive: true, encoding: "utf8" })

@@ -9,7 +9,7 @@
 import { parseArgs } from "node:util"
 import { connect } from "../../src/client/index.ts"
 import type { Durability } from "../../src/wire/AdminProtocol.ts"
-import { runBlackouts } from "./Blackout.ts"
+import { runBlackouts, snapshotsOften } from "./Blackout.ts"
 import { Cluster, tenant_name, until } from "./Cluster.ts"
 import { Workload } from "./Workload.ts"
 
@@ -93,7 +93,8 @@ Against a fresh cluster of its own; exit code 0 if no acknowledged write was los
   --nodes N             3 to 7 (default 3)
   --durability D        of the tenant: disk (default) or memory
   --all                 kill all nodes at once, not only the primary's; they have to serve again within 5 s of the last start
-  --flip                with --all: flip a byte of one node's log while they are away
+                        (these nodes write a snapshot every few hundred writes)
+  --flip                with --all: flip a byte of one node's log or snapshots while they are away
   --help                this text`
 
 /** What was promised for a cluster that has lost all its nodes at once. */
@@ -111,9 +112,9 @@ export const main = async (parameters: ReadonlyArray<string>): Promise<number> =
     return 2
   }
   const { all, durability, flip, nodes, rounds } = options
-  const victim = all ? `all nodes${flip ? ", and a byte of one log flipped" : ""}` : "the primary's node"
+  const victim = all ? `all nodes${flip ? ", and a byte of one node's files flipped" : ""}` : "the primary's node"
   console.log(`chaos: ${nodes} nodes, one tenant on ${durability}, ${creators + 1} writers; ${rounds} times kill -9 of ${victim}`)
-  const cluster = await Cluster.start({ nodes, durability })
+  const cluster = await Cluster.start({ nodes, durability, flags: all ? snapshotsOften : [] })
   const stop = () => void cluster.close().then(() => process.exit(130))
   process.once("SIGINT", stop).once("SIGTERM", stop)
   try {

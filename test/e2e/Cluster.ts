@@ -13,6 +13,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import type { Limits } from "../../src/base/Limits.ts"
 import { ask } from "../../src/devrel/Asking.ts"
 import type { Layout } from "../../src/devrel/Layout.ts"
 import { untilAccepting } from "../../src/devrel/Ports.ts"
@@ -62,11 +63,14 @@ export class Refused extends Error {
 export class TestNode {
   readonly layout: Layout
   readonly lines: Array<string> = []
+  private readonly flags: ReadonlyArray<string>
   private process: Process.Process | null = null
   private paused = false
 
-  constructor(layout: Layout) {
+  /** `flags`: for Node.js itself. */
+  constructor(layout: Layout, flags: ReadonlyArray<string> = []) {
     this.layout = layout
+    this.flags = flags
   }
 
   get name(): string {
@@ -90,8 +94,10 @@ export class TestNode {
   async spawn(): Promise<Process.Process> {
     if (this.process !== null) throw new Error(`${this.name} runs already`)
     this.note("--- started")
-    const process = await Effect.runPromise(Process.start([program, "start", "--config", this.layout.config], (line) =>
-      this.note(line)))
+    const process = await Effect.runPromise(Process.start(
+      [...this.flags, program, "start", "--config", this.layout.config],
+      (line) => this.note(line)
+    ))
     this.process = process
     this.end(process).then((end) => {
       this.note(`--- ended: ${end}`)
@@ -174,7 +180,13 @@ export interface ClusterOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** Of the tenant; left out: the node's default. */
   readonly durability?: Durability
+  /** For Node.js itself. */
+  readonly flags?: ReadonlyArray<string>
 }
+
+/** Flags for nodes with other bounds. */
+export const boundedBy = (limits: Partial<Record<keyof typeof Limits, number>>): ReadonlyArray<string> =>
+  ["--import", `${new URL("./Bounds.ts", import.meta.url).href}?${encodeURIComponent(JSON.stringify(limits))}`]
 
 export const tenant_name = "t"
 
@@ -188,13 +200,13 @@ export class Cluster {
   }
 
   /** Processes that do not know each other yet, nor any tenant. */
-  static async apart({ config = {}, nodes }: ClusterOptions): Promise<Cluster> {
+  static async apart({ config = {}, flags = [], nodes }: ClusterOptions): Promise<Cluster> {
     const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "v2r2-e2e-"))
     const ports = await freePorts(nodes * 4)
     const layouts = Array.from({ length: nodes }, (_, index) =>
       makeLayout(folder, `n${index + 1}`, ports.slice(index * 4, index * 4 + 4)))
     for (const layout of layouts) writeConfig(layout, config)
-    const cluster = new Cluster(folder, layouts.map((layout) => new TestNode(layout)))
+    const cluster = new Cluster(folder, layouts.map((layout) => new TestNode(layout, flags)))
     try {
       await Promise.all(cluster.nodes.map((node) => node.start()))
     } catch (error) {

@@ -57,9 +57,37 @@ describe("parts", () => {
       if (part.length > max) assert.strictEqual(records[i]!.length, 1)
       if (i > 0) assert.isAbove(parts[i - 1]!.length + records[i]![0]!, max)
     }
-    const written = parts.reduce((sum, part) => sum + part.length, 0)
-    assert.isBelow(Math.abs(user.store.size() - written) / written, 0.01, "the size was estimated well")
     assert.isTrue(Buffer.compare(concat(partsOf(restored(parts).pin())), concat(parts)) === 0)
+  })
+
+  it("have no more elements than one gets done in one go", () => {
+    const user = new User()
+    const max = Limits.snapshot_part_elements_max
+    for (let n = 1; n < 2 * max; n++) user.create(`/${n}`)
+    const parts = partsOf(user.store.pin())
+    assert.deepStrictEqual(parts.map((part) => recordsIn([part]).length), [max, max])
+    assert.deepStrictEqual(partsOf(restored(parts).pin()), parts)
+  })
+
+  it("end where the next record would be too much by a byte", () => {
+    const length = (part_bytes_max: number): ReadonlyArray<number> => {
+      const user = new User(makeStore(part_bytes_max))
+      for (const name of ["a", "b", "c"]) user.create(`/${name}`, name)
+      return partsOf(user.store.pin()).map((part) => part.length)
+    }
+    const [whole] = length(1_000)
+    const [root, child] = length(1)
+    assert.deepStrictEqual(length(whole!), [whole!])
+    assert.deepStrictEqual(length(whole! - 1), [root! + 2 * child!, child!])
+  })
+
+  it("are about as long as the store said", () => {
+    for (const length of [0, 32, 256, 5_000]) {
+      const user = new User()
+      for (let n = 0; n < 1_000; n++) user.create(`/some/elements/element-${n}`, "x".repeat(length), { parents: true })
+      const written = concat(partsOf(user.store.pin())).length
+      assert.isBelow(Math.abs(user.store.size() - written), 10 * 1_000)
+    }
   })
 
   it("lie in the room that is given, if they fit", () => {

@@ -81,7 +81,10 @@ const onNewState = (
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
 }
 
-/** The primary's log begins above what we have, and we have nothing that is not in its snapshot. */
+/**
+ * The primary's log begins above what we have, and we have nothing that is not in its snapshot. One that was begun before
+ * the primary changed is as good.
+ */
 const onSnapshotPart = (
   replica: Replica,
   state: RecoveryState,
@@ -91,14 +94,14 @@ const onSnapshotPart = (
   out: Outcome
 ): void => {
   const fetching = state.fetching
-  if (fetching === null || from !== fetching.from) return
+  if (fetching === null || (from !== fetching.from && from !== replica.incoming?.from)) return
   if (!takePart(replica, message, from, stagedEnd(state.staging), now, out)) return
   fetching.progressAt = now.mono
   state.resendAt = now.mono + fetching.wait_ms
   const image = wholeSnapshot(replica)
   if (image === null) return
   state.staging = promote(replica, makeStaging(message.op, image), out)
-  askForState(replica, fetching.view, state.staging, from, now, out)
+  askForState(replica, fetching.view, state.staging, fetching.from, now, out)
 }
 
 /**

@@ -9,13 +9,17 @@
  * Prepare has left and is not written (`torn`). Turns take one input: what several inputs do in one turn, they do in
  * several, with some of the messages lost.
  *
+ * A snapshot that a turn asks for is written at once, and takes all that it holds out of the log: real logs are kept for a
+ * while, so that a replica which lags a little needs no snapshot; here it does.
+ *
  * @module
  */
 import type { Application } from "../../../src/vr/Application.ts"
 import type { Configuration } from "../../../src/vr/Configuration.ts"
 import type { Message, ReplicaId } from "../../../src/vr/Message.ts"
-import { type ClientRequest, emptyOutcome, type Input, type Outcome, type Replica } from "../../../src/vr/Replica.ts"
+import { type ClientRequest, emptyOutcome, type Input, type Now, type Outcome, type Replica } from "../../../src/vr/Replica.ts"
 import * as vr from "../../../src/vr/Step.ts"
+import { digestOf, imageOf } from "./Snapshots.ts"
 
 /** What the search takes from the protocol; tests plant bugs here. */
 export interface Core {
@@ -41,7 +45,8 @@ export type Action =
   /** With the restart, and the first tick after it. `promised`: the view in the head that survived. The log did not. */
   | { readonly kind: "crash"; readonly promised: number; readonly life: number }
   /**
-   * The same in disk mode, with the log. What is known to be committed is not written for its own sake: here it never is.
+   * The same in disk mode, with the log and the snapshot. What is known to be committed is not written for its own sake:
+   * here it never is, so it is what the snapshot holds.
    * `torn`: a primary that crashes when it has sent the operation of this number, and not written it.
    */
   | { readonly kind: "restart"; readonly torn: number | null }
@@ -111,20 +116,35 @@ const inputOf = (action: Exclude<Action, { readonly kind: "crash" | "restart" }>
   }
 }
 
+/** The turn, its writes, and what the replica is told of them; the first outcome is the turn's own. */
+const turn = (core: Core, replica: Replica, input: Input, now: Now = start): ReadonlyArray<Outcome> => {
+  const outcomes = [core.step(replica, [input], now)]
+  const { entries, snapshot } = outcomes[0]!
+  const last = entries[entries.length - 1]
+  if (last !== undefined) outcomes.push(core.step(replica, [{ _tag: "Durable", op: last.op }], start))
+  // That may be of what was committed just now.
+  const due = outcomes[1]?.snapshot ?? snapshot
+  if (due === null) return outcomes
+  outcomes.push(core.step(replica, [{ _tag: "Snapshotted", op: due.op, digest: digestOf(due, replica) }], start))
+  replica.log.shorten(due.op)
+  return outcomes
+}
+
 const restart = (core: Core, replica: Replica, torn: number | null): Taken => {
   const { configuration, id, log, logView, view } = replica
-  const kept = { view, logView, image: null, base: 0, entries: log.range(1, log.op), commit: 0 }
+  const { base } = log
+  const kept = { view, logView, image: imageOf(replica), base, entries: log.range(base + 1, log.op), commit: 0 }
   const requests = torn === null ? [] : [requestOf({ kind: "request", number: torn })]
   const { early } = core.step(replica, [{ _tag: "Requests", requests }], start)
   const restarted = core.restartedReplica(optionsOf(id, configuration, 0), kept)
-  return { replica: restarted, outcomes: [{ ...emptyOutcome(), early }, core.step(restarted, [{ _tag: "Tick" }], start)] }
+  return { replica: restarted, outcomes: [{ ...emptyOutcome(), early }, ...turn(core, restarted, { _tag: "Tick" })] }
 }
 
 /** Changes `replica`; a crash leaves it as it was and gives another one. Throws what the core throws. */
 export const take = (core: Core, replica: Replica, action: Action): Taken => {
   if (action.kind === "crash") {
     const restarted = core.recoveringReplica(optionsOf(replica.id, replica.configuration, action.life), action.promised)
-    return { replica: restarted, outcomes: [core.step(restarted, [{ _tag: "Tick" }], start)] }
+    return { replica: restarted, outcomes: turn(core, restarted, { _tag: "Tick" }) }
   }
   if (action.kind === "restart") return restart(core, replica, action.torn)
   if (action.kind === "late") {
@@ -133,8 +153,5 @@ export const take = (core: Core, replica: Replica, action: Action): Taken => {
     replica.probes.clear()
   }
   const input = inputOf(action, replica.configuration.epoch)
-  const outcome = core.step(replica, [input], action.kind === "late" ? later : start)
-  const last = outcome.entries[outcome.entries.length - 1]
-  if (last === undefined) return { replica, outcomes: [outcome] }
-  return { replica, outcomes: [outcome, core.step(replica, [{ _tag: "Durable", op: last.op }], start)] }
+  return { replica, outcomes: turn(core, replica, input, action.kind === "late" ? later : start) }
 }

@@ -22,11 +22,25 @@ export interface Bounds {
   readonly chunked: number
   /** 1: logs survive crashes. 2: or do not, as they are damaged. */
   readonly disk: number
+  /** 1: whatever is committed leaves the log at once, so that those who lag or recover need a snapshot. */
+  readonly snapshots: number
   /** The highest view; what would lead beyond it does not happen. */
   readonly views: number
 }
 
-const none: Bounds = { replicas: 3, requests: 0, reads: 0, crashes: 0, ticks: 0, lates: 0, skips: 0, chunked: 0, disk: 0, views: 0 }
+const none: Bounds = {
+  replicas: 3,
+  requests: 0,
+  reads: 0,
+  crashes: 0,
+  ticks: 0,
+  lates: 0,
+  skips: 0,
+  chunked: 0,
+  disk: 0,
+  snapshots: 0,
+  views: 0
+}
 
 /** For every run of the tests: seconds each. */
 export const small: Readonly<Record<string, Bounds>> = {
@@ -40,7 +54,12 @@ export const small: Readonly<Record<string, Bounds>> = {
   disk: { ...none, requests: 1, crashes: 1, ticks: 1, disk: 1, views: 2 },
   torn: { ...none, requests: 2, crashes: 1, disk: 1, views: 2 },
   damage: { ...none, requests: 1, crashes: 2, disk: 2, views: 1 },
-  four: { ...none, replicas: 4, requests: 1, ticks: 1, views: 1 }
+  four: { ...none, replicas: 4, requests: 1, ticks: 1, views: 1 },
+  snapshots: { ...none, requests: 2, crashes: 1, disk: 1, snapshots: 1, views: 2 },
+  snapshots_in_memory: { ...none, requests: 1, crashes: 1, ticks: 1, snapshots: 1, views: 1 },
+  snapshots_of_views: { ...none, requests: 1, ticks: 1, skips: 1, snapshots: 1, views: 2 },
+  snapshots_in_silence: { ...none, requests: 1, ticks: 1, lates: 1, snapshots: 1, views: 1 },
+  snapshots_of_a_pair: { ...none, replicas: 2, requests: 2, crashes: 1, ticks: 2, disk: 1, snapshots: 1, views: 2 }
 }
 
 /** For `npm run simulate -- --exhaustive`: minutes each. */

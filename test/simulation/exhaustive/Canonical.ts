@@ -8,7 +8,7 @@
  *
  * Left out because it makes no difference in this model:
  * - who waits for an answer, and counters of bytes (they follow from the log);
- * - the client table (it follows from the log, as all operations are registrations);
+ * - whose registrations are pending (they follow from the log); and of sessions, all but their names and nonces;
  * - acknowledgements of what is committed, and confirmations of rounds in which no read waits;
  * - probes of views that are no news, and a replica's own one, which it makes afresh each time;
  * - probes that a primary heard which does not doubt itself: they can arrive again when it does;
@@ -23,6 +23,7 @@ import type { Entry, Message } from "../../../src/vr/Message.ts"
 import type { PrimaryState, Replica, State } from "../../../src/vr/Replica.ts"
 import type { Staging } from "../../../src/vr/Staging.ts"
 import { highestView } from "../../../src/vr/Suspicion.ts"
+import { committedWords, copyIncoming, copyOutgoing, imageKey, incomingKey, outgoingsKey } from "./Snapshots.ts"
 
 const copyStaging = (staging: Staging): Staging => ({ ...staging, entries: [...staging.entries] })
 
@@ -63,18 +64,17 @@ const copyState = (state: State, commit: number): State => {
 
 const copyLog = (log: Log): Log => {
   const copy = new Log()
-  for (let op = 1; op <= log.op; op++) copy.append(log.get(op))
+  copy.reset(log.base)
+  for (const entry of log.range(log.base + 1, log.op)) copy.append(entry)
   return copy
 }
 
-const clientsOf = (replica: Replica): ClientTable => {
-  const clients = new ClientTable()
-  for (let op = 1; op <= replica.log.op; op++) {
-    const { operation } = replica.log.get(op)
-    if (op <= replica.commit) clients.register(op, operation)
-    else if (replica.state._tag === "Primary") clients.registrationPending(operation, op)
-  }
-  return clients
+const clientsOf = ({ clients, commit, log, state }: Replica): ClientTable => {
+  const copy = new ClientTable()
+  copy.install(clients.pin())
+  if (state._tag !== "Primary") return copy
+  for (const { op, operation } of log.range(commit + 1, log.op)) copy.registrationPending(operation, op)
+  return copy
 }
 
 /** Probes that may still count, as if they were heard now. */
@@ -94,6 +94,8 @@ export const copyReplica = (replica: Replica): Replica => ({
   log: copyLog(replica.log),
   clients: clientsOf(replica),
   state: copyState(replica.state, replica.commit),
+  incoming: copyIncoming(replica),
+  outgoing: copyOutgoing(replica),
   probes: probesOf(replica),
   probeAt: 0,
   lost: new Set(),
@@ -109,9 +111,13 @@ const entriesKey = (entries: ReadonlyArray<Entry>): string => entries.map(entryK
 
 /** Equal for equal messages, and for those only. */
 export const messageKey = (message: Message): string =>
-  JSON.stringify(message, (name, value: unknown) => name === "entries" ? entriesKey(value as ReadonlyArray<Entry>) : value)
+  JSON.stringify(message, (name, value: unknown) => {
+    if (name === "entries") return entriesKey(value as ReadonlyArray<Entry>)
+    return name === "bytes" ? (value as Uint8Array).join() : value
+  })
 
-const stagingKey = ({ base, committed, entries }: Staging): string => `${base}/${committed}/${entriesKey(entries)}`
+const stagingKey = ({ base, committed, entries, image }: Staging): unknown =>
+  [base, committed, entriesKey(entries), imageKey(image)]
 
 const byReplica = (messages: ReadonlyMap<string, Message>): string =>
   [...messages].sort(([a], [b]) => a < b ? -1 : 1).map(([from, message]) => `${from}:${messageKey(message)}`).join()
@@ -138,7 +144,8 @@ const stateKey = (state: State): ReadonlyArray<unknown> => {
 
 /** Of a copy: equal for replicas that will act equally for ever. */
 export const replicaKey = (replica: Replica): string => {
-  const { commit, durable, id, log, logView, probes, state, view } = replica
-  const held = entriesKey(log.range(1, log.op))
-  return JSON.stringify([id, state._tag, view, logView, commit, durable, held, stateKey(state), [...probes]])
+  const { clients, commit, durable, id, incoming, log, logView, outgoing, probes, snapshot, state, view } = replica
+  const held = [log.base, entriesKey(log.range(log.base + 1, log.op)), snapshot, committedWords(clients)]
+  const transfers = [incomingKey(incoming), outgoingsKey(outgoing)]
+  return JSON.stringify([id, state._tag, view, logView, commit, durable, held, transfers, stateKey(state), [...probes]])
 }

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Message } from "../../../src/vr/Message.ts"
+import type { Message, MessageOf } from "../../../src/vr/Message.ts"
 import type { Local, Mail } from "./Model.ts"
 
 /** Who may lose what in the future. */
@@ -19,6 +19,8 @@ export interface Outlook {
   readonly forgetful: boolean
   /** Logs survive crashes. */
   readonly disk: boolean
+  /** A crash may still happen that takes along what is known to be committed. */
+  readonly mayForget: boolean
   /** A tick may still happen. */
   readonly mayTick: boolean
   /** Nothing is left out but what has to be for an end. */
@@ -28,13 +30,37 @@ export interface Outlook {
 /** Waits for NewState. */
 const isFetching = ({ tag }: Local): boolean => tag === "StateTransfer" || tag === "Recovery"
 
+/** Takes the parts of snapshots. */
+const takesParts = (local: Local): boolean => {
+  const { state } = local.replica
+  return isFetching(local) || (state._tag === "ViewChange" && state.fetching !== null)
+}
+
+/** Is the part that is asked for there the next one that the sender needs? */
+const isNextPart = ({ index, op }: MessageOf<"GetSnapshot">, sender: Local): boolean => {
+  const { incoming } = sender.replica
+  return takesParts(sender) && (incoming === null ? index === 0 : index === incoming.next && op === incoming.op)
+}
+
 /**
- * What keeps a conversation going after its end, and would let the messages grow without bounds: it counts as a tick. The
- * first StartView cannot get lost here, nor can an answer that was given in time.
+ * What keeps a conversation going after its end, or begins it again, and would let the messages grow without bounds: it
+ * counts as a tick. The first StartView cannot get lost here, nor can an answer that was given in time.
  */
-export const countsAsTick = ({ message }: Mail, receiver: Local, sender: Local): boolean =>
-  (message._tag === "DoViewChange" && receiver.tag === "Primary" && message.view === receiver.view) ||
-  (message._tag === "GetState" && !isFetching(sender))
+export const countsAsTick = ({ message }: Mail, receiver: Local, sender: Local): boolean => {
+  switch (message._tag) {
+    case "DoViewChange":
+      return receiver.tag === "Primary" && message.view === receiver.view
+    case "GetState":
+      return !isFetching(sender)
+    case "GetSnapshot":
+      return !isNextPart(message, sender)
+    case "SnapshotPart":
+      // Of a snapshot that was given up, in an earlier life perhaps: it is asked for anew.
+      return message.index > 0 && receiver.replica.incoming === null && takesParts(receiver)
+    default:
+      return false
+  }
+}
 
 /** A question whose sender does not wait for the answer any more, and will ask anew if it ever does again. */
 export const hasNoUse = ({ message }: Mail, sender: Local, { keepsDead, mayTick }: Outlook): boolean => {
@@ -43,6 +69,8 @@ export const hasNoUse = ({ message }: Mail, sender: Local, { keepsDead, mayTick 
       return !keepsDead && (sender.tag !== "ViewChange" || sender.view > message.view)
     case "GetState":
       return !mayTick && !isFetching(sender)
+    case "GetSnapshot":
+      return !mayTick && !isNextPart(message, sender)
     default:
       return false
   }
@@ -61,9 +89,11 @@ export const isUnheeded = ({ from, message }: Mail, receiver: Local, outlook: Ou
     case "GetState":
     case "GetCommitted":
     case "GetSnapshot":
-    case "SnapshotPart":
       // A question is answered by whoever can, in later views too.
       return false
+    case "SnapshotPart":
+      // Nobody takes what it knows to be committed.
+      return !outlook.keepsDead && !outlook.mayForget && message.op <= receiver.commit
     case "RecoveryResponse":
       // One to a question of a former life is not left out: that it is not believed is for the core to show.
       return !outlook.keepsDead && !outlook.mayCrash && state._tag !== "Recovery"

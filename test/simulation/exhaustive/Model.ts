@@ -14,6 +14,7 @@ import type { Message, View } from "../../../src/vr/Message.ts"
 import type { Outcome, Replica, StateTag } from "../../../src/vr/Replica.ts"
 import { type Action, born, type Core, take } from "./Action.ts"
 import { copyReplica, entryKey, messageKey, replicaKey } from "./Canonical.ts"
+import { committedWords, snapshotHolds } from "./Snapshots.ts"
 
 /** One replica as it may be at some time. */
 export interface Local {
@@ -32,7 +33,7 @@ export interface Local {
   readonly logView: View
   readonly op: number
   readonly commit: number
-  /** The log: equal numbers are equal entries. */
+  /** The whole log, with what a snapshot has taken the place of: equal numbers are equal entries. */
   readonly entries: ReadonlyArray<number>
   /** What it did so far when it was asked, by action. */
   readonly moves: Map<number, Move>
@@ -80,15 +81,17 @@ export class Model {
   readonly locals: Array<Local> = []
   readonly core: Core
   private readonly forgetful: boolean
+  private readonly snapshots: boolean
   private readonly localsByKey = new Map<string, Local>()
   private readonly mailsByKey = new Map<string, Mail>()
   private readonly entryNumbers = new Map<string, number>()
 
-  /** `forgetful`: a restart has lost the head too (flaw F1). */
-  constructor(core: Core, configuration: Configuration, forgetful: boolean) {
+  /** `forgetful`: a restart has lost the head too (flaw F1). `snapshots`: logs may begin above the first entry. */
+  constructor(core: Core, configuration: Configuration, forgetful: boolean, snapshots: boolean) {
     this.core = core
     this.configuration = configuration
     this.forgetful = forgetful
+    this.snapshots = snapshots
   }
 
   initial(): ReadonlyArray<Local> {
@@ -145,7 +148,7 @@ export class Model {
         sends: taken.outcomes.flatMap((outcome) => this.sendsOf(outcome, local.index)),
         started: isStart ? to.view : null,
         served: taken.outcomes.some(({ replies }) => replies.some(({ kind, status }) => kind === "read" && status === "ok")),
-        broken: isRestart ? null : brokenBy(local, to, taken.outcomes)
+        broken: wholeBrokenBy(to) ?? (isRestart ? null : brokenBy(local, to, taken.outcomes))
       }
     } catch (error) {
       const broken = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
@@ -173,13 +176,23 @@ export class Model {
     return this.entryNumbers.size - 1
   }
 
+  /**
+   * One word an entry. A snapshot holds no views, so with snapshots they are not in the words: every operation is asked
+   * for once, which gives it one position of one view in all that may happen after that.
+   */
+  private wordsOf({ clients, log }: Replica): ReadonlyArray<string> {
+    const held = log.range(log.base + 1, log.op)
+    if (!this.snapshots) return held.map(entryKey)
+    return [...committedWords(clients).slice(0, log.base), ...held.map(({ op, operation }) => `${op}.${operation.join()}`)]
+  }
+
   private intern(stepped: Replica, index: number, promised: View, life: number): Local {
     const replica = copyReplica(stepped)
     const key = `${promised} ${life} ${replicaKey(replica)}`
     const known = this.localsByKey.get(key)
     if (known !== undefined) return known
     const { commit, log, logView, state, view } = replica
-    const entries = log.range(1, log.op).map((entry) => this.entryNumber(entryKey(entry)))
+    const entries = this.wordsOf(replica).map((word) => this.entryNumber(word))
     const about = { index, replica, promised, life, tag: state._tag, view, logView, op: log.op, commit, entries }
     const local: Local = { number: this.locals.length, ...about, moves: new Map() }
     this.locals.push(local)
@@ -193,17 +206,30 @@ export class Model {
   }
 }
 
-/** Rules of one step alone (1, 2, 8 and 14 of the protocol brief). */
+/** 12. The sessions are those that the log has made, and the snapshot is theirs. */
+const wholeBrokenBy = ({ replica }: Local): string | null => {
+  const { clients, commit, log } = replica
+  const committed = committedWords(clients)
+  const made = committed.map((word, i) => i < log.base || i >= commit ? word : `${i + 1}.${log.get(i + 1).operation.join()}`)
+  if (committed.length !== commit || committed.some((word, i) => word !== made[i] || !word.startsWith(`${i + 1}.`))) {
+    return "the sessions are those that are committed"
+  }
+  return snapshotHolds(replica) ? null : "equal ops make equal snapshots"
+}
+
+/** Rules of one step alone (1, 2, 7, 8 and 14 of the protocol brief). */
 const brokenBy = (before: Local, after: Local, outcomes: ReadonlyArray<Outcome>): string | null => {
   if (after.commit < before.commit) return "commit never falls"
   if (after.view < before.view) return "the view never falls"
   if (after.logView < before.logView) return "logView never falls"
+  // A replacement is here before anything is cut (F2): what was acknowledged is never missing in a vote.
+  if (after.logView === before.logView && after.op < before.op) return "a log only grows, until it is that of a later view"
   if (after.promised < after.view) return "the view is written before anything is said in it"
   const first = outcomes[0]!
   const { log } = after.replica
-  const kept = first.truncate_to ?? before.op
+  const kept = first.install?.op ?? first.truncate_to ?? before.op
   if (kept + first.entries.length !== log.op) return "what is written is the log"
-  if (first.truncate_to === null && before.entries.some((entry, i) => entry !== after.entries[i])) {
+  if (first.install === null && first.truncate_to === null && before.entries.some((entry, i) => entry !== after.entries[i])) {
     return "what is written is the log"
   }
   for (const { message } of first.early) {

@@ -5,8 +5,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { makeConfiguration } from "../../../src/vr/Configuration.ts"
-import type { Replica } from "../../../src/vr/Replica.ts"
-import { reply } from "../../../src/vr/states/Normal.ts"
+import type { Outcome, Replica } from "../../../src/vr/Replica.ts"
+import { makeStaging } from "../../../src/vr/Staging.ts"
+import { replaceSuffix, reply } from "../../../src/vr/states/Normal.ts"
+import { becomeBackup } from "../../../src/vr/Transitions.ts"
 import { type Core, realCore } from "./Action.ts"
 import { type Bounds, small } from "./Bounds.ts"
 import { copyReplica, replicaKey } from "./Canonical.ts"
@@ -50,7 +52,15 @@ describe("the exhaustive search", () => {
       assert.isTrue(search(within, { keepsDead, onState }).exhausted)
       return [...seen].sort()
     }
-    for (const more of [{ ticks: 1 }, { crashes: 1 }, { reads: 1, lates: 1 }]) {
+    const lagging = { snapshots: 1, views: 1 }
+    for (const more of [
+      { ticks: 1 },
+      { crashes: 1 },
+      { reads: 1, lates: 1 },
+      { ...lagging, ticks: 1 },
+      { ...lagging, crashes: 1 },
+      { ...lagging, crashes: 1, disk: 1 }
+    ]) {
       const within = { ...f1, crashes: 0, ticks: 0, ...more }
       assert.deepStrictEqual(replicasIn(within, false), replicasIn(within, true))
     }
@@ -143,6 +153,62 @@ describe("the exhaustive search", () => {
     }
     const { happened } = foundIn(bounds("restarts"), { core })
     assert.lengthOf(happened.filter(({ action }) => action.kind === "crash"), 2)
+  }, timeout)
+
+  /** A core that goes on in another way once a snapshot is whole. */
+  const installing = (change: (replica: Replica, out: Outcome) => void): Core => ({
+    ...realCore,
+    step: (replica, inputs, now) => {
+      const out = realCore.step(replica, inputs, now)
+      change(replica, out)
+      return out
+    }
+  })
+
+  it("finds a recovery that ends with the snapshot, without what was acknowledged behind it", () => {
+    const core = installing((replica, out) => {
+      if (out.install === null || replica.state._tag !== "Recovery") return
+      becomeBackup(replica, replica.state.fetching?.view ?? 0, { mono: 0, wall: 0 }, out)
+    })
+    const within = { ...bounds("snapshots_in_memory"), requests: 2, ticks: 0, views: 0 }
+    assert.match(foundIn(within, { core }).rule, /quorum/)
+  }, timeout)
+
+  it("finds a transfer that ends with the snapshot, without what was acknowledged behind it", () => {
+    const core = installing((replica, out) => {
+      if (out.install === null || replica.state._tag !== "StateTransfer") return
+      becomeBackup(replica, replica.state.target, { mono: 0, wall: 0 }, out)
+    })
+    assert.match(foundIn(bounds("snapshots"), { core }).rule, /quorum/)
+  }, timeout)
+
+  it("finds a snapshot that takes the place of a log which is longer (F2)", () => {
+    const core = installing((replica, out) => {
+      const { state } = replica
+      if (state._tag !== "StateTransfer" || state.staging === null || state.staging.image === null) return
+      replaceSuffix(replica, state.staging, out)
+      state.staging = makeStaging(replica.commit)
+    })
+    assert.match(foundIn(bounds("snapshots"), { core }).rule, /a log only grows/)
+  }, timeout)
+
+  it("finds a snapshot that is installed without its sessions", () => {
+    const core = installing(({ clients }, out) => {
+      if (out.install !== null) clients.install([])
+    })
+    assert.strictEqual(foundIn(bounds("snapshots"), { core }).rule, "the sessions are those that are committed")
+  }, timeout)
+
+  it("finds a snapshot that is installed and not written", () => {
+    const core = installing((_, out) => {
+      out.install = null
+    })
+    assert.strictEqual(foundIn(bounds("snapshots"), { core }).rule, "what is written is the log")
+  }, timeout)
+
+  it("finds that a restart without the snapshot loses what was committed", () => {
+    const core = restarting((kept) => ({ ...kept, image: null, base: 0, entries: [] }))
+    assert.match(foundIn(bounds("snapshots"), { core }).rule, /quorum/)
   }, timeout)
 
   it("finds reads that nobody has confirmed", () => {

@@ -13,6 +13,7 @@ import { countsAsTick, type Outlook } from "./Dead.ts"
 import { type Inbox, Inboxes } from "./Inbox.ts"
 import { crash, deliver, late, type Local, type Mail, Model, type Move, read, request, restart, skip, tick } from "./Model.ts"
 import { Histories, type History, oneLogPerView, primaryIsLongest, quorumsHold, withCommits } from "./Rules.ts"
+import { tight } from "./Snapshots.ts"
 import { StateTable } from "./StateTable.ts"
 import { type Happened, tell } from "./Story.ts"
 
@@ -114,7 +115,8 @@ class Search {
 
   constructor(bounds: Bounds, options: Options) {
     const ids = Array.from({ length: bounds.replicas }, (_, i) => `R${i}`)
-    this.model = new Model(options.core ?? realCore, makeConfiguration(0, ids), options.forgetful ?? false)
+    const { core = realCore, forgetful = false } = options
+    this.model = new Model(core, makeConfiguration(0, ids), forgetful, bounds.snapshots > 0)
     this.bounds = bounds
     this.options = options
     this.history = this.histories.all[0]!
@@ -262,6 +264,8 @@ class Search {
       mayCrash: this.spent.crashes < bounds.crashes,
       forgetful: this.options.forgetful ?? false,
       disk: bounds.disk > 0,
+      // A log on a disk begins with a snapshot of all that is committed, if there are any.
+      mayForget: this.spent.crashes < bounds.crashes && (bounds.disk !== 1 || bounds.snapshots === 0),
       mayTick: this.spent.ticks < bounds.ticks,
       keepsDead: this.options.keepsDead ?? false
     }
@@ -312,9 +316,10 @@ class Search {
   }
 }
 
-/** While it runs, limits of the core may be others (`chunked`): nothing else may use it meanwhile. */
+/** While it runs, limits of the core may be others (`chunked`, `snapshots`): nothing else may use it meanwhile. */
 export const search = (bounds: Bounds, options: Options = {}): SearchReport => {
-  const restore = squeeze(bounds.chunked === 0 ? {} : { transfer_chunk_bytes_max: 1 })
+  const chunked = bounds.chunked === 0 ? {} : { transfer_chunk_bytes_max: 1 }
+  const restore = squeeze(bounds.snapshots === 0 ? chunked : { ...chunked, ...tight })
   try {
     return new Search(bounds, options).run()
   } finally {

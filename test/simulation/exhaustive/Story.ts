@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { InvariantViolation } from "../../../src/base/Invariant.ts"
 import type { Configuration } from "../../../src/vr/Configuration.ts"
 import type { Message } from "../../../src/vr/Message.ts"
 import type { Outcome, Replica } from "../../../src/vr/Replica.ts"
@@ -27,6 +26,7 @@ export interface Story {
 const numbers = (message: Message): string => {
   const { _tag, ...rest } = message
   const fields = Object.entries(rest).map(([name, value]) => {
+    if (value instanceof Uint8Array) return `${value.length} ${name}`
     if (name === "nonce") return `life ${lifeOf(Number(value))}`
     if (message._tag === "StartViewChange" && name === "probing") return message.probing ? "probing" : "left"
     return "entries" in message && name === "entries"
@@ -86,7 +86,7 @@ export const tell = (core: Core, configuration: Configuration, trace: ReadonlyAr
       replicas[index] = action.kind === "late" ? copyReplica(replica) : replica
       lines.push(`${what}${sends(outcomes)} ⇒ ${replicas.map(inWords).join(" | ")}`)
     } catch (error) {
-      if (!(error instanceof InvariantViolation)) throw error
+      if (!(error instanceof Error)) throw error
       lines.push(`${what} ⇒ ${error.message}`)
       break
     }
