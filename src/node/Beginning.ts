@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Journal, JournalError, ReplicaHead, Stored } from "../storage/Journal.ts"
+import { type Journal, type JournalError, type JournalWrite, type ReplicaHead, type Stored } from "../storage/Journal.ts"
 import { replacement } from "../storage/JournalModel.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
 import type { Entry } from "../vr/Message.ts"
@@ -14,8 +14,15 @@ import type { Entry } from "../vr/Message.ts"
 export type Beginning =
   /** Bootstrapped and never started: the only one that starts empty as a voter, once. */
   | { readonly _tag: "New" }
-  /** Durability `disk`, and all is there. */
-  | { readonly _tag: "Restart"; readonly head: ReplicaHead; readonly entries: ReadonlyArray<Entry>; readonly commit: number }
+  /** Durability `disk`, and all is there; `snapshot`: its op, if there is one, and then it is still to be read. */
+  | {
+    readonly _tag: "Restart"
+    readonly head: ReplicaHead
+    readonly snapshot: number | null
+    readonly base: number
+    readonly entries: ReadonlyArray<Entry>
+    readonly commit: number
+  }
   /** `promised`: the view that it had promised. `doubt`: why its own log will not do; null if it never had one. */
   | { readonly _tag: "Recovery"; readonly promised: number; readonly doubt: string | null }
 
@@ -24,6 +31,10 @@ export class Irreparable extends Schema.TaggedError<Irreparable>()("Irreparable"
 
 /** A head for a replica that nobody has ever started. */
 export const freshHead = (epoch: number): ReplicaHead => ({ epoch, view: 0, log_view: 0, fresh: true, whole: true })
+
+/** A write of the head alone, to a log that is empty. */
+export const onlyHead = (head: ReplicaHead): JournalWrite =>
+  ({ head, snapshot: null, truncate_to: null, entries: [], commit: 0 })
 
 /** Opens the journal, decides, and writes what must be known after a crash before the replica takes part in anything. */
 export const begin = (tenant: Tenant, id: string, journal: Journal): Effect.Effect<Beginning, JournalError | Irreparable> =>
@@ -34,17 +45,17 @@ export const begin = (tenant: Tenant, id: string, journal: Journal): Effect.Effe
     })
     const doubt = doubtOf(tenant, stored)
     if (doubt !== null) return yield* replaceLog(tenant, id, journal, stored, doubt)
-    const { commit, entries, head } = stored
+    const { base, commit, entries, head, snapshot } = stored
     // Without a head it has lost its disk, and is never taken for a new one.
     if (head === null) return { _tag: "Recovery", promised: 0, doubt: null }
     if (head.fresh) {
       // After this it is never new again.
-      yield* journal.write({ head: { ...freshHead(tenant.epoch), fresh: false }, truncate_to: null, entries: [], commit: 0 })
+      yield* journal.write(onlyHead({ ...freshHead(tenant.epoch), fresh: false }))
       return { _tag: "New" }
     }
     return tenant.durability === "memory"
       ? { _tag: "Recovery", promised: head.view, doubt: null }
-      : { _tag: "Restart", head, entries, commit }
+      : { _tag: "Restart", head, snapshot, base, entries, commit }
   })
 
 /** In words for the log. */
@@ -53,8 +64,8 @@ export const describeBeginning = (beginning: Beginning): string => {
     case "New":
       return "starts, new"
     case "Restart":
-      return `starts from its own log: view ${beginning.head.view}, op ${beginning.entries.length}, ` +
-        `committed up to ${beginning.commit}`
+      return `starts from its own ${beginning.snapshot === null ? "" : `snapshot of op ${beginning.snapshot}, and its `}log: ` +
+        `view ${beginning.head.view}, op ${beginning.base + beginning.entries.length}, committed up to ${beginning.commit}`
     case "Recovery":
       return `recovers from its group (promised view ${beginning.promised})`
   }

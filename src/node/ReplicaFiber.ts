@@ -10,11 +10,12 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Journal, JournalError, JournalWrite } from "../storage/Journal.ts"
 import { emptyOutcome, type Input, isNormal, type Now, type Outcome, type Replica } from "../vr/Replica.ts"
-import { takeSnapshot } from "../vr/Snapshot.ts"
+import { type Snapshot, takeSnapshot } from "../vr/Snapshot.ts"
 import { step } from "../vr/Step.ts"
 import type { Counters } from "./Metrics.ts"
-import type { DispatcherInbox, LocalReplica, ReplicaInput, TakenSnapshot } from "./Queues.ts"
+import { type DispatcherInbox, type LocalReplica, makeSnapshotQueue, type ReplicaInput, type TakenSnapshot } from "./Queues.ts"
 import type { ReadBudget } from "./ReadBudget.ts"
+import { saveSnapshots } from "./Snapshots.ts"
 import { describeReplica, type ReplicaData } from "./Status.ts"
 import type { Settings } from "./Settings.ts"
 
@@ -32,8 +33,13 @@ export interface ReplicaFiberOptions {
 }
 
 /** Runs until it is interrupted, its disk fails, or an invariant breaks: the last two end this replica only. */
-export const runReplica = Effect.fnUntraced(function*(
-  options: ReplicaFiberOptions
+export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError> =>
+  Effect.flatMap(makeSnapshotQueue, (snapshots) =>
+    Effect.raceFirst(takeTurns(options, snapshots), saveSnapshots(options, snapshots)))
+
+const takeTurns = Effect.fnUntraced(function*(
+  options: ReplicaFiberOptions,
+  snapshots: Queue.Queue<Snapshot>
 ): Effect.fn.Return<never, JournalError> {
   const { local, metrics, replica, settings } = options
   const clock = yield* Clock.Clock
@@ -60,22 +66,26 @@ export const runReplica = Effect.fnUntraced(function*(
       yield* persist(options, write)
       yield* release(options, outcome.sends, outcome.replies)
       yield* report(options, outcome)
+      // Only now: what a snapshot holds is in the log.
+      if (outcome.snapshot !== null) Queue.offerUnsafe(snapshots, outcome.snapshot)
       outcome = appended ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome()
     }
     yield* release(options, [...outcome.early, ...outcome.sends], outcome.replies)
     yield* report(options, outcome)
+    if (outcome.snapshot !== null) Queue.offerUnsafe(snapshots, outcome.snapshot)
   }
 })
 
 /** One write for all that the turn has changed; null if nothing has. */
 const writeOf = (
   { commit, configuration, logView, view }: Replica,
-  { entries, head, truncate_to }: Outcome,
+  { entries, head, install, truncate_to }: Outcome,
   { isWhole, recovers }: { readonly isWhole: boolean; readonly recovers: boolean }
 ): JournalWrite | null => {
   const promised = recovers ? { epoch: configuration.epoch, view, log_view: logView } : head
-  if (promised === null && truncate_to === null && entries.length === 0) return null
-  return { head: promised === null ? null : { ...promised, fresh: false, whole: isWhole }, truncate_to, entries, commit }
+  if (promised === null && install === null && truncate_to === null && entries.length === 0) return null
+  const kept = promised === null ? null : { ...promised, fresh: false, whole: isWhole }
+  return { head: kept, snapshot: install, truncate_to, entries, commit }
 }
 
 /** Answers the questions among the inputs; the rest is for the protocol. */

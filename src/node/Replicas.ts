@@ -14,19 +14,20 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { replicaId } from "../base/Names.ts"
 import { seeded } from "../base/Random.ts"
-import { type JournalError, Journals } from "../storage/Journal.ts"
+import { type Journal, type JournalError, Journals } from "../storage/Journal.ts"
 import { makeStore } from "../store/Store.ts"
 import type { Tenant, Tenants } from "../tenants/Tenants.ts"
 import { list } from "../tenants/Tenants.ts"
 import { makeConfiguration } from "../vr/Configuration.ts"
 import type { Replica, ReplicaOptions } from "../vr/Replica.ts"
-import { newReplica, recoveringReplica, restartedReplica } from "../vr/Step.ts"
-import { begin, type Beginning, describeBeginning, freshHead, type Irreparable } from "./Beginning.ts"
+import { newReplica, recoveringReplica, restarting } from "../vr/Step.ts"
+import { begin, type Beginning, describeBeginning, freshHead, type Irreparable, onlyHead } from "./Beginning.ts"
 import type { Counters } from "./Metrics.ts"
 import { type DispatcherInbox, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
 import { makeReadBudget } from "./ReadBudget.ts"
 import { runReplica } from "./ReplicaFiber.ts"
 import type { Settings } from "./Settings.ts"
+import { readSnapshot, type Unreadable } from "./Snapshots.ts"
 
 export interface ReplicasOptions {
   readonly node: string
@@ -96,7 +97,7 @@ export const makeReplicas = Effect.fnUntraced(function*(
       const journal = yield* journals.journal(tenant.id, replicaId(own), tenant.durability)
       const { doubt, head } = yield* journal.open
       if (doubt !== null || (head !== null && !head.fresh)) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
-      yield* journal.write({ head: freshHead(tenant.epoch), truncate_to: null, entries: [], commit: 0 })
+      yield* journal.write(onlyHead(freshHead(tenant.epoch)))
       return null
     })
 
@@ -113,7 +114,7 @@ const startReplica = (
   journals: Journals["Service"],
   tenant: Tenant,
   id: string
-): Effect.Effect<never, JournalError | Irreparable> =>
+): Effect.Effect<never, JournalError | Irreparable | Unreadable> =>
   Effect.gen(function*() {
     const { dispatcher, metrics, node, settings } = options
     const configuration = makeConfiguration(tenant.epoch, tenant.replicas.map(replicaId))
@@ -129,7 +130,7 @@ const startReplica = (
     }
     const seed = Math.floor((yield* Random.next) * 2 ** 32)
     const reads = makeReadBudget(store)
-    const replica = makeReplicaFrom(beginning, {
+    const replica = yield* makeReplicaFrom(beginning, journal, {
       id, configuration, application: reads.application, random: seeded(seed), timers: settings.current, now
     })
     yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} ${describeBeginning(beginning)}`)
@@ -140,17 +141,33 @@ const startReplica = (
     return yield* runReplica({ local, replica, isWhole, data, reads, journal, dispatcher, settings, metrics })
   })
 
-const makeReplicaFrom = (beginning: Beginning, options: ReplicaOptions): Replica => {
+const makeReplicaFrom = (
+  beginning: Beginning,
+  journal: Journal,
+  options: ReplicaOptions
+): Effect.Effect<Replica, JournalError | Unreadable> => {
   switch (beginning._tag) {
     case "New":
-      return newReplica(options)
-    case "Restart": {
-      const { commit, entries, head } = beginning
-      return restartedReplica(options, {
-        view: head.view, logView: head.log_view, image: null, base: 0, entries, commit
-      })
-    }
+      return Effect.succeed(newReplica(options))
+    case "Restart":
+      return restart(beginning, journal, options)
     case "Recovery":
-      return recoveringReplica(options, beginning.promised)
+      return Effect.succeed(recoveringReplica(options, beginning.promised))
   }
 }
+
+/** It may take seconds; others on this node have their turns meanwhile. */
+const restart = Effect.fnUntraced(function*(
+  { base, commit, entries, head, snapshot }: Extract<Beginning, { readonly _tag: "Restart" }>,
+  journal: Journal,
+  options: ReplicaOptions
+): Effect.fn.Return<Replica, JournalError | Unreadable> {
+  const image = snapshot === null ? null : yield* readSnapshot(journal, options.application)
+  const kept = { view: head.view, logView: head.log_view, image, base, entries, commit }
+  const restarts = restarting(options, kept)
+  while (true) {
+    const { done, value } = restarts.next()
+    if (done === true) return value
+    yield* Effect.yieldNow
+  }
+})

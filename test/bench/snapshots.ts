@@ -190,8 +190,8 @@ const soak = async (cluster: Cluster, tenant: PromiseTenant, minutes: number): P
       disk = Math.max(disk, ...cluster.nodes.map(diskOf))
       memory = Math.max(memory, ...cluster.nodes.map((node) => node.memory_mib()))
     }
-    const now = cluster.nodes.map((node) => `${Math.round(diskOf(node))}/${Math.round(node.memory_mib())}`)
-    say(`minute ${minute}: ${writer.count} writes, ${await snapshotsOf(cluster)} snapshots; disk/memory of each node, MiB: ${now.join(" ")}`)
+    const now = cluster.nodes.map((node) => `${Math.round(diskOf(node))}/${Math.round(node.memory_mib())}`).join(" ")
+    say(`minute ${minute}: ${writer.count} writes, ${await snapshotsOf(cluster)} snapshots; disk/memory of each node, MiB: ${now}`)
   }
   await writer.stop()
   say(`soak: ${writer.count} writes (${Math.round(writer.count * (value_bytes + 64) / MiB)} MiB of log) in ${minutes} minutes; ` +

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { type AdminIndeterminate, makeAdmin } from "../../../src/client/Admin.ts"
 import type { Unavailable } from "../../../src/client/Errors.ts"
+import { lastOp } from "../../../src/storage/JournalModel.ts"
 import { Limits } from "../../../src/base/Limits.ts"
 import { Network } from "../../../src/network/Network.ts"
 import type { Config } from "../../../src/node/Config.ts"
@@ -149,8 +150,8 @@ export class Cluster {
     const { disk: { journals } } = machine
     for (const [key, stored] of journals) {
       // Of tenants in memory there is no log; and what was never started was never written to.
-      if (stored.entries.length === 0 || stored.head?.fresh === true) continue
-      journals.set(key, { ...stored, entries: [], commit: 0, doubt: "a record is damaged" })
+      if (lastOp(stored) === 0 || stored.head?.fresh === true) continue
+      journals.set(key, { ...stored, doubt: "a record is damaged" })
     }
   }
 

@@ -29,15 +29,19 @@ export const listenIn = (cluster: Cluster, from: string): (chunk: Uint8Array) =>
   }
 }
 
-const hear = (cluster: Cluster, { entries }: Stored, head: ReplicaHead, { from, message, tenant }: Envelope): void => {
+/** What a replica may say that has not got its log again. */
+const fetches: ReadonlySet<string> = new Set(["Recovery", "GetState", "GetSnapshot"])
+
+const hear = (cluster: Cluster, { base, entries }: Stored, head: ReplicaHead, { from, message, tenant }: Envelope): void => {
   check(cluster, () => checkGate(from, head, message))
   if (durabilityOf(cluster, tenant) !== "disk") return
-  if (!head.whole && message._tag !== "Recovery" && message._tag !== "GetState") {
+  if (!head.whole && !fetches.has(message._tag)) {
     cluster.fail(`${from} says ${message._tag}, and has not got its log again`)
   }
   if ((message._tag === "PrepareOk" || message._tag === "CommitOk") && message.view === head.log_view) {
     const { op } = message
-    if (op > entries.length) cluster.fail(`${from} acknowledges op ${op}, and its disk has ${entries.length}`)
+    const last = base + entries.length
+    if (op > last) cluster.fail(`${from} acknowledges op ${op}, and its disk has ${last}`)
   }
 }
 

@@ -136,6 +136,8 @@ const drawLimits = (random: Random, clients: number): Tight => {
   perhaps("pipeline_ops_max", 2, 8)
   perhaps("pending_reads_max", 2)
   perhaps("connection_outbox_bytes_soft", 20, 100)
+  perhaps("snapshot_log_bytes_min", 500, 2_000)
+  perhaps("snapshot_part_bytes_max", 200)
   perhaps("client_write_bytes_max", 1, 100)
   // What is longer than these cannot be sent at all: they are no tighter than the longest message.
   if (random.next() < 0.3) {

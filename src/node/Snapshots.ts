@@ -1,0 +1,55 @@
+/**
+ * A replica's snapshots, on the way to its disk and back: written in the background, part by part, while the replica
+ * goes on; read when it starts.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type { Journal, JournalError } from "../storage/Journal.ts"
+import type { Application } from "../vr/Application.ts"
+import { Restoration, type Snapshot } from "../vr/Snapshot.ts"
+import type { Counters } from "./Metrics.ts"
+import type { LocalReplica } from "./Queues.ts"
+
+export interface SavingOptions {
+  readonly local: LocalReplica
+  readonly journal: Journal
+  readonly metrics: Counters
+}
+
+/** A snapshot that is whole on the disk, and that this program cannot make data of. */
+export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { message: Schema.String }) {}
+
+/** How long the answer to a replica waits if its inbox is full. */
+const full_ms = 10
+
+/** Writes what comes on the queue, one after the other, and tells the replica. A disk that refuses stops the replica. */
+export const saveSnapshots = (
+  { journal, local, metrics }: SavingOptions,
+  snapshots: Queue.Queue<Snapshot>
+): Effect.Effect<never, JournalError> =>
+  Effect.forever(Effect.gen(function*() {
+    const { bytes, digest, op } = yield* journal.save(yield* Queue.take(snapshots))
+    metrics.snapshots_written++
+    metrics.snapshot_bytes_written += bytes
+    while (!(yield* Queue.offer(local.inbox, { _tag: "Snapshotted", op, digest }))) yield* Effect.sleep(full_ms)
+  }))
+
+/** The snapshot that an opened journal begins with, as what `application` can become. */
+export const readSnapshot = (
+  journal: Journal,
+  application: Application
+): Effect.Effect<Restoration, JournalError | Unreadable> =>
+  Effect.gen(function*() {
+    const image = new Restoration(application)
+    let refusal: string | null = null
+    yield* journal.restore((part) => {
+      refusal ??= image.add(part)
+    })
+    refusal ??= image.isWhole ? null : "it ends too early"
+    return refusal === null ? image : yield* new Unreadable({
+      message: `its snapshot cannot be used: ${refusal}; start the program that wrote it, or a newer one`
+    })
+  })
