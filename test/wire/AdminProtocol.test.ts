@@ -85,7 +85,11 @@ const examples: Examples = {
     ok: [{ name: "n1", self: true, cluster: "a:1", admin: "a:2", client: "a:3", peer: "a:4" }]
   },
   "cluster.status": { args: {}, ok: [nodeStatus] },
-  "vr.create": { args: { name: null, replicas: [{ name: "r1", node: "n1" }], durability: "disk" }, ok: tenant },
+  "vr.create": {
+    args: { name: null, replicas: [{ name: "r1", node: "n1" }], durability: "disk", upload: { id: "u1", bytes: 300 } },
+    ok: tenant
+  },
+  "vr.plan": { args: { name: "dev" }, ok: { replicas: [{ name: "r1", node: "n1" }] } },
   "vr.tenants": { args: {}, ok: [{ ...tenant, primary: "r1::n1" }] },
   "vr.replica": { args: { tenant: "dev", replica: "r1", node: "n1" }, ok: replica },
   "vr.primary": { args: { tenant: "dev" }, ok: { tenant: "t1", primary: null } },
@@ -96,7 +100,11 @@ const examples: Examples = {
     ok: { snapshot: "s1", tenant: "t1", name: null, replica: "r1::n1", op: 7, elements: 2, size: 300 }
   },
   "snapshot.part": { args: { snapshot: "s1", index: 0 }, ok: { bytes: Uint8Array.of(1, 2, 255) } },
-  "snapshot.close": { args: { snapshot: "s1" }, ok: {} }
+  "snapshot.close": { args: { snapshot: "s1" }, ok: {} },
+  "upload.begin": { args: { upload: "u1", bytes: 300 }, ok: {} },
+  "upload.part": { args: { upload: "u1", index: 0, bytes: Uint8Array.of(1, 2, 255) }, ok: {} },
+  "upload.end": { args: { upload: "u1" }, ok: { op: 7, digest: 99 } },
+  "upload.drop": { args: { upload: "u1" }, ok: {} }
 }
 const names = Object.keys(commands).filter(isCommand)
 
