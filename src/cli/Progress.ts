@@ -44,6 +44,11 @@ export const makeProgress = Effect.fnUntraced(function*(
     })
 })
 
+/** A line for as long as it takes, where nobody knows how far it is. */
+export const whileWaiting = (what: string, { json, quiet }: Options) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Output, ({ progress }) =>
+    progress === null || json || quiet ? self : Effect.ensuring(Effect.andThen(progress(what), self), progress("")))
+
 /** `save  [############............]  50%  150 MB of 300 MB  98 MB/s` */
 export const progressLine = (what: string, done: number, total: number, bytes_per_ms: number): string => {
   // The total is an estimate: it is never more than all.

@@ -9,12 +9,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
+import { crc32 } from "../../src/base/Checksum.ts"
 import { Network } from "../../src/network/Network.ts"
-import { AdminError, type Ok } from "../../src/wire/AdminProtocol.ts"
+import { AdminError, type AdminRequest, type Args, type Ok } from "../../src/wire/AdminProtocol.ts"
 import { progressLine } from "../../src/cli/Progress.ts"
 import { main } from "../../src/cli/Main.ts"
 import { adminProgram } from "../../src/cli/admin/Program.ts"
 import { fileOf, partsOf, snapshotOf, tenant } from "../wire/SnapshotOf.ts"
+import { concat } from "./Bytes.ts"
 import { type Answers, adminServer } from "./FakeAdminServer.ts"
 import { admin } from "./Programs.ts"
 import { runIn } from "./Terminal.ts"
@@ -25,7 +27,7 @@ const scenario = <A, E>(name: string, test: () => Effect.Effect<A, E, Network | 
 const whileTimePasses = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.raceFirst(effect, Effect.forever(TestClock.adjust(10)))
 
-const snapshot = snapshotOf(2_000, 400)
+const snapshot = snapshotOf(2_000, 700)
 const parts = partsOf(snapshot)
 const file = fileOf(snapshot.op, parts)
 
@@ -239,4 +241,148 @@ it("a bar has the share, the bytes and the speed, and an estimate is never overt
   )
   assert.strictEqual(progressLine("save", 2_000, 1_000, 0.5), "save [########################] 100%  2.0 KB of 2.0 KB  500 B/s")
   assert.strictEqual(progressLine("verify", 0, 0, 0), "verify [########################] 100%  0 B of 0 B  0 B/s")
+})
+
+const digest = crc32(concat(parts), 0)
+
+/** A node that takes an upload. */
+const takes = (changes: Answers = {}): Answers => ({
+  "upload.begin": () => Effect.succeed({}),
+  "upload.part": () => Effect.succeed({}),
+  "upload.end": () => Effect.succeed({ op: snapshot.op, digest }),
+  "upload.drop": () => Effect.succeed({}),
+  ...changes
+})
+const created = { id: "9a4d3f2b-8c1e-4e6f-8b1a-0c2d3e4f5a6b", name: "again", epoch: 0, replicas, durability: "disk" } as const
+/** The node at the end of the connection. */
+const creates = (changes: Answers = {}): Answers => ({
+  ...knows(null, "r1::dev1"),
+  "vr.plan": () => Effect.succeed({ replicas }),
+  "vr.create": () => Effect.succeed(created),
+  ...takes(),
+  ...changes
+})
+
+type Seen = ReadonlyArray<Pick<AdminRequest, "command" | "args">>
+/** What was sent to a node, put together; and the id under which. */
+const sentTo = (seen: Seen) => {
+  const sent = seen.flatMap(({ args, command }) => command === "upload.part" ? [args as Args<"upload.part">] : [])
+  assert.isAbove(sent.length, 1)
+  assert.deepStrictEqual(sent.map(({ index }) => index), [...sent.keys()])
+  const uploads = new Set(seen.flatMap(({ args }) => "upload" in args && typeof args.upload === "string" ? [args.upload] : []))
+  assert.strictEqual(uploads.size, 1)
+  return { bytes: concat(sent.map(({ bytes }) => bytes)), upload: [...uploads][0]! }
+}
+const count = (seen: Seen, command: AdminRequest["command"]) => seen.filter((one) => one.command === command).length
+
+const restoring = (...more: ReadonlyArray<string>) => ["snapshot", "restore", "o.snapshot", "--tenant", "again", ...more]
+const files = { "o.snapshot": file }
+
+describe("snapshot restore", () => {
+  scenario("sends the file to every node of a replica, and then has the tenant created", () =>
+    Effect.gen(function*() {
+      const first = yield* adminServer("n1:2001", creates())
+      const others = [yield* adminServer("n2:2001", takes()), yield* adminServer("n3:2001", takes())]
+      const { exit, stderr, stdout } = yield* whileTimePasses(admin(restoring("--durability", "disk"), { files }))
+      assert.deepStrictEqual({ exit, stderr, stdout }, { exit: 0, stderr: "", stdout: `${created.id}\n` })
+      const { bytes, upload } = sentTo(first)
+      assert.deepStrictEqual(bytes, file)
+      for (const seen of others) assert.deepStrictEqual(sentTo(seen), { bytes, upload })
+      assert.deepInclude(first.find(({ command }) => command === "vr.plan"), {
+        args: { name: "again", replicas: null, durability: "disk" }
+      })
+      // Until it is served.
+      assert.deepStrictEqual(first.slice(-2).map(({ command }) => command), ["vr.primary", "vr.primary"])
+      assert.deepInclude(first.at(-3), {
+        command: "vr.create",
+        args: { name: "again", replicas, durability: "disk", upload: { id: upload, bytes: file.length } }
+      })
+      for (const seen of [first, ...others]) assert.strictEqual(count(seen, "upload.drop"), 0)
+    }))
+
+  scenario("says what there is now", () =>
+    Effect.gen(function*() {
+      yield* adminServer("n1:2001", creates({ "vr.plan": () => Effect.succeed({ replicas: replicas.slice(0, 1) }) }))
+      const { stdout } = yield* whileTimePasses(admin(restoring("r1::dev1", "--json"), { files }))
+      assert.deepStrictEqual(JSON.parse(stdout), { file: "o.snapshot", ...created, op: snapshot.op, elements: 2_000 })
+      const shown = yield* admin(restoring(), { files, terminal: true })
+      assert.include(shown.stdout, `created tenant again (${created.id}) on r1::dev1,r2::dev2,r3::dev3, durability disk, `)
+      assert.include(shown.stdout, "with 2000 elements as of op 2002")
+      assert.include(shown.stderr, "verify [")
+      assert.include(shown.stderr, "upload [")
+      assert.include(shown.stderr, "the nodes make the tenant of it")
+      assert.include(shown.stderr, "its replicas start")
+      assert.isTrue(shown.stderr.endsWith("\r\u001b[K"))
+    }))
+
+  const taken = () => Effect.fail(new AdminError({ code: "conflict", message: `the tenant name "again" is already taken` }))
+  const before: ReadonlyArray<readonly [what: string, args: ReadonlyArray<string>, answers: Answers, exit: number, says: string]> = [
+    ["a name that is taken", restoring(), { "vr.plan": taken }, 4, "is already taken"],
+    ["a name that is none", ["snapshot", "restore", "o.snapshot", "--tenant", "a/b"], {}, 2, "has \"/\""],
+    ["no name", ["snapshot", "restore", "o.snapshot"], {}, 2, "--tenant"],
+    ["replicas that are none", restoring("r1"), {}, 2, "expected <replica>::<node>"],
+    ["no file", ["snapshot", "restore", "nowhere", "--tenant", "again"], {}, 3, "cannot read the file nowhere: there is none"],
+    ["a file that is damaged", ["snapshot", "restore", "bad", "--tenant", "again"], {}, 1, "the file is damaged: part 3"],
+    ["a node that is gone", restoring(), { "cluster.members": () => Effect.succeed(members.slice(0, 2)) }, 3, "node dev3 is not a member"]
+  ]
+  it.effect.each(before)("sends nothing for %s", ([, args, answers, exit, says]) =>
+    Effect.gen(function*() {
+      const seen = yield* adminServer("n1:2001", creates(answers))
+      const ran = yield* admin(args, { files: { ...files, bad: file.with(50_000, file[50_000]! ^ 4) } })
+      assert.deepInclude(ran, { exit, stdout: "" })
+      assert.include(ran.stderr, says)
+      assert.strictEqual(count(seen, "upload.begin") + count(seen, "vr.create"), 0)
+    }).pipe(Effect.scoped, Effect.provide(Network.layerMemory)))
+
+  const full = () => Effect.fail(new AdminError({ code: "unavailable", message: "node dev2: no space left on device" }))
+  const failures: ReadonlyArray<readonly [what: string, first: Answers, second: Answers, exit: number, says: string]> = [
+    ["a node has no room", {}, { "upload.part": full }, 6, "node dev2: no space left on device"],
+    ["a node got something else", {}, { "upload.end": () => Effect.succeed({ op: 1, digest: 1 }) }, 4, "was changed while it was sent"],
+    ["the nodes do not agree", { "vr.create": () => Effect.fail(new AdminError({ code: "internal", message: "made different data" })) },
+      {}, 1, "made different data"],
+    ["nobody knows what came of it", { "vr.create": () => Effect.fail("hang up") }, {}, 7, "may or may not have done this"]
+  ]
+  it.effect.each(failures)("has the nodes let go of it if %s", ([, first, second, exit, says]) =>
+    Effect.gen(function*() {
+      const one = yield* adminServer("n1:2001", creates(first))
+      const others = [yield* adminServer("n2:2001", takes(second)), yield* adminServer("n3:2001", takes())]
+      const ran = yield* admin(restoring(), { files })
+      assert.deepInclude(ran, { exit, stdout: "" })
+      assert.include(ran.stderr, says)
+      for (const seen of [one, ...others]) assert.strictEqual(count(seen, "upload.drop"), 1)
+    }).pipe(Effect.scoped, Effect.provide(Network.layerMemory)))
+
+  scenario("and if it is interrupted", () =>
+    Effect.gen(function*() {
+      const reached = yield* Deferred.make<void>()
+      const one = yield* adminServer("n1:2001", creates())
+      const others = [
+        yield* adminServer("n2:2001", takes({ "upload.end": () => Effect.andThen(Deferred.succeed(reached, undefined), Effect.never) })),
+        yield* adminServer("n3:2001", takes())
+      ]
+      const fiber = yield* Effect.forkChild(admin(restoring(), { files }))
+      yield* Deferred.await(reached)
+      yield* whileTimePasses(Fiber.interrupt(fiber))
+      for (const seen of [one, others[1]!]) assert.strictEqual(count(seen, "upload.drop"), 1)
+      assert.strictEqual(count(one, "vr.create"), 0)
+    }))
+
+  scenario("is done though the tenant has no primary yet, and says so", () =>
+    Effect.gen(function*() {
+      const one = { "vr.plan": () => Effect.succeed({ replicas: replicas.slice(0, 1) }) }
+      yield* adminServer("n1:2001", creates({ ...one, ...knows(null) }))
+      const { exit, stderr, stdout } = yield* whileTimePasses(admin(restoring(), { files }))
+      assert.deepStrictEqual({ exit, stdout }, { exit: 0, stdout: `${created.id}\n` })
+      assert.strictEqual(stderr, "the tenant is created, and has no primary yet: see status\n")
+    }))
+
+  scenario("waits for a large one longer than for other answers", () =>
+    Effect.gen(function*() {
+      yield* adminServer("n1:2001", creates({
+        "vr.plan": () => Effect.succeed({ replicas: replicas.slice(0, 1) }),
+        "vr.create": () => Effect.delay(Effect.succeed(created), "40 seconds")
+      }))
+      const { exit, stderr } = yield* whileTimePasses(admin(restoring(), { files }))
+      assert.deepStrictEqual({ exit, stderr }, { exit: 0, stderr: "" })
+    }))
 })

@@ -79,6 +79,19 @@ export const openSnapshot = Effect.fnUntraced(function*(
   })
 })
 
+/** How often a new tenant is asked for, in the time that it may take. */
+const look_ms = 200
+
+/** Until the tenant has a primary; false if that takes longer than this. */
+export const untilServed = Effect.fnUntraced(function*(tenant: string, within_ms: number) {
+  const { call } = yield* Admin
+  for (let left = Math.ceil(within_ms / look_ms); left > 0; left--) {
+    if ((yield* call("vr.primary", { tenant })).primary !== null) return true
+    yield* Effect.sleep(look_ms)
+  }
+  return false
+})
+
 const nodeOf = (replica: string): string | null => {
   const parsed = parseReplicaId(replica)
   return parsed.ok ? parsed.value.node : null

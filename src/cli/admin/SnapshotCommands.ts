@@ -9,14 +9,22 @@ import * as Schema from "effect/Schema"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { tenantProblem } from "../../base/Names.ts"
+import { nameProblem, replicaId, tenantProblem } from "../../base/Names.ts"
+import { Admin } from "../../client/Admin.ts"
+import { commands, importing_ms } from "../../wire/AdminProtocol.ts"
 import { define, group } from "../Definition.ts"
 import { usage } from "../Failure.ts"
-import { hex32 } from "../Format.ts"
+import { hex32, plural } from "../Format.ts"
 import { Switch } from "../Options.ts"
+import { Output } from "../Output.ts"
+import { whileWaiting } from "../Progress.ts"
 import { checkTarget } from "../WholeFile.ts"
-import { openSnapshot } from "./Nodes.ts"
-import { fileSize, saveSnapshot, verifySnapshot } from "./SnapshotFiles.ts"
+import { callsTo, openSnapshot, untilServed } from "./Nodes.ts"
+import { placesOf, tenantFlags } from "./TenantFlags.ts"
+import { fileSize, saveSnapshot, verifySnapshot, withUpload } from "./SnapshotFiles.ts"
+
+/** Beside what the nodes make of the snapshot: a creation may have to ask several times. */
+const publishing_ms = 60_000
 
 const { Natural, NullOr, String: Text, Struct } = Schema
 
@@ -124,8 +132,57 @@ const verify = define({
   })
 })
 
+/** `op`, `elements`: what it begins with. */
+const Restored = Struct({ file: Text, ...commands["vr.create"].ok.fields, op: Natural, elements: Natural })
+
+const restore = define({
+  name: "restore",
+  config: {
+    file,
+    replicas: tenantFlags.replicas,
+    tenant: Flag.String("tenant").pipe(Flag.withMetavar("<name>"), Flag.withDescription("The name of the new tenant")),
+    durability: tenantFlags.durability
+  },
+  summary: "Create a tenant that begins with the data of a file that snapshot save made",
+  details: "It is a new tenant, with a new id: the one that the file is of may still be there, under another name. All " +
+    "elements have their versions, and versions go on above them, so that whoever compares versions is not deceived. " +
+    "Sessions are not kept: clients open new ones. The file is verified, and sent to every node that gets a replica; their " +
+    "admin addresses (cluster members) must be reachable from here. If anything fails, there is no tenant.",
+  examples: [
+    { command: "snapshot restore orders.snapshot --tenant orders2", description: "On up to three nodes that the node chooses" },
+    { command: "snapshot restore orders.snapshot --tenant orders2 r1::dev1,r2::dev2,r3::dev3", description: "On these nodes" },
+    { command: "snapshot restore cache.snapshot --tenant cache2 --durability memory", description: "Of any durability" }
+  ],
+  json: Restored,
+  attempt: ({ file, tenant }) => `snapshot restore ${file} --tenant ${tenant}`,
+  run: Effect.fnUntraced(function*({ durability, file, replicas, tenant }, options) {
+    const problem = nameProblem(tenant)
+    if (problem !== null) return yield* usage(problem)
+    const wish = { name: tenant, replicas: yield* placesOf(replicas), durability }
+    const facts = yield* verifySnapshot(file, options)
+    const { call } = yield* Admin
+    const plan = yield* call("vr.plan", wish)
+    const calls = yield* callsTo(plan.replicas.map(({ node }) => node))
+    const { bytes, elements, header: { op } } = facts
+    const created = yield* withUpload(file, facts, calls, options, (id) =>
+      call("vr.create", { ...wish, ...plan, upload: { id, bytes } }, { deadline_ms: importing_ms(bytes) + publishing_ms }).pipe(
+        whileWaiting("the nodes make the tenant of it", options)
+      ))
+    const isServed = yield* whileWaiting("its replicas start", options)(untilServed(created.id, importing_ms(bytes)))
+    if (!isServed && !options.quiet) yield* (yield* Output).say("the tenant is created, and has no primary yet: see status")
+    const group = created.replicas.map(replicaId).join(",")
+    return {
+      _tag: "Done",
+      json: { file, ...created, op, elements },
+      plain: created.id,
+      pretty: `created tenant ${tenant} (${created.id}) on ${group}, durability ${created.durability}, ` +
+        `with ${plural(elements, "element")} as of op ${op}`
+    }
+  })
+})
+
 const about = "The data of a tenant in a file: backup and restore"
 
 export const snapshotGroup = group("snapshot", about, "snapshot save orders orders.snapshot").pipe(
-  Command.withSubcommands([save, verify])
+  Command.withSubcommands([save, verify, restore])
 )

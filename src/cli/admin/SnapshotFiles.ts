@@ -5,10 +5,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { crc32 } from "../../base/Checksum.ts"
+import { Limits } from "../../base/Limits.ts"
+import { uuid } from "../../base/Names.ts"
+import type { Call } from "../../client/Admin.ts"
 import { SnapshotEncoder } from "../../wire/SnapshotFile.ts"
-import { type ImageFault, SnapshotImage } from "../../wire/SnapshotImage.ts"
+import { type ImageFacts, type ImageFault, SnapshotImage } from "../../wire/SnapshotImage.ts"
 import { Failure } from "../Failure.ts"
 import { fileFailure } from "../FileTrouble.ts"
 import type { Options } from "../Options.ts"
@@ -16,8 +20,8 @@ import { makeProgress } from "../Progress.ts"
 import { writeWhole } from "../WholeFile.ts"
 import type { Opened } from "./Nodes.ts"
 
-/** What is read of a file at a time. */
-const chunk_bytes = 1024 * 1024
+/** What is read of a file at a time, and sent. */
+const chunk_bytes = Limits.import_part_bytes_max
 /** A node that is asked to let go of something, and does not answer, does so by itself in the end. */
 const farewell_ms = 2_000
 
@@ -53,6 +57,52 @@ export const verifySnapshot = Effect.fnUntraced(function*(path: string, options:
   const facts = image.finish()
   return facts ?? (yield* unfit(path, image.fault!))
 }, Effect.scoped)
+
+/**
+ * Sends the file to all these nodes, each part to all of them before the next: none waits longer than it takes. If what
+ * `use` does with it fails, and if anything fails before, the nodes are told that it is not needed.
+ */
+export const withUpload = <A, E, R>(
+  path: string,
+  facts: ImageFacts,
+  calls: ReadonlyArray<Call>,
+  options: Options,
+  use: (upload: string) => Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function*() {
+    const random = yield* Random.Random
+    const upload = uuid({ next: () => random.nextDoubleUnsafe() })
+    const toAll = <B, F>(ask: (call: Call) => Effect.Effect<B, F>) => Effect.forEach(calls, ask, { concurrency: "unbounded" })
+    const drop = toAll((call) => Effect.ignore(Effect.timeoutOption(call("upload.drop", { upload }), farewell_ms)))
+    const { bytes, digest, header } = facts
+    return yield* Effect.onError(Effect.gen(function*() {
+      yield* toAll((call) => call("upload.begin", { upload, bytes }))
+      yield* Effect.scoped(Effect.gen(function*() {
+        const advance = yield* makeProgress("upload", bytes, options)
+        let index = 0
+        yield* inChunks(path, (chunk) =>
+          toAll((call) => call("upload.part", { upload, index, bytes: chunk })).pipe(
+            Effect.andThen(advance(chunk.length)),
+            Effect.as(true),
+            Effect.tap(() => Effect.sync(() => index++))
+          ))
+      }))
+      for (const sent of yield* toAll((call) => call("upload.end", { upload }))) {
+        if (sent.op !== header.op || sent.digest !== digest) return yield* changed(path)
+      }
+      return yield* use(upload)
+    }), () => drop)
+  })
+
+const changed = (path: string): Failure =>
+  new Failure({
+    exit: "conflict",
+    code: "file",
+    attempt: "",
+    message: `the file ${path} was changed while it was sent`,
+    hint: "try again when nobody writes it",
+    detail: { file: path }
+  })
 
 /** In bytes; fails if there is no file. */
 export const fileSize = Effect.fnUntraced(function*(path: string) {
