@@ -58,8 +58,8 @@ export type Call = <C extends CommandName>(
 
 export class Admin extends Context.Service<Admin, {
   readonly call: Call
-  /** To another node of the cluster. The end of the Scope closes the connection. */
-  readonly at: (endpoint: string) => Effect.Effect<Call, never, Scope.Scope>
+  /** Over a connection of its own, to the first of these that can be reached. The end of the Scope closes it. */
+  readonly at: (endpoints: ReadonlyArray<string>) => Effect.Effect<Call, never, Scope.Scope>
 }>()("v2r2/client/Admin") {
   static readonly layer = (options: AdminOptions): Layer.Layer<Admin, never, Network> =>
     Layer.effect(Admin, makeAdmin(options))
@@ -119,8 +119,8 @@ export const makeAdmin = Effect.fnUntraced(function*(
     })
 
   return Admin.of({
-    at: (endpoint) =>
-      Effect.map(makeAdmin({ ...options, endpoints: [endpoint] }), ({ call }) => call).pipe(
+    at: (endpoints) =>
+      Effect.map(makeAdmin({ ...options, endpoints }), ({ call }) => call).pipe(
         Effect.provideService(Network, network)
       ),
     call: (command, args, { deadline_ms = usual_ms } = {}) => {

@@ -11,7 +11,7 @@ import * as Tenants from "../tenants/Tenants.ts"
 import { importing_ms, ReplicaStatus } from "../wire/AdminProtocol.ts"
 import { parserOf, parseTenants } from "../wire/Records.ts"
 import type { Gossip } from "./Gossip.ts"
-import type { Imports } from "./Imports.ts"
+import type { Image, Imports } from "./Imports.ts"
 import { joinProblem, parseKnown, toKnown } from "./Join.ts"
 import { CallError, type Links } from "./Links.ts"
 import type { DispatcherInbox } from "./Queues.ts"
@@ -143,11 +143,12 @@ const prepare = (
   upload: string | null
 ): Effect.Effect<number | null, CallError> =>
   Effect.gen(function*() {
-    const image = upload === null ? null : yield* imports.use(upload, configurationOf(tenant))
-    // At op 0 there is nothing in it.
-    const snapshot = image === null || image.snapshot.op === 0 ? null : image.snapshot
-    const refusal = yield* replicas.bootstrap(tenant, snapshot)
-    return refusal === null ? image?.digest ?? null : yield* new CallError({ node, code: "conflict", reason: refusal })
+    const begin = (image: Image | null) =>
+      // At op 0 there is nothing in it.
+      Effect.map(replicas.bootstrap(tenant, image === null || image.snapshot.op === 0 ? null : image.snapshot), (refusal) =>
+        ({ digest: image?.digest ?? null, refusal }))
+    const { digest, refusal } = yield* upload === null ? begin(null) : imports.use(upload, configurationOf(tenant), begin)
+    return refusal === null ? digest : yield* new CallError({ node, code: "conflict", reason: refusal })
   }).pipe(Effect.mapError((error) =>
     error._tag === "CallError" ? error : new CallError({ node, code: "internal", reason: error.message })))
 

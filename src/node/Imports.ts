@@ -4,6 +4,7 @@
  *
  * @module
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -37,9 +38,17 @@ export interface Imports {
   readonly part: (args: Args<"upload.part">) => Effect.Effect<Ok<"upload.part">, AdminError>
   /** All has been sent. */
   readonly end: (args: Args<"upload.end">) => Effect.Effect<Ok<"upload.end">, AdminError>
+  /** Also while it is used: what is made of it fails. */
   readonly drop: (upload: string) => Effect.Effect<void>
-  /** The data of a whole upload, as that of another tenant: without sessions. The upload is gone then. */
-  readonly use: (upload: string, configuration: Configuration) => Effect.Effect<Image, UnusableUpload>
+  /**
+   * Gives `make` the data of a whole upload, as that of another tenant: without sessions. The upload is gone then,
+   * whatever comes of it.
+   */
+  readonly use: <A, E>(
+    upload: string,
+    configuration: Configuration,
+    make: (image: Image) => Effect.Effect<A, E>
+  ) => Effect.Effect<A, E | UnusableUpload>
 }
 
 /** One that is coming in, or has come. */
@@ -68,6 +77,7 @@ export const makeImports = Effect.fnUntraced(function*(node: string): Effect.fn.
       )
   })
 
+  const uses = makeUses(uploads)
   /** By who has it for himself. If it fails, the upload is gone. */
   const orNothing = <A>(upload: string, effect: Effect.Effect<A, AdminError>): Effect.Effect<A, AdminError> =>
     Effect.tapError(effect, () => Effect.andThen(kept.take(upload), uploads.remove(upload)))
@@ -107,15 +117,39 @@ export const makeImports = Effect.fnUntraced(function*(node: string): Effect.fn.
         return Effect.succeed({ op: header.op, digest: total.digest })
       }),
     drop: (upload) =>
-      Effect.flatMap(kept.take(upload), (found) =>
-        found === undefined ? Effect.void : found.alone.withPermits(1)(uploads.remove(upload))),
-    use: (upload, configuration) =>
+      Effect.gen(function*() {
+        yield* uses.end(upload)
+        const found = yield* kept.take(upload)
+        if (found !== undefined) yield* found.alone.withPermits(1)(uploads.remove(upload))
+      }),
+    use: (upload, configuration, make) =>
       Effect.flatMap(kept.take(upload), (found) =>
         found?.isWhole === true
-          ? Effect.ensuring(imageOf(uploads, upload, configuration), uploads.remove(upload))
-          : Effect.andThen(uploads.remove(upload), new UnusableUpload({ message: `it has no whole upload ${upload}` })))
+          ? uses.run(upload, Effect.flatMap(imageOf(uploads, upload, configuration), make))
+          : new UnusableUpload({ message: `it has no whole upload ${upload}` }))
   }
 })
+
+/** Uploads of which something is being made: it fails once somebody says so. */
+const makeUses = (uploads: Uploads["Service"]) => {
+  const ends = new Map<string, Deferred.Deferred<never, UnusableUpload>>()
+  return {
+    end: (upload: string): Effect.Effect<void> => {
+      const end = ends.get(upload)
+      const reason = new UnusableUpload({ message: "it was told that this is not needed" })
+      return end === undefined ? Effect.void : Effect.asVoid(Deferred.fail(end, reason))
+    },
+    run: <A, E>(upload: string, making: Effect.Effect<A, E>): Effect.Effect<A, E | UnusableUpload> =>
+      Effect.gen(function*() {
+        const end = yield* Deferred.make<never, UnusableUpload>()
+        ends.set(upload, end)
+        return yield* Effect.raceFirst(making, Deferred.await(end))
+      }).pipe(Effect.ensuring(Effect.suspend(() => {
+        ends.delete(upload)
+        return uploads.remove(upload)
+      })))
+  }
+}
 
 const refusal = (code: AdminError["code"], message: string): Effect.Effect<never, AdminError> =>
   Effect.fail(new AdminError({ code, message }))

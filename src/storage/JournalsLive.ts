@@ -70,6 +70,7 @@ export const layerOn = (disk: LogDisk, data_dir: string, layout: Layout): Layer.
 /** The head file first: without it, what is left is never taken for a replica's. */
 const removeAll = (disk: LogDisk, { folder, headFile, snapshots }: Place): Effect.Effect<void, JournalError> =>
   Effect.gen(function*() {
+    if ((yield* disk.list(dirname(headFile))).length === 0) return
     yield* disk.remove(headFile)
     for (const path of [snapshots, folder]) {
       for (const name of yield* disk.list(path)) yield* disk.remove(join(path, name))

@@ -27,6 +27,7 @@ export const discardContract = (version: string, makeHarness: Harness): void => 
               ), id)
           }
           const before = yield* found(harness, durability, neighbour)
+          yield* discarding(harness, ["9a4d3f2b-8c1e-4e6f-8b1a-0c2d3e4f5a6b", "r1::dev1"])
           yield* discarding(harness, own)
           assert.deepStrictEqual(yield* found(harness, durability, own), nothingStored)
           assert.deepStrictEqual(yield* found(harness, durability, neighbour), before)

@@ -6,6 +6,7 @@
 import { assert, describe } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { crc32 } from "../../src/base/Checksum.ts"
 import { Limits } from "../../src/base/Limits.ts"
 import { uuid } from "../../src/base/Names.ts"
@@ -224,6 +225,25 @@ describe("a creation from a snapshot that fails leaves nothing", () => {
         yield* nothingIsLeft(world, nodes, "again")
         yield* restore(world, nodes, "again", durability)
         yield* serves(world, nodes, "again")
+      }))
+  }
+
+  for (const durability of ["disk", "memory"] as const) {
+    story(`it is called off, by word to any of the nodes, while they make data of it; durability ${durability}`, (world) =>
+      Effect.gen(function*() {
+        const nodes = yield* world.cluster(3)
+        for (const node of nodes) {
+          const upload = id()
+          yield* send(world, nodes, upload)
+          for (const { disk } of nodes) assert.strictEqual(disk.uploads.size, 1)
+          for (const slow of nodes) slow.write_ms = 3_000
+          const creation = yield* Effect.forkChild(refusal(create(world, nodes, "again", upload, durability)))
+          yield* Effect.sleep(100)
+          yield* world.ask(node, "upload.drop", { upload })
+          assert.match(yield* Fiber.join(creation), new RegExp(`^unavailable: .*: node ${node.name}: it was told that this is not needed$`))
+          for (const slow of nodes) slow.write_ms = 0
+          yield* nothingIsLeft(world, nodes, "again")
+        }
       }))
   }
 

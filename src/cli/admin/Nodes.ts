@@ -22,7 +22,7 @@ export const callsTo = Effect.fnUntraced(function*(
   return yield* Effect.forEach(nodes, (node) => {
     const member = members.find(({ name }) => name === node)
     if (member === undefined) return Effect.fail(unknown(node))
-    return member.self ? Effect.succeed(call) : at(member.admin)
+    return member.self ? Effect.succeed(call) : at([member.admin])
   })
 })
 

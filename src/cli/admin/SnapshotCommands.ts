@@ -12,7 +12,7 @@ import * as Flag from "effect/cli/Flag"
 import { nameProblem, replicaId, tenantProblem } from "../../base/Names.ts"
 import { Admin } from "../../client/Admin.ts"
 import { commands, importing_ms } from "../../wire/AdminProtocol.ts"
-import { define, group } from "../Definition.ts"
+import { define, Endpoints, group } from "../Definition.ts"
 import { usage } from "../Failure.ts"
 import { hex32, plural } from "../Format.ts"
 import { Switch } from "../Options.ts"
@@ -160,12 +160,14 @@ const restore = define({
     if (problem !== null) return yield* usage(problem)
     const wish = { name: tenant, replicas: yield* placesOf(replicas), durability }
     const facts = yield* verifySnapshot(file, options)
-    const { call } = yield* Admin
+    const { at, call } = yield* Admin
+    // A node answers one command after the other: that the upload is not needed any more has to overtake the creation.
+    const creating = yield* at(yield* Endpoints)
     const plan = yield* call("vr.plan", wish)
     const calls = yield* callsTo(plan.replicas.map(({ node }) => node))
     const { bytes, elements, header: { op } } = facts
     const created = yield* withUpload(file, facts, calls, options, (id) =>
-      call("vr.create", { ...wish, ...plan, upload: { id, bytes } }, { deadline_ms: importing_ms(bytes) + publishing_ms }).pipe(
+      creating("vr.create", { ...wish, ...plan, upload: { id, bytes } }, { deadline_ms: importing_ms(bytes) + publishing_ms }).pipe(
         whileWaiting("the nodes make the tenant of it", options)
       ))
     const isServed = yield* whileWaiting("its replicas start", options)(untilServed(created.id, importing_ms(bytes)))
