@@ -62,9 +62,11 @@ export const Limits = {
 
   // The journal of a replica with durability `disk`
   /** A file of the log that would get longer than this takes no further write. */
-  journal_segment_bytes_max: 64 * MiB,
+  journal_segment_bytes_max: 32 * MiB,
   /** These files grow by this. What a replica takes on the disk at least. */
   journal_step_bytes: 1 * MiB,
+  /** A snapshot is flushed after so much of it, so that a flush of the log does not wait for much else. */
+  snapshot_flush_bytes: 4 * MiB,
 
   // Frames, by protocol
   hello_bytes_max: 4 * KiB,

@@ -39,7 +39,8 @@ export const begin = (tenant: Tenant, id: string, journal: Journal): Effect.Effe
     if (head === null) return { _tag: "Recovery", promised: 0, doubt: null }
     if (head.fresh) {
       // After this it is never new again.
-      yield* journal.write({ head: { ...freshHead(tenant.epoch), fresh: false }, truncate_to: null, entries: [], commit: 0 })
+      const begun = { ...freshHead(tenant.epoch), fresh: false }
+      yield* journal.write({ head: begun, snapshot: null, truncate_to: null, entries: [], commit: 0 })
       return { _tag: "New" }
     }
     return tenant.durability === "memory"

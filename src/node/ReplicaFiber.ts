@@ -74,7 +74,8 @@ const writeOf = (
 ): JournalWrite | null => {
   const promised = recovers ? { epoch: configuration.epoch, view, log_view: logView } : head
   if (promised === null && truncate_to === null && entries.length === 0) return null
-  return { head: promised === null ? null : { ...promised, fresh: false, whole: isWhole }, truncate_to, entries, commit }
+  const full = promised === null ? null : { ...promised, fresh: false, whole: isWhole }
+  return { head: full, snapshot: null, truncate_to, entries, commit }
 }
 
 /** Answers the questions among the inputs; the rest is for the protocol. */

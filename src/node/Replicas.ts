@@ -96,7 +96,7 @@ export const makeReplicas = Effect.fnUntraced(function*(
       const journal = yield* journals.journal(tenant.id, replicaId(own), tenant.durability)
       const { doubt, head } = yield* journal.open
       if (doubt !== null || (head !== null && !head.fresh)) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
-      yield* journal.write({ head: freshHead(tenant.epoch), truncate_to: null, entries: [], commit: 0 })
+      yield* journal.write({ head: freshHead(tenant.epoch), snapshot: null, truncate_to: null, entries: [], commit: 0 })
       return null
     })
 

@@ -1,8 +1,10 @@
 /**
  * The journal of a replica of durability `disk`: a write-ahead log, one write and one `fdatasync` for each
- * `JournalWrite`, and a head file beside it, which is written anew with every new head and every new segment.
+ * `JournalWrite`; a head file beside it, which is written anew with every new head and every new segment; and snapshots,
+ * which let the first segments go.
  *
- * `<data_dir>/tenants/<tenant id>/<replica>@<node>.log/00000001.log`, … and `<replica>@<node>.head.json`
+ * `<data_dir>/tenants/<tenant id>/<replica>@<node>.log/00000001.log`, …, `<replica>@<node>.head.json` and
+ * `<replica>@<node>.snapshots/`
  *
  * @module
  */
@@ -10,21 +12,35 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { dirname } from "node:path"
 import { invariant } from "../base/Invariant.ts"
+import type { Snapshot } from "../vr/Snapshot.ts"
 import { encodeHeadFile } from "./HeadFileLive.ts"
-import { type Journal, JournalError, type JournalWrite, type ReplicaHead, type Stored } from "./Journal.ts"
-import { checkContiguous, checkHead, checkLog, isNothing } from "./JournalModel.ts"
-import type { DiskError, LogDisk } from "./log/LogDisk.ts"
-import { openError, type Opened, type Place, readLog } from "./OpeningLive.ts"
+import { type Journal, JournalError, type JournalWrite, type ReplicaHead, type SavedSnapshot, type Stored } from "./Journal.ts"
+import { checkContiguous, checkHead, checkLog, checkSave, isNothing, isReplacement, lastOp, opAfter } from "./JournalModel.ts"
+import type { Batch } from "./log/Batch.ts"
+import { DiskError, type LogDisk } from "./log/LogDisk.ts"
+import type { Place } from "./LogReaderLive.ts"
+import { type Opened, readLog } from "./OpeningLive.ts"
 import { type Layout, Segments } from "./SegmentsLive.ts"
+import { SnapshotFolder } from "./SnapshotFolderLive.ts"
+import { install_name, save_name } from "./SnapshotReadingLive.ts"
+
+/** What was found, without the entries, and what the writes since made of it. */
+interface State extends Pick<Stored, "commit" | "doubt" | "head"> {
+  readonly op: number
+}
 
 export class DiskJournal implements Journal {
   private readonly disk: LogDisk
   private readonly place: Place
   private readonly segments: Segments
-  /** One at a time: a file is never closed under someone who writes to it. */
+  private readonly snapshots: SnapshotFolder
+  /** One at a time: a file is never closed, or removed, under someone who writes to it. */
   private readonly alone = Semaphore.makeUnsafe(1)
-  /** What was found, without the entries, and what the writes since made of it. */
-  private state: Pick<Stored, "commit" | "doubt" | "head"> & { readonly op: number } | null = null
+  /** The same for saves, which have turns of their own and wait for those of the others. */
+  private readonly saving = Semaphore.makeUnsafe(1)
+  private state: State | null = null
+  /** Counts openings: a save does not outlive its own. */
+  private life = 0
   private isHeadFileDamaged = false
   /** Once set, nothing more is taken. */
   failed: JournalError | null = null
@@ -33,6 +49,7 @@ export class DiskJournal implements Journal {
     this.disk = disk
     this.place = place
     this.segments = new Segments(disk, place, layout)
+    this.snapshots = new SnapshotFolder(disk, place)
   }
 
   private readonly letGo: Effect.Effect<void> = Effect.suspend(() => {
@@ -41,51 +58,93 @@ export class DiskJournal implements Journal {
   })
 
   /** Lets go of the files, once nobody uses them. To be opened again before it is written. */
-  readonly close: Effect.Effect<void> = this.alone.withPermits(1)(this.letGo)
+  readonly close: Effect.Effect<void> = this.afterAll(this.letGo)
 
-  readonly open: Effect.Effect<Stored, JournalError> = Effect.suspend(() => {
+  readonly open: Effect.Effect<Stored, JournalError> = this.afterAll(Effect.suspend(() => {
     if (this.failed) return Effect.fail(this.failed)
-    return Effect.andThen(this.letGo, readLog(this.disk, this.place)).pipe(
-      Effect.flatMap((opened) => Effect.as(this.begin(opened), opened.stored)),
-      Effect.catch((error) => {
-        this.failed = error._tag === "JournalError" ? error : openError(error.file, error.reason)
-        return Effect.fail(this.failed)
-      }),
-      Effect.uninterruptible
+    const open = Effect.andThen(this.letGo, readLog(this.disk, this.place)).pipe(
+      Effect.flatMap((opened) => Effect.as(this.begin(opened), opened.stored))
     )
-  }).pipe((open) => this.alone.withPermits(1)(open))
+    return this.ends("open", Effect.uninterruptible(open))
+  }))
+
+  restore(take: (part: Uint8Array) => void): Effect.Effect<void, JournalError> {
+    return Effect.flatMap(this.opened, () => {
+      invariant(this.snapshots.newest !== null, "there is a snapshot to restore", this.place)
+      const file = this.snapshots.pathOfNewest
+      return this.ends("restore", Effect.flatMap(this.snapshots.read(take), ({ fault }) =>
+        fault === null ? Effect.void : Effect.fail(new DiskError({ file, reason: fault.reason }))))
+    })
+  }
 
   write(write: JournalWrite): Effect.Effect<void, JournalError> {
-    return this.alone.withPermits(1)(Effect.suspend(() => {
-      const state = this.state
-      invariant(this.failed !== null || state !== null, "a journal is opened before it is written", this.place)
-      if (this.failed || state === null) return Effect.fail(this.failed!)
+    return this.alone.withPermits(1)(Effect.flatMap(this.opened, (state) => {
       checkContiguous(write.entries)
       if (write.head) checkHead(state.head, write.head)
       checkLog(state, write)
       if (isNothing(write)) return Effect.void
-      return Effect.andThen(state.doubt === null ? Effect.void : this.setAside(write.head!), this.append(write)).pipe(
-        Effect.catch(({ file, reason }: DiskError) => {
-          this.failed = new JournalError({ during: "write", file, message: `${file}: ${reason}` })
-          return Effect.fail(this.failed)
-        }),
-        Effect.uninterruptible
-      )
+      const { snapshot } = write
+      if (snapshot !== null) return this.ends("write", this.install(snapshot, write))
+      const prepared = state.doubt === null ? Effect.void : this.setAside(write.head!)
+      const written = Effect.andThen(prepared, this.append({ ...write, snapshot }))
+      const all = isReplacement(write) ? Effect.andThen(written, this.giveUpSnapshots) : written
+      return this.ends("write", Effect.uninterruptible(all))
     }))
   }
 
-  private begin({ end, headFile, stored }: Opened): Effect.Effect<void, DiskError> {
-    const { commit, doubt, entries, head } = stored
+  save(snapshot: Snapshot): Effect.Effect<SavedSnapshot, JournalError> {
+    return this.saving.withPermits(1)(Effect.flatMap(this.opened, (state) => {
+      checkSave(state, snapshot.op)
+      const { life } = this
+      const goesOn = () => this.life === life && this.failed === null
+      const saved = this.snapshots.write(save_name, snapshot, goesOn).pipe(
+        Effect.flatMap((saved) => this.alone.withPermits(1)(this.keep(saved))),
+        Effect.tap(this.shorten(goesOn))
+      )
+      return this.ends("save", saved)
+    }))
+  }
+
+  private readonly opened: Effect.Effect<State, JournalError> = Effect.suspend(() => {
+    const { failed, state } = this
+    invariant(failed !== null || state !== null, "a journal is opened before it is written", this.place)
+    return failed === null ? Effect.succeed(state!) : Effect.fail(failed)
+  })
+
+  /** Once what is under way has ended. A save is not waited for: it ends at its next part. */
+  private afterAll<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      this.life++
+      return this.saving.withPermits(1)(this.alone.withPermits(1)(effect))
+    })
+  }
+
+  /** A failure is the end of the journal. */
+  private ends<A>(
+    during: JournalError["during"],
+    effect: Effect.Effect<A, DiskError | JournalError>
+  ): Effect.Effect<A, JournalError> {
+    return Effect.catch(effect, (error) => {
+      const { file } = error
+      const message = error._tag === "JournalError" ? error.message : `${file}: ${error.reason}`
+      this.failed ??= new JournalError({ during, file, message })
+      return Effect.fail(this.failed)
+    })
+  }
+
+  private begin({ choice, end, headFile, stored }: Opened): Effect.Effect<void, DiskError> {
+    const { commit, doubt, head } = stored
     this.isHeadFileDamaged = headFile === "damaged"
     return Effect.gen({ self: this }, function*() {
-      if (doubt === null && end !== null) {
-        yield* this.segments.resume(end)
-        yield* this.putHeadFile(head)
-      } else if (doubt === null && headFile !== null && headFile !== "damaged" && headFile.log !== null) {
+      if (doubt === null) {
+        if (end !== null) yield* this.segments.resume(end)
         // A log that was about to begin.
-        this.segments.begin(headFile.log.id)
-      }
-      this.state = { commit, doubt, head, op: entries.length }
+        else if (headFile !== null && headFile !== "damaged" && headFile.log !== null) this.segments.begin(headFile.log.id)
+        yield* this.snapshots.begin(choice)
+        if (end !== null) yield* this.putHeadFile(head)
+        yield* this.removeUseless
+      } else this.snapshots.forget()
+      this.state = { commit, doubt, head, op: lastOp(stored) }
     })
   }
 
@@ -100,22 +159,76 @@ export class DiskJournal implements Journal {
       const names = new Set(yield* disk.list(folder))
       let number = 1
       const asideOf = (path: string): string => `${path}.${number}.damaged`
-      while ([place.folder, place.headFile].some((path) => names.has(asideOf(path).slice(folder.length + 1)))) number++
+      const isTaken = (path: string): boolean => names.has(asideOf(path).slice(folder.length + 1))
+      while ([place.folder, place.headFile, place.snapshots].some(isTaken)) number++
       const bytes = this.isHeadFileDamaged ? yield* disk.read(place.headFile) : null
       if (bytes !== null) yield* disk.put(asideOf(place.headFile), bytes)
       this.segments.begin()
       yield* this.putHeadFile(head)
+      yield* disk.rename(place.snapshots, asideOf(place.snapshots))
+      this.snapshots.forget()
       yield* disk.rename(place.folder, asideOf(place.folder))
     })
   }
 
-  private append(write: JournalWrite): Effect.Effect<void, DiskError> {
+  private append(batch: Batch): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       const before = this.state!
-      const isNewFile = yield* this.segments.append(write, before)
-      const op = (write.truncate_to ?? before.op) + write.entries.length
-      this.state = { head: write.head ?? before.head, commit: write.commit, doubt: null, op }
-      if (isNewFile || write.head !== null) yield* this.putHeadFile(this.state.head)
+      const isNewFile = yield* this.segments.append(batch, before)
+      const head = batch.head ?? before.head
+      this.state = { head, commit: batch.commit, doubt: null, op: opAfter(batch, before.op) }
+      if (isNewFile || batch.head !== null) yield* this.putHeadFile(this.state.head)
+    })
+  }
+
+  /** The snapshot is durable before the batch that relies on it, and that one before anything is removed. */
+  private install(snapshot: Snapshot, write: JournalWrite): Effect.Effect<void, DiskError> {
+    return Effect.uninterruptibleMask((interruptible) =>
+      Effect.gen({ self: this }, function*() {
+        const staged = yield* interruptible(this.snapshots.write(install_name, snapshot, () => true))
+        yield* this.append({ ...write, snapshot: staged })
+        yield* this.snapshots.install(snapshot.op)
+        yield* this.removeUseless
+      })
+    )
+  }
+
+  /** What was saved gets its name, unless it is superfluous. */
+  private keep(saved: SavedSnapshot | null): Effect.Effect<SavedSnapshot, DiskError | JournalError> {
+    const kept = Effect.flatMap(this.opened, (state) => {
+      invariant(saved !== null, "a journal is opened before it is written", this.place)
+      const { newest } = this.snapshots
+      if (newest !== null && saved.op <= newest) return Effect.as(this.snapshots.drop, saved)
+      checkSave(state, saved.op)
+      return Effect.map(this.snapshots.keep(saved.op), () => {
+        this.state = { ...state, commit: Math.max(state.commit, saved.op) }
+        return saved
+      })
+    })
+    return Effect.uninterruptible(kept)
+  }
+
+  private readonly giveUpSnapshots: Effect.Effect<void, DiskError> = Effect.suspend(() => {
+    this.snapshots.keepOnly([])
+    return this.removeUseless
+  })
+
+  /** Removes a file that nobody needs. Was there one? */
+  private readonly removeOne: Effect.Effect<boolean, DiskError> = Effect.suspend(() => {
+    const [older, newer] = this.snapshots.kept
+    return Effect.flatMap(this.segments.removeOne(older === undefined || newer === undefined ? null : older), (removed) =>
+      removed ? Effect.succeed(true) : this.snapshots.removeOne)
+  })
+
+  private readonly removeUseless: Effect.Effect<void, DiskError> = Effect.gen({ self: this }, function*() {
+    while (yield* this.removeOne);
+  })
+
+  /** The same, and writes have their turn after each file. */
+  private shorten(goesOn: () => boolean): Effect.Effect<void, DiskError> {
+    const step = Effect.suspend(() => goesOn() ? this.removeOne : Effect.succeed(false))
+    return Effect.gen({ self: this }, function*() {
+      while (yield* this.alone.withPermits(1)(Effect.uninterruptible(step)));
     })
   }
 

@@ -7,7 +7,7 @@
  * of a tenant says which of the two survive:
  *
  * - `memory`: the head. The replica gets its log from its peers before it takes part in anything.
- * - `disk`: head and entries.
+ * - `disk`: head and entries, and *snapshots*, which take the place of the entries up to their op.
  *
  * This file has the contract and the version of it in memory; `JournalModel.ts` has the model of both, `JournalsLive.ts`
  * the real one.
@@ -18,9 +18,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type { Crc32 } from "../base/Bytes.ts"
 import { invariant } from "../base/Invariant.ts"
 import type { Entry } from "../vr/Message.ts"
-import { afterWrite, nothingStored } from "./JournalModel.ts"
+import type { Snapshot } from "../vr/Snapshot.ts"
+import { noParts, withPart } from "../wire/SnapshotFile.ts"
+import { afterSave, afterWrite, checkSave, foundIn, type Held, lastOp, nothingHeld, shortened } from "./JournalModel.ts"
 import type { MemoryDisk } from "./MemoryDisk.ts"
 
 export interface ReplicaHead {
@@ -42,6 +45,11 @@ export interface ReplicaHead {
 export interface JournalWrite {
   /** Null: as it was. */
   readonly head: ReplicaHead | null
+  /**
+   * First *install* this: it replaces all entries and snapshots that are there, and the log begins behind its op. Not
+   * below the commit number; entries above it that were not committed are given up. Nothing is cut then. Null: none.
+   */
+  readonly snapshot: Snapshot | null
   /** First keep only the entries up to this op. Null: nothing is cut. */
   readonly truncate_to: number | null
   /** Then append these: contiguous, and right after what is there. */
@@ -54,9 +62,13 @@ export interface JournalWrite {
 export interface Stored {
   /** Null: no head was ever written, or it is lost. A replica that had been started must then begin in recovery. */
   readonly head: ReplicaHead | null
-  /** Contiguous, from op 1. None in durability `memory`, and none if they are in doubt. */
+  /** The entries begin behind this op: 0, unless a snapshot has what came before. */
+  readonly base: number
+  /** The op of the snapshot that `restore` gives: within the log. Null: there is none; then `base` is 0. */
+  readonly snapshot: number | null
+  /** Contiguous, from `base` + 1. None in durability `memory`, and none if they are in doubt. */
   readonly entries: ReadonlyArray<Entry>
-  /** The last one that was written; never above the last entry. 0 in durability `memory`. */
+  /** The last one that was written, and at least `snapshot`; never above the last op. 0 in durability `memory`. */
   readonly commit: number
   /**
    * Null: this is all that was ever acknowledged. Otherwise what is damaged, in words: the replica recovers from its
@@ -68,11 +80,20 @@ export interface Stored {
   readonly notes: ReadonlyArray<string>
 }
 
+/** What a snapshot came to. At equal ops all replicas of a tenant have the same. */
+export interface SavedSnapshot {
+  readonly op: number
+  /** CRC-32 of all parts. */
+  readonly digest: number
+  /** Of all parts. */
+  readonly bytes: number
+}
+
 export type Durability = "memory" | "disk"
 
 /** The disk refused. After a failed write nothing is known about the journal: its replica has to stop. */
 export class JournalError extends Schema.TaggedError<JournalError>()("JournalError", {
-  during: Schema.Literals(["open", "write"]),
+  during: Schema.Literals(["open", "restore", "write", "save"]),
   file: Schema.String,
   /** One line: the file, what happened, and for a damaged file what to do. */
   message: Schema.String
@@ -82,8 +103,23 @@ export class JournalError extends Schema.TaggedError<JournalError>()("JournalErr
 export interface Journal {
   /** What survived. */
   readonly open: Effect.Effect<Stored, JournalError>
+  /**
+   * Gives the parts of the newest snapshot, in order. A part that is given is as it was written, but only once this
+   * succeeds are they all there.
+   */
+  readonly restore: (take: (part: Uint8Array) => void) => Effect.Effect<void, JournalError>
   /** Returns once all that was given is as durable as the mode promises. A failed write is never to be repeated. */
   readonly write: (write: JournalWrite) => Effect.Effect<void, JournalError>
+  /**
+   * Keeps a snapshot of what the log holds and is committed, and then shortens the log: of two snapshots, and of what
+   * follows the older one, nothing is removed. Runs beside `write`, for as long as it takes, and gives others their turn
+   * after each part; returns once all is as durable as the mode promises. If there is a newer one by then, which was
+   * installed, nothing is kept. One at a time: another one waits. A failed save ends the journal like a failed write;
+   * one that is interrupted has happened or not.
+   *
+   * Durability `memory`: nothing is stored, and still all parts are gone through.
+   */
+  readonly save: (snapshot: Snapshot) => Effect.Effect<SavedSnapshot, JournalError>
 }
 
 /** The journals of a node's replicas. */
@@ -95,7 +131,7 @@ export class Journals extends Context.Service<Journals, {
   readonly journal: (tenantId: string, replicaId: string, durability: Durability) => Effect.Effect<Journal>
 }>()("v2r2/storage/Journals") {
   /** Building the layer anew on the same disk is a restart after a crash. */
-  static readonly layerMemory = (disk: MemoryDisk): Layer.Layer<Journals> =>
+  static readonly layerMemory = (disk: MemoryDisk, crc: Crc32): Layer.Layer<Journals> =>
     Layer.sync(Journals, () => {
       const owners = new Map<string, symbol>()
       return {
@@ -104,27 +140,71 @@ export class Journals extends Context.Service<Journals, {
             const key = `${tenantId}::${replicaId}`
             const owner = Symbol(key)
             owners.set(key, owner)
-            return memoryJournal(disk, key, durability, () => owners.get(key) === owner)
+            return memoryJournal({ disk, key, durability, crc, isOwned: () => owners.get(key) === owner })
           })
       }
     })
 }
 
-const memoryJournal = (disk: MemoryDisk, key: string, durability: Durability, isOwned: () => boolean): Journal => {
+interface MemoryJournalOptions {
+  readonly disk: MemoryDisk
+  readonly key: string
+  readonly durability: Durability
+  readonly crc: Crc32
+  readonly isOwned: () => boolean
+}
+
+const memoryJournal = ({ crc, disk, durability, isOwned, key }: MemoryJournalOptions): Journal => {
   let opened = false
   let failed: JournalError | null = null
+  const held = (): Held => disk.journals.get(key) ?? nothingHeld
+  const change = (during: "save" | "write", next: (held: Held) => Held): Effect.Effect<void, JournalError> =>
+    Effect.suspend(() => {
+      invariant(opened && isOwned(), "a journal is opened before it is written", { key })
+      if (disk.failure !== null) failed ??= new JournalError({ during, file: key, message: disk.failure })
+      if (failed) return Effect.fail(failed)
+      disk.journals.set(key, next(held()))
+      return Effect.void
+    })
+  const save = (snapshot: Snapshot) =>
+    Effect.gen(function*() {
+      const { doubt, ...log } = held()
+      checkSave({ op: lastOp(log), doubt }, snapshot.op)
+      const parts: Array<Uint8Array> = []
+      const saved = yield* readThrough(snapshot, crc, (part) => parts.push(part.slice()))
+      yield* change("save", (held) => shortened(afterSave(held, { op: snapshot.op, parts })))
+      return saved
+    })
   return {
     open: Effect.suspend(() => {
       opened = true
-      return failed ? Effect.fail(failed) : Effect.succeed(disk.journals.get(key) ?? nothingStored)
+      return failed ? Effect.fail(failed) : Effect.succeed(foundIn(held()))
     }),
-    write: (write) =>
+    restore: (take) =>
       Effect.suspend(() => {
-        invariant(opened && isOwned(), "a journal is opened before it is written", { key })
-        if (disk.failure !== null) failed ??= new JournalError({ during: "write", file: key, message: disk.failure })
-        if (failed) return Effect.fail(failed)
-        disk.journals.set(key, afterWrite(disk.journals.get(key) ?? nothingStored, write, durability))
-        return Effect.void
-      })
+        const newest = held().kept.at(-1)
+        invariant(opened && newest !== undefined, "there is a snapshot to restore", { key })
+        const give = (part: Uint8Array) => Effect.andThen(Effect.sync(() => take(part)), Effect.yieldNow)
+        return Effect.forEach(newest.parts, give, { discard: true })
+      }),
+    write: (write) => change("write", (held) => afterWrite(held, write, durability)),
+    save: (snapshot) => durability === "disk" ? save(snapshot) : readThrough(snapshot, crc, () => {})
   }
 }
+
+/** Goes through all parts, and lets others have their turn after each. */
+export const readThrough = (
+  { op, read }: Snapshot,
+  crc: Crc32,
+  take: (part: Uint8Array) => void
+): Effect.Effect<SavedSnapshot> =>
+  Effect.gen(function*() {
+    const reader = read()
+    let total = noParts
+    for (let part = reader.next(); part !== null; part = reader.next()) {
+      total = withPart(total, part, crc)
+      take(part)
+      yield* Effect.yieldNow
+    }
+    return { op, digest: total.digest, bytes: total.bytes }
+  })

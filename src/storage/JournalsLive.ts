@@ -2,7 +2,8 @@
  * The journals of a node's replicas on a real disk.
  *
  * Durability `memory`: the head of each replica in a small file of its own, replaced atomically when it changes, which
- * is once a view change; entries are not stored, so writing them costs nothing. Durability `disk`: `DiskJournalLive.ts`.
+ * is once a view change; entries and snapshots are not stored, so writing them costs nothing. Durability `disk`:
+ * `DiskJournalLive.ts`.
  *
  * @module
  */
@@ -10,16 +11,17 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { dirname, join } from "node:path"
+import { crc32 } from "node:zlib"
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { isUuid, parseReplicaId } from "../base/Names.ts"
 import { DiskJournal } from "./DiskJournalLive.ts"
 import { decodeHeadFile, encodeHeadFile } from "./HeadFileLive.ts"
-import { type Journal, JournalError, Journals, type ReplicaHead } from "./Journal.ts"
+import { type Journal, JournalError, Journals, readThrough, type ReplicaHead } from "./Journal.ts"
 import { checkContiguous, checkHead, nothingStored } from "./JournalModel.ts"
 import type { LogDisk } from "./log/LogDisk.ts"
 import { makeLogDisk } from "./LogDiskLive.ts"
-import type { Place } from "./OpeningLive.ts"
+import type { Place } from "./LogReaderLive.ts"
 import type { Layout } from "./SegmentsLive.ts"
 
 const usualLayout: Layout = {
@@ -88,6 +90,8 @@ const headJournal = (disk: LogDisk, place: Place): Journal => {
     )
   return {
     open,
+    restore: () => Effect.sync(() => invariant(false, "there is a snapshot to restore", { file })),
+    save: (snapshot) => Effect.suspend(() => failed ? Effect.fail(failed) : readThrough(snapshot, crc32, () => {})),
     write: (one) =>
       Effect.suspend(() => {
         invariant(opened, "a journal is opened before it is written", { file })
@@ -107,5 +111,5 @@ const placeOf = (data_dir: string, tenant: string, replica: string): Place => {
   const name = parseReplicaId(replica)
   invariant(isUuid(tenant) && name.ok, "a journal belongs to a replica of a tenant", { tenant, replica })
   const path = join(data_dir, "tenants", tenant, `${name.value.name}@${name.value.node}`)
-  return { tenant, replica, headFile: `${path}.head.json`, folder: `${path}.log` }
+  return { tenant, replica, headFile: `${path}.head.json`, folder: `${path}.log`, snapshots: `${path}.snapshots` }
 }

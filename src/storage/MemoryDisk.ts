@@ -6,7 +6,7 @@
  */
 import type { Members } from "../members/Members.ts"
 import type { Tenants } from "../tenants/Tenants.ts"
-import type { Stored } from "./Journal.ts"
+import type { Held } from "./JournalModel.ts"
 import type { Identity } from "./NodeStore.ts"
 
 /** One owner at a time. Only `failure` is for others to set. */
@@ -20,7 +20,7 @@ export interface MemoryDisk {
   members: Members
   tenants: Tenants
   /** By `<tenant id>::<replica id>`. */
-  readonly journals: Map<string, Stored>
+  readonly journals: Map<string, Held>
 }
 
 export const makeMemoryDisk = (): MemoryDisk => ({

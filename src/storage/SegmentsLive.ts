@@ -1,5 +1,6 @@
 /**
- * The files of a write-ahead log that is being written, *segments*: appends batches to the last one, and begins the next.
+ * The files of a write-ahead log that is being written, *segments*: appends batches to the last one, begins the next, and
+ * removes the first.
  *
  * @module
  */
@@ -7,11 +8,13 @@ import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { dirname, join } from "node:path"
 import { crc32 } from "node:zlib"
-import type { JournalWrite, ReplicaHead } from "./Journal.ts"
-import { alignment_bytes, batchBytes, encodeBatch } from "./log/Batch.ts"
+import type { ReplicaHead } from "./Journal.ts"
+import { opAfter } from "./JournalModel.ts"
+import { alignment_bytes, type Batch, batchBytes, encodeBatch } from "./log/Batch.ts"
 import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
 import { bound_offset, encodeBound, encodePreamble, preamble_bytes, seedOf } from "./log/Segment.ts"
-import { type LogEnd, type Place, segmentName, type Tail } from "./OpeningLive.ts"
+import { type Place, type SegmentFile, segmentName, type Tail } from "./LogReaderLive.ts"
+import type { LogEnd } from "./OpeningLive.ts"
 
 /** How a log is laid out; see base/Limits.ts. */
 export interface Layout {
@@ -36,6 +39,9 @@ export class Segments {
   private log = newLog(randomBytes(8).toString("hex"))
   private tail: Tail | null = null
   private file: LogFile | null = null
+  private files: Array<SegmentFile> = []
+  /** What is in files with a lower number was replaced by a snapshot. */
+  private first = 0
 
   constructor(disk: LogDisk, place: Place, layout: Layout) {
     this.disk = disk
@@ -54,12 +60,16 @@ export class Segments {
   begin(id = randomBytes(8).toString("hex")): void {
     this.log = newLog(id)
     this.tail = null
+    this.files = []
+    this.first = 0
   }
 
   /** Goes on where a log ends, and makes durable what is there: it may have been written just before a crash. */
-  resume({ log, tail, torn_to }: LogEnd): Effect.Effect<void, DiskError> {
+  resume({ files, first, log, tail, torn_to }: LogEnd): Effect.Effect<void, DiskError> {
     const { disk, place } = this
     return Effect.gen({ self: this }, function*() {
+      this.files = [...files]
+      this.first = first
       this.log = { ...log, seed: seedOf(log.id, crc32) }
       this.tail = tail
       this.file = yield* disk.open(tail.file)
@@ -76,22 +86,43 @@ export class Segments {
     return file?.close ?? Effect.void
   })
 
-  /** Makes a batch durable. Did it begin a segment? */
-  append(write: JournalWrite, before: Before): Effect.Effect<boolean, DiskError> {
+  /** Makes a batch durable. Did it begin a segment? One that installs a snapshot does. */
+  append(batch: Batch, before: Before): Effect.Effect<boolean, DiskError> {
     return Effect.gen({ self: this }, function*() {
       const { file, log, tail } = this
       const sequence = log.sequence + 1
-      const rolls = file === null || tail === null ||
-        tail.at > preamble_bytes && tail.at + batchBytes(write) > this.layout.segment_bytes_max
-      // Each segment has the head: those before it can do without.
-      const batch = rolls && write.head === null ? { ...write, head: before.head } : write
+      const rolls = file === null || tail === null || batch.snapshot !== null ||
+        tail.at > preamble_bytes && tail.at + batchBytes(batch) > this.layout.segment_bytes_max
+      // Each segment has the head: those before it may be removed.
+      const whole = rolls && batch.head === null ? { ...batch, head: before.head } : batch
       const at = rolls ? preamble_bytes : tail.at
-      const { bytes, checksum } = encodeBatch(batch, { at, sequence, chain: log.chain, seed: log.seed }, crc32)
+      const { bytes, checksum } = encodeBatch(whole, { at, sequence, chain: log.chain, seed: log.seed }, crc32)
       if (rolls) yield* this.addSegment(bytes, sequence, before.op)
       else yield* this.addBatch(file, tail, bytes, sequence)
       this.log = { ...log, sequence, chain: checksum }
+      this.appended(batch, before.op)
       return rolls
     })
+  }
+
+  /**
+   * Removes the first segment, if a snapshot replaced what is in it, or if the log does without it what comes at or below
+   * `op`. Was there one? In this order, and each durably, so that what is left has no gap. The last one stays.
+   */
+  removeOne(op: number | null): Effect.Effect<boolean, DiskError> {
+    return Effect.suspend(() => {
+      const [one, next] = this.files
+      const isNeeded = one === undefined || next === undefined || one.number >= this.first && (op === null || one.op > op)
+      if (isNeeded) return Effect.succeed(false)
+      this.files.shift()
+      return Effect.as(this.disk.remove(join(this.place.folder, segmentName(one.number))), true)
+    })
+  }
+
+  private appended(batch: Batch, op: number): void {
+    const { number } = this.files.at(-1)!
+    if (batch.snapshot !== null) this.first = number
+    this.files[this.files.length - 1] = { number, op: opAfter(batch, op) }
   }
 
   private addBatch(
@@ -135,6 +166,7 @@ export class Segments {
       yield* this.close
       this.file = yield* disk.open(file)
       this.tail = { file, number, at, size: bytes.length }
+      this.files.push({ number, op })
     })
   }
 

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { crc32 } from "node:zlib"
 import * as Layer from "effect/Layer"
 import * as Command from "effect/cli/Command"
 import { afterEach, vi } from "vitest"
@@ -34,7 +35,7 @@ const ground = (network: Layer.Layer<Network>): Ground => ({ cluster_name, node_
   const disk = makeMemoryDisk()
   return Layer.mergeAll(
     network,
-    Journals.layerMemory(disk),
+    Journals.layerMemory(disk, crc32),
     NodeStore.layerMemory({ name: node_name, cluster: cluster_name }, disk)
   )
 }

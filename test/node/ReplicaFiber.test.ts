@@ -42,6 +42,8 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
   yield* disk.take(1)
   const journal: Journal = {
     open: Effect.die("is open"),
+    restore: () => Effect.die("no snapshots"),
+    save: () => Effect.die("no snapshots"),
     write: (write) => Effect.suspend(() => {
       begun.push(write)
       return Effect.asVoid(disk.take(1))

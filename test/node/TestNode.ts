@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import { crc32 } from "node:zlib"
 import { Network } from "../../src/network/Network.ts"
 import type { Config } from "../../src/node/Config.ts"
 import { type Counters, Metrics } from "../../src/node/Metrics.ts"
@@ -83,7 +84,7 @@ export const layerOf = (
   const ground = Layer.mergeAll(
     Layer.succeed(Network, network),
     Layer.provide(slowStore(node), NodeStore.layerMemory({ name: config.node_name, cluster: config.cluster_name }, disk)),
-    Layer.provide(fragileJournals(node), Journals.layerMemory(disk)),
+    Layer.provide(fragileJournals(node), Journals.layerMemory(disk, crc32)),
     Metrics.layer,
     Settings.layer(config),
     Logger.layer([logger])
@@ -106,7 +107,9 @@ const slowStore = (node: TestNode): Layer.Layer<NodeStore, never, NodeStore> =>
 const fragileJournals = (node: TestNode): Layer.Layer<Journals, never, Journals> =>
   Layer.effect(Journals, Effect.map(Journals, (journals) => ({
     journal: (tenant, replica, durability) =>
-      Effect.map(journals.journal(tenant, replica, durability), ({ open, write }): Journal => ({
+      Effect.map(journals.journal(tenant, replica, durability), ({ open, restore, save, write }): Journal => ({
+        restore,
+        save,
         open: Effect.suspend(() => {
           const message = node.brokenJournals.get(tenant)
           return message === undefined

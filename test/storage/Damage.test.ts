@@ -11,7 +11,7 @@ import { crc32 } from "node:zlib"
 import { seeded } from "../../src/base/Random.ts"
 import { encodeHeadFile } from "../../src/storage/HeadFileLive.ts"
 import type { JournalWrite, Stored } from "../../src/storage/Journal.ts"
-import { afterWrite, nothingStored } from "../../src/storage/JournalModel.ts"
+import { afterWrite, foundIn, type Held, nothingHeld, nothingStored } from "../../src/storage/JournalModel.ts"
 import { preamble_bytes } from "../../src/storage/log/Segment.ts"
 import type { Layout } from "../../src/storage/SegmentsLive.ts"
 import { entries, head, tenant, write } from "../contracts/Journal.ts"
@@ -28,10 +28,10 @@ const script: ReadonlyArray<JournalWrite> = [
   write({ entries: entries(7, 2), commit: 6 }),
   write({ entries: entries(9, 1), commit: 8 })
 ]
-const states = script.reduce<ReadonlyArray<Stored>>(
+const states = script.reduce<ReadonlyArray<Held>>(
   (states, write) => [...states, afterWrite(states.at(-1)!, write, "disk")],
-  [nothingStored]
-)
+  [nothingHeld]
+).map(foundIn)
 const whole = states.at(-1)!
 
 /** Two files, of 3 and 2 KiB and more. */
@@ -305,10 +305,10 @@ describe("a log is refused", () => {
     Effect.gen(function*() {
       const message = yield* refusal((disk) =>
         changed(disk, segment(1), (bytes) => {
-          bytes[11] = 2
+          bytes[11] = 3
           resealed(bytes)
         }))
-      const said = "it has format version 2; this program knows version 1; start the program that wrote it, or a newer one"
+      const said = "it has format version 3; this program knows version 2; start the program that wrote it, or a newer one"
       assert.strictEqual(message, `${segment(1)}: ${said}`)
     }))
 

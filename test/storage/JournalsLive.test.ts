@@ -14,7 +14,8 @@ import { type Journal, Journals } from "../../src/storage/Journal.ts"
 import * as JournalsLive from "../../src/storage/JournalsLive.ts"
 import { DiskError, type LogDisk, type LogFile } from "../../src/storage/log/LogDisk.ts"
 import { makeLogDisk } from "../../src/storage/LogDiskLive.ts"
-import { entries, head, journalContract, tenant, write } from "../contracts/Journal.ts"
+import { entries, head, journalContract, type JournalsHarness, tenant, write } from "../contracts/Journal.ts"
+import { snapshotContract } from "../contracts/JournalSnapshots.ts"
 import { makeTestDisk, type TestDisk } from "./TestDisk.ts"
 
 const layer = (disk: TestDisk) => Layer.provide(JournalsLive.layer(disk.folder), disk.layer)
@@ -44,26 +45,28 @@ const brittle = (disk: LogDisk, isBroken: () => boolean): LogDisk => {
   }
 }
 
-journalContract(
-  "on a disk",
-  Effect.map(makeTestDisk, (disk) => {
-    let broken = false
-    const journals = Effect.map(FileSystem.FileSystem, (fs) => {
-      broken = false
-      return JournalsLive.layerOn(brittle(makeLogDisk(fs), () => broken), disk.folder, small)
-    })
-    return {
-      journals: Layer.provide(Layer.unwrap(journals), disk.layer),
-      breakDisk: () => void (broken = true),
-      damage: () => {
-        const file = join(disk.folder, "tenants", tenant, "r1@dev1.log", "00000001.log")
-        const bytes = readFileSync(file)
-        bytes[1024 + 70]! ^= 1
-        writeFileSync(file, bytes)
-      }
-    }
+const makeHarness = Effect.map(makeTestDisk, (disk): JournalsHarness => {
+  let broken = false
+  const flip = (at: number, ...path: ReadonlyArray<string>) => {
+    const file = join(disk.folder, "tenants", tenant, ...path)
+    const bytes = readFileSync(file)
+    bytes[at]! ^= 1
+    writeFileSync(file, bytes)
+  }
+  const journals = Effect.map(FileSystem.FileSystem, (fs) => {
+    broken = false
+    return JournalsLive.layerOn(brittle(makeLogDisk(fs), () => broken), disk.folder, small)
   })
-)
+  return {
+    journals: Layer.provide(Layer.unwrap(journals), disk.layer),
+    breakDisk: () => void (broken = true),
+    damage: () => flip(1024 + 70, "r1@dev1.log", "00000001.log"),
+    damageSnapshot: (op) => flip(70, "r1@dev1.snapshots", `${String(op).padStart(16, "0")}.snapshot`)
+  }
+})
+
+journalContract("on a disk", makeHarness)
+snapshotContract("on a disk", makeHarness)
 
 it.effect("a log that could not be written stays dead for every later owner in the process", () =>
   Effect.gen(function*() {

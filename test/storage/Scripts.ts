@@ -6,9 +6,9 @@
 import type { Random } from "../../src/base/Random.ts"
 import { DiskJournal } from "../../src/storage/DiskJournalLive.ts"
 import type { JournalWrite, ReplicaHead, Stored } from "../../src/storage/Journal.ts"
-import { afterWrite, nothingStored } from "../../src/storage/JournalModel.ts"
+import { afterWrite, foundIn, type Held, lastOp, nothingHeld } from "../../src/storage/JournalModel.ts"
 import type { LogDisk } from "../../src/storage/log/LogDisk.ts"
-import type { Place } from "../../src/storage/OpeningLive.ts"
+import type { Place } from "../../src/storage/LogReaderLive.ts"
 import type { Layout } from "../../src/storage/SegmentsLive.ts"
 import type { Entry } from "../../src/vr/Message.ts"
 import { tenant } from "../contracts/Journal.ts"
@@ -17,20 +17,22 @@ export const place: Place = {
   tenant,
   replica: "r1::dev1",
   headFile: "/data/r1@dev1.head.json",
-  folder: "/data/r1@dev1.log"
+  folder: "/data/r1@dev1.log",
+  snapshots: "/data/r1@dev1.snapshots"
 }
-export const segment = (number: number): string => `${place.folder}/0000000${number}.log`
+export const segment = (number: number): string => `${place.folder}/${String(number).padStart(8, "0")}.log`
+export const snapshotFile = (op: number): string => `${place.snapshots}/${String(op).padStart(16, "0")}.snapshot`
 
 /** Small files that grow by little, so that a few writes come to several of them. */
 export const small: Layout = { segment_bytes_max: 6144, step_bytes: 2048 }
 
 export const journalOn = (disk: LogDisk, layout = small): DiskJournal => new DiskJournal(disk, place, layout)
 
-const below = (random: Random, bound: number): number => Math.floor(random.next() * bound)
+export const below = (random: Random, bound: number): number => Math.floor(random.next() * bound)
 
 const sizes = [0, 5, 40, 100, 600, 1500]
 
-const drawEntries = (random: Random, last: number, view: number): ReadonlyArray<Entry> =>
+export const drawEntries = (random: Random, last: number, view: number): ReadonlyArray<Entry> =>
   Array.from({ length: below(random, 4) }, (_, index) => ({
     op: last + 1 + index,
     view,
@@ -48,22 +50,24 @@ const drawHead = (random: Random, head: ReplicaHead | null): ReplicaHead => {
   return { epoch: 0, view, log_view, fresh: false, whole: true }
 }
 
-export const drawWrite = (random: Random, { commit, entries, head }: Stored): JournalWrite => {
-  const op = entries.length
+export const drawWrite = (random: Random, stored: Stored): JournalWrite => {
+  const { commit, head } = stored
+  const op = lastOp(stored)
   const truncate_to = random.next() < 0.2 ? commit + below(random, op - commit + 1) : null
   const nextHead = head === null || random.next() < 0.2 ? drawHead(random, head) : null
   const next = drawEntries(random, truncate_to ?? op, nextHead?.view ?? head?.view ?? 0)
   const last = (truncate_to ?? op) + next.length
-  return { head: nextHead, truncate_to, entries: next, commit: commit + below(random, Math.min(last - commit, 5) + 1) }
+  const nextCommit = commit + below(random, Math.min(last - commit, 5) + 1)
+  return { head: nextHead, snapshot: null, truncate_to, entries: next, commit: nextCommit }
 }
 
 /** `count` writes, and what is stored before each of them and after the last. */
 export const drawScript = (random: Random, count: number) => {
-  const stored: Array<Stored> = [nothingStored]
+  const held: Array<Held> = [nothingHeld]
   const writes = Array.from({ length: count }, (_, index) => {
-    const write = drawWrite(random, stored[index]!)
-    stored.push(afterWrite(stored[index]!, write, "disk"))
+    const write = drawWrite(random, held[index]!)
+    held.push(afterWrite(held[index]!, write, "disk"))
     return write
   })
-  return { writes, stored }
+  return { writes, stored: held.map(foundIn) }
 }

@@ -7,6 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import { dirname } from "node:path"
+import { concat } from "../../src/base/Bytes.ts"
 import type { Random } from "../../src/base/Random.ts"
 import { DiskError, type LogDisk, type LogFile } from "../../src/storage/log/LogDisk.ts"
 
@@ -140,7 +141,7 @@ export class TestLogDisk implements LogDisk {
       return {
         read: (at, length) => this.unlessBroken(path, () => inode.cached.slice(at, at + length)),
         write: (at, chunks) => {
-          const bytes = Uint8Array.from(chunks.flatMap((chunk) => [...chunk]))
+          const bytes = concat(chunks)
           const take = (part: Uint8Array) => {
             if (inode.cached.length < at + part.length) inode.cached = resized(inode.cached, at + part.length)
             inode.cached.set(part, at)

@@ -1,6 +1,6 @@
 /**
- * The bytes of a *batch*, which is one `JournalWrite` in a write-ahead log: a header, and a body with the head and the
- * entries. Each carries the checksum of the one before. docs/STORAGE.md has the tables.
+ * The bytes of a *batch*, which is one `JournalWrite` in a write-ahead log: a header, and a body with the head, which
+ * snapshot is installed, and the entries. Each carries the checksum of the one before. docs/STORAGE.md has the tables.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Crc32 } from "../../base/Bytes.ts"
 import { invariant } from "../../base/Invariant.ts"
 import { getUint, isZero, setUint, viewOf } from "../../base/Numbers.ts"
 import type { Entry } from "../../vr/Message.ts"
-import type { JournalWrite, ReplicaHead } from "../Journal.ts"
+import type { JournalWrite, ReplicaHead, SavedSnapshot } from "../Journal.ts"
 
 /** A disk writes a sector whole or not at all. */
 const sector_bytes = 512
@@ -16,11 +16,17 @@ const sector_bytes = 512
 export const alignment_bytes = 64
 const batch_header_bytes = 64
 const head_bytes = 32
+const snapshot_bytes = 24
 const entry_header_bytes = 48
 
 const batch_magic = 0x56325242
 /** The last byte of a batch. No single bit that flips makes it zero. */
 const end_mark = 0xa5
+
+/** A `JournalWrite`, but for the parts of its snapshot: these are in a file of their own. */
+export interface Batch extends Omit<JournalWrite, "snapshot"> {
+  readonly snapshot: SavedSnapshot | null
+}
 
 export interface BatchHeader {
   /** Counts the batches of a log, from 1. */
@@ -42,10 +48,11 @@ export interface BatchHeader {
   readonly commit: number
   readonly truncate_to: number | null
   readonly head: boolean
+  readonly snapshot: boolean
 }
 
 /** What a write takes in the file: a multiple of {@link alignment_bytes}. */
-export const batchBytes = (write: JournalWrite): number => wholeBytes(bodyBytes(write))
+export const batchBytes = (batch: Batch): number => wholeBytes(bodyBytes(batch))
 
 /** Where the next batch begins. */
 export const nextOffset = (at: number, header: BatchHeader): number => at + wholeBytes(header.body_bytes)
@@ -54,8 +61,11 @@ export const nextOffset = (at: number, header: BatchHeader): number => at + whol
 const wholeBytes = (body_bytes: number): number =>
   Math.ceil((batch_header_bytes + body_bytes + 1) / alignment_bytes) * alignment_bytes
 
-const bodyBytes = ({ entries, head }: JournalWrite): number =>
-  entries.reduce((bytes, { operation }) => bytes + entry_header_bytes + operation.length, head === null ? 0 : head_bytes)
+const bodyBytes = ({ entries, head, snapshot }: Batch): number =>
+  entries.reduce(
+    (bytes, { operation }) => bytes + entry_header_bytes + operation.length,
+    (head === null ? 0 : head_bytes) + (snapshot === null ? 0 : snapshot_bytes)
+  )
 
 /** Where a batch stands in its log: `at`, its offset in the file. */
 export interface BatchPlace {
@@ -67,16 +77,16 @@ export interface BatchPlace {
 
 /** The batch, and its checksum, which is the `chain` of the next one. */
 export const encodeBatch = (
-  write: JournalWrite,
+  batch: Batch,
   { at, chain, seed, sequence }: BatchPlace,
   crc: Crc32
 ): { readonly bytes: Uint8Array; readonly checksum: number } => {
-  const { commit, entries, head, truncate_to } = write
-  const body_bytes = bodyBytes(write)
+  const { commit, entries, head, snapshot, truncate_to } = batch
+  const body_bytes = bodyBytes(batch)
   invariant(body_bytes < 2 ** 32, "the length of a batch is an integer of 4 bytes", { body_bytes })
-  const bytes = new Uint8Array(batchBytes(write))
+  const bytes = new Uint8Array(batchBytes(batch))
   const view = viewOf(bytes)
-  encodeBody(bytes, view, write)
+  encodeBody(bytes, view, batch)
   bytes[bytes.length - 1] = end_mark
   view.setUint32(0, batch_magic)
   setUint(view, 8, sequence)
@@ -88,13 +98,13 @@ export const encodeBatch = (
   setUint(view, 40, commit)
   setUint(view, 48, truncate_to ?? 0)
   view.setUint32(56, entries.length)
-  view.setUint32(60, (head === null ? 0 : 1) + (truncate_to === null ? 0 : 2))
+  view.setUint32(60, (head === null ? 0 : 1) + (truncate_to === null ? 0 : 2) + (snapshot === null ? 0 : 4))
   const checksum = crc(bytes.subarray(8, batch_header_bytes), seed)
   view.setUint32(4, checksum)
   return { bytes, checksum }
 }
 
-const encodeBody = (bytes: Uint8Array, view: DataView, { entries, head }: JournalWrite): void => {
+const encodeBody = (bytes: Uint8Array, view: DataView, { entries, head, snapshot }: Batch): void => {
   let at = batch_header_bytes
   if (head !== null) {
     setUint(view, at, head.epoch)
@@ -102,6 +112,12 @@ const encodeBody = (bytes: Uint8Array, view: DataView, { entries, head }: Journa
     setUint(view, at + 16, head.log_view)
     view.setUint32(at + 24, (head.fresh ? 1 : 0) + (head.whole ? 2 : 0))
     at += head_bytes
+  }
+  if (snapshot !== null) {
+    setUint(view, at, snapshot.op)
+    setUint(view, at + 8, snapshot.bytes)
+    view.setUint32(at + 16, snapshot.digest)
+    at += snapshot_bytes
   }
   for (const entry of entries) {
     setUint(view, at, entry.view)
@@ -136,7 +152,8 @@ export const decodeBatchHeader = (bytes: Uint8Array, at: number, seed: number, c
     entries: view.getUint32(56),
     commit: getUint(view, 40),
     truncate_to: (flags & 2) === 0 ? null : getUint(view, 48),
-    head: (flags & 1) !== 0
+    head: (flags & 1) !== 0,
+    snapshot: (flags & 4) !== 0
   }
 }
 
@@ -158,13 +175,15 @@ export const decodeBody = (
   bytes: Uint8Array,
   at: number,
   header: BatchHeader
-): { readonly head: ReplicaHead | null; readonly entries: ReadonlyArray<Entry> } | null => {
+): Pick<Batch, "entries" | "head" | "snapshot"> | null => {
   const end = at + batch_header_bytes + header.body_bytes
   const view = viewOf(bytes)
   const entries: Array<Entry> = []
   let next = at + batch_header_bytes
   const head = header.head && next + head_bytes <= end ? decodeHead(view, next) : null
   if (header.head) next += head_bytes
+  const snapshot = header.snapshot && next + snapshot_bytes <= end ? decodeSnapshot(view, next) : null
+  if (header.snapshot) next += snapshot_bytes
   for (let index = 0; index < header.entries; index++) {
     const start = next + entry_header_bytes
     if (start > end) return null
@@ -180,7 +199,7 @@ export const decodeBody = (
       operation: bytes.subarray(start, next)
     })
   }
-  return next === end ? { head, entries } : null
+  return next === end ? { head, snapshot, entries } : null
 }
 
 const decodeHead = (view: DataView, at: number): ReplicaHead => {
@@ -193,6 +212,12 @@ const decodeHead = (view: DataView, at: number): ReplicaHead => {
     whole: (flags & 2) !== 0
   }
 }
+
+const decodeSnapshot = (view: DataView, at: number): SavedSnapshot => ({
+  op: getUint(view, at),
+  bytes: getUint(view, at + 8),
+  digest: view.getUint32(at + 16)
+})
 
 /**
  * How many sectors between `from` and `to` are such. `from` stands at the offset `at` of its file; the sector that it is

@@ -1,32 +1,56 @@
 /**
- * What the batches of a log come to: the model `afterWrite` of Journal.ts, in place, for a log of any length.
+ * What the batches of a log come to: the model `afterWrite` of JournalModel.ts, in place, for a log of any length.
  *
  * @module
  */
 import type { Entry } from "../../vr/Message.ts"
-import type { ReplicaHead } from "../Journal.ts"
+import type { ReplicaHead, SavedSnapshot } from "../Journal.ts"
 import { type BatchHeader, decodeBody } from "./Batch.ts"
 
 export class Fold {
   head: ReplicaHead | null = null
+  /** Contiguous, from `base` + 1. */
   readonly entries: Array<Entry> = []
+  /** What came before is in files that were removed, or was replaced by a snapshot. */
+  base: number
   commit = 0
+  /** The snapshot that the log was begun anew with, if it was. */
+  installed: SavedSnapshot | null = null
+
+  constructor(base: number) {
+    this.base = base
+  }
+
+  /** The last op. */
+  get op(): number {
+    return this.base + this.entries.length
+  }
 
   /** Takes a batch whose checksums are right. Returns what is wrong with it, or null. Shares memory with `bytes`. */
   take(bytes: Uint8Array, at: number, header: BatchHeader): string | null {
     const body = decodeBody(bytes, at, header)
     if (body === null) return `write ${header.sequence} cannot be read`
     const { commit, truncate_to } = header
-    const last = truncate_to ?? this.entries.length
-    if (last > this.entries.length) return `write ${header.sequence} cuts at op ${last}, which is not there`
-    if (body.entries.length > 0 && header.first_op !== last + 1) {
+    const { entries, head, snapshot } = body
+    const last = snapshot?.op ?? truncate_to ?? this.op
+    if (snapshot === null && last > this.op) return `write ${header.sequence} cuts at op ${last}, which is not there`
+    if (entries.length > 0 && header.first_op !== last + 1) {
       return `write ${header.sequence} begins with op ${header.first_op}, the log before it ends with op ${last}`
     }
-    if (commit > last + body.entries.length) return `write ${header.sequence} commits op ${commit}, which is not there`
-    if (last < this.entries.length) this.entries.length = last
-    for (const entry of body.entries) this.entries.push(entry)
-    this.head = body.head ?? this.head
+    if (commit > last + entries.length) return `write ${header.sequence} commits op ${commit}, which is not there`
+    if (snapshot !== null) this.beginAt(last, snapshot)
+    // The files with what it kept are removed: nothing of that is needed any more.
+    else if (last < this.base) this.beginAt(last, null)
+    else if (last < this.op) this.entries.length = last - this.base
+    for (const entry of entries) this.entries.push(entry)
+    this.head = head ?? this.head
     this.commit = commit
     return null
+  }
+
+  private beginAt(base: number, installed: SavedSnapshot | null): void {
+    this.entries.length = 0
+    this.base = base
+    this.installed = installed
   }
 }

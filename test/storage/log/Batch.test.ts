@@ -6,9 +6,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { crc32 } from "node:zlib"
-import type { JournalWrite } from "../../../src/storage/Journal.ts"
 import {
   alignment_bytes,
+  type Batch,
   batchBytes,
   decodeBatchHeader,
   decodeBody,
@@ -44,18 +44,20 @@ const drawnEntry = fc.record({
   answered: natural,
   operation: fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.nat(3000).map((length) => new Uint8Array(length)))
 })
-const drawnWrite: fc.Arbitrary<JournalWrite> = fc.record({
+const drawnBatch: fc.Arbitrary<Batch> = fc.record({
   head: fc.option(drawnHead),
+  snapshot: fc.option(fc.record({ op: natural, bytes: natural, digest: fc.nat(2 ** 32 - 1) })),
   truncate_to: fc.option(natural),
   entries: fc.tuple(fc.nat(2 ** 40), fc.array(drawnEntry, { maxLength: 4 })).map(([first, entries]) =>
     entries.map((entry, index) => ({ ...entry, op: first + index }))
   ),
   commit: natural
 })
+const nothing: Batch = { head: null, snapshot: null, truncate_to: null, entries: [], commit: 0 }
 const seed = seedOf("0123456789abcdef", crc32)
 
 /** A file with one batch in it, and zeros around. */
-const fileWith = (write: JournalWrite, at: number, sequence: number, chain: number) => {
+const fileWith = (write: Batch, at: number, sequence: number, chain: number) => {
   const { bytes, checksum } = encodeBatch(write, { at, sequence, chain, seed }, crc32)
   const file = new Uint8Array(at + bytes.length + 512)
   file.set(bytes, at)
@@ -66,7 +68,7 @@ const bitsIn = (bytes: Uint8Array): number =>
   bytes.reduce((sum, byte) => sum + byte.toString(2).replaceAll("0", "").length, 0)
 
 describe("a batch", () => {
-  const placed = [drawnWrite, fc.nat(40).map((n) => n * alignment_bytes), natural, fc.nat(2 ** 32 - 1)] as const
+  const placed = [drawnBatch, fc.nat(40).map((n) => n * alignment_bytes), natural, fc.nat(2 ** 32 - 1)] as const
 
   it("comes back as it was, anywhere", () => {
     fc.assert(fc.property(...placed, (write, at, sequence, chain) => {
@@ -76,8 +78,8 @@ describe("a batch", () => {
       assert.isTrue(isBodyWhole(file, at, header, seed, crc32))
       assert.strictEqual(nextOffset(at, header), at + batchBytes(write))
       assert.strictEqual(batchBytes(write) % alignment_bytes, 0)
-      const { head, entries } = write
-      assert.deepStrictEqual(decodeBody(file, at, header), { head, entries })
+      const { head, snapshot, entries } = write
+      assert.deepStrictEqual(decodeBody(file, at, header), { head, snapshot, entries })
     }))
   })
 
@@ -117,14 +119,14 @@ describe("a batch", () => {
     const operation = new Uint8Array(2000)
     operation[1000] = 4
     const entry = { op: 1, view: 0, time: 0, kind: "request", session: 0, request: 0, answered: 0, operation } as const
-    const { file } = fileWith({ head: null, truncate_to: null, entries: [entry], commit: 0 }, 0, 1, 1)
+    const { file } = fileWith({ ...nothing, entries: [entry] }, 0, 1, 1)
     file[64 + 48 + 1000] = 0
     const header = decodeBatchHeader(file, 0, seed, crc32)!
     assert.isFalse(isBodyWhole(file, 0, header, seed, crc32) || isCutShort(file, 0, header))
   })
 
   it("is none in another log", () => {
-    const { file } = fileWith({ head: null, truncate_to: null, entries: [], commit: 1 }, 0, 1, 1)
+    const { file } = fileWith({ ...nothing, commit: 1 }, 0, 1, 1)
     assert.isNull(decodeBatchHeader(file, 0, seedOf("fedcba9876543210", crc32), crc32))
   })
 })

@@ -13,7 +13,7 @@ import { entries, write } from "../../contracts/Journal.ts"
 const seed = seedOf("0123456789abcdef", crc32)
 const batch = (sequence: number, chain: number, operation = new Uint8Array(600).fill(9), at = 0) => {
   const one = { ...entries(sequence, 1)[0]!, operation }
-  return encodeBatch(write({ entries: [one] }), { at, sequence, chain, seed }, crc32)
+  return encodeBatch({ ...write({ entries: [one] }), snapshot: null }, { at, sequence, chain, seed }, crc32)
 }
 const first = batch(1, seed)
 const second = batch(2, first.checksum, undefined, first.bytes.length)

@@ -1,0 +1,152 @@
+/**
+ * Reads the snapshots of a replica when it starts, and chooses the one that serves. It changes nothing on the disk.
+ *
+ * Nothing but a whole file says that there is a snapshot. What is committed at an op is the same for ever, so any
+ * snapshot of the tenant serves whose op the log reaches, if the log has all that follows it.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import { join } from "node:path"
+import { crc32 } from "node:zlib"
+import { type PartsTotal, SnapshotDecoder, type SnapshotFault, type SnapshotHeader } from "../wire/SnapshotFile.ts"
+import { newer_advice } from "./HeadFileLive.ts"
+import type { JournalError } from "./Journal.ts"
+import type { Fold } from "./log/Fold.ts"
+import type { DiskError, LogDisk } from "./log/LogDisk.ts"
+import { openError, orFail, type Place } from "./LogReaderLive.ts"
+
+/** What it is called while it is written by a save, and by an install: until then the log may rely on the latter only. */
+export const save_name = "save.tmp"
+export const install_name = "install.tmp"
+const snapshot_name = /^\d{16}\.snapshot$/
+export const snapshotName = (op: number): string => `${String(op).padStart(16, "0")}.snapshot`
+
+/** What is read of a file at once. */
+const read_bytes = 1 * 1024 * 1024
+
+/** Which file serves, and what is to become of the others. */
+export interface Choice {
+  /** The ops of at most two, the older one first: the last one serves. None: the log has all. */
+  readonly kept: ReadonlyArray<number>
+  /** The last one still has the name that it was written under. */
+  readonly isUnnamed: boolean
+  /** Names of files: to be set aside, and to be removed. */
+  readonly damaged: ReadonlyArray<string>
+  readonly useless: ReadonlyArray<string>
+  readonly notes: ReadonlyArray<string>
+  /** Why the log cannot be used, or null. */
+  readonly doubt: string | null
+}
+
+interface Candidate {
+  readonly op: number
+  readonly name: string
+}
+
+export const noChoice: Choice = { kept: [], isUnnamed: false, damaged: [], useless: [], notes: [], doubt: null }
+
+/** `fold`: the log, which is whole by itself. `isWhole`: it has all that its replica acknowledged. */
+export const chooseSnapshot = Effect.fnUntraced(function*(
+  disk: LogDisk,
+  place: Place,
+  fold: Fold,
+  isWhole: boolean
+): Effect.fn.Return<Choice, JournalError> {
+  const names = yield* orFail(disk.list(place.snapshots))
+  const all = names.filter((name) => snapshot_name.test(name)).map((name) => ({ op: Number(name.slice(0, 16)), name }))
+    .sort((one, other) => other.op - one.op)
+  const newest = all[0]
+  // It was saved when the log had its op, durably. What a log that is not whole left behind says nothing.
+  if (newest !== undefined && newest.op > fold.op && isWhole) {
+    const doubt = `${join(place.snapshots, newest.name)} was saved, though the log ends with op ${fold.op}`
+    return { ...noChoice, doubt }
+  }
+  const candidates: Array<Candidate> = all.filter(({ op }) => op >= fold.base && op <= fold.op)
+  if (fold.installed !== null && names.includes(install_name)) candidates.push({ op: fold.installed.op, name: install_name })
+  const damaged: Array<Candidate & { readonly reason: string }> = []
+  for (const [index, candidate] of candidates.entries()) {
+    const reason = yield* problemOf(disk, place, fold, candidate)
+    if (reason !== null) damaged.push({ ...candidate, reason })
+    else return choiceOf(place, names, candidate, candidates.slice(index + 1), damaged)
+  }
+  if (fold.base === 0) return choiceOf(place, names, null, [], damaged)
+  const seen = damaged.map(({ name, reason }) => `; ${join(place.snapshots, name)} is damaged: ${reason}`)
+  const doubt = `the log in ${place.folder} begins behind op ${fold.base}, and no snapshot has what came before${seen.join("")}`
+  return { ...noChoice, doubt }
+})
+
+const choiceOf = (
+  { snapshots }: Place,
+  names: ReadonlyArray<string>,
+  chosen: Candidate | null,
+  older: ReadonlyArray<Candidate>,
+  damaged: ReadonlyArray<Candidate & { readonly reason: string }>
+): Choice => {
+  const second = older.find(({ name, op }) => name !== install_name && op < chosen!.op)
+  const aside = damaged.filter(({ name }) => name !== install_name)
+  const needed = [second, chosen, ...aside].map((candidate) => candidate?.name)
+  const serves = chosen === null ? "the log has all from its beginning" : `that of op ${chosen.op} serves`
+  return {
+    kept: [second, chosen].flatMap((candidate) => candidate ? [candidate.op] : []),
+    isUnnamed: chosen?.name === install_name,
+    damaged: aside.map(({ name }) => name),
+    useless: names.filter((name) => !needed.includes(name) && (name.endsWith(".tmp") || snapshot_name.test(name))),
+    notes: aside.map(({ name, reason }) => `${join(snapshots, name)} is damaged: ${reason}. It was set aside; ${serves}`),
+    doubt: null
+  }
+}
+
+/** Why a file, which is read whole, does not serve; null if it does. */
+const problemOf = (
+  disk: LogDisk,
+  place: Place,
+  { installed }: Fold,
+  { name, op }: Candidate
+): Effect.Effect<string | null, JournalError> => {
+  const file = join(place.snapshots, name)
+  return Effect.flatMap(orFail(readSnapshot(disk, file, () => {})), ({ fault, header, total }) => {
+    if (fault?.newer) return Effect.fail(openError(file, `${fault.reason}; ${newer_advice}`))
+    if (header !== null && header.tenant !== place.tenant) {
+      const reason = `the snapshot is of tenant ${header.tenant}, not ${place.tenant}; put it back where it was`
+      return Effect.fail(openError(file, reason))
+    }
+    if (fault !== null || header === null) return Effect.succeed(fault?.reason ?? null)
+    if (header.op !== op) return Effect.succeed(`it is of op ${header.op}`)
+    const isOther = installed?.op === op && installed.digest !== total.digest
+    return Effect.succeed(isOther ? "it is not the one that the log was begun with" : null)
+  })
+}
+
+export interface SnapshotContent {
+  readonly header: SnapshotHeader | null
+  readonly total: PartsTotal
+  /** What is wrong with the file, or null. */
+  readonly fault: SnapshotFault | null
+}
+
+/** Reads a file to its end, or to what is wrong with it. Each part that is as it was written is given, then others get their turn. */
+export const readSnapshot = (
+  disk: LogDisk,
+  file: string,
+  take: (part: Uint8Array) => void
+): Effect.Effect<SnapshotContent, DiskError> =>
+  Effect.acquireUseRelease(
+    disk.open(file),
+    ({ read }) =>
+      Effect.gen(function*() {
+        const decoder = new SnapshotDecoder(crc32)
+        let at = 0
+        while (decoder.fault === null) {
+          const chunk = yield* read(at, read_bytes)
+          for (const part of decoder.push(chunk)) {
+            take(part)
+            yield* Effect.yieldNow
+          }
+          if (chunk.length < read_bytes) break
+          at += chunk.length
+        }
+        return { header: decoder.header, total: decoder.total, fault: decoder.finish() }
+      }),
+    ({ close }) => close
+  )
