@@ -175,6 +175,10 @@ invariant(
   "a part of a snapshot fits a peer frame"
 )
 invariant(Limits.snapshot_log_bytes_max * 3 < Limits.log_bytes_max, "the log is shortened before it is full")
+invariant(
+  Limits.journal_segment_bytes_max <= Limits.snapshot_log_bytes_min,
+  "the log, which is shortened by whole files, becomes shorter with each snapshot"
+)
 invariant(Limits.transfer_chunk_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max, "a chunk fits a peer frame")
 invariant(
   Limits.connection_outbox_bytes_soft < Limits.connection_outbox_bytes_reads &&
