@@ -110,10 +110,13 @@ export const forgetIdle = ({ outgoing }: Replica, now: Now): void => {
  * A snapshot is written: the log is kept from the one before, for those that lag a little; and from those that are being
  * fetched, whose receivers will ask for what follows, as long as there is room.
  */
-export const onSnapshotted = (replica: Replica, snapshot: { readonly op: OpNumber; readonly digest: number }): void => {
+export const onSnapshotted = (
+  replica: Replica,
+  { digest, op }: { readonly op: OpNumber; readonly digest: number }
+): void => {
   const before = replica.snapshot?.op ?? 0
-  if (snapshot.op <= before) return
-  replica.snapshot = snapshot
+  if (op <= before) return
+  replica.snapshot = { op, digest }
   let from = before
   if (replica.log.bytes < Limits.log_bytes_max / 2) {
     for (const outgoing of replica.outgoing.values()) from = Math.min(from, outgoing.snapshot.op)

@@ -12,7 +12,7 @@ export const snapshots: ReadonlyArray<Mutation> = [
     file: "src/vr/Transitions.ts",
     find: "if ((committed === base && image === null) || committed < replica.log.op) return staging",
     replace: "if (image === null && (committed === base || committed < replica.log.op)) return staging",
-    budget: 500
+    budget: 8_600
   },
   {
     name: "snapshot without sessions",
