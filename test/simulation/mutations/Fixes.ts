@@ -29,7 +29,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/Transitions.ts",
     find: "  moveTo(replica, {\n    _tag: \"StateTransfer\",",
     replace: `  if (target !== replica.logView) {
-    cutLog(replica, replica.commit, out)
+    replaceSuffix(replica, makeStaging(replica.commit), out)
     replica.view = target
     replica.logView = target
     writeHead(replica, out)
