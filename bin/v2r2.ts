@@ -12,15 +12,10 @@ import { platform } from "../src/cli/MainLive.ts"
 import * as TcpNetwork from "../src/network/TcpNetwork.ts"
 import { program, teardown } from "../src/node/Program.ts"
 import { exitInTime } from "../src/node/StopLive.ts"
-import * as JournalsLive from "../src/storage/JournalsLive.ts"
-import * as NodeStoreLive from "../src/storage/NodeStoreLive.ts"
+import * as DataDirLive from "../src/storage/DataDirLive.ts"
 
 const command = program(({ cluster_name, data_dir, node_name }) =>
-  Layer.mergeAll(
-    TcpNetwork.layer,
-    JournalsLive.layer(data_dir),
-    NodeStoreLive.layer(data_dir, { name: node_name, cluster: cluster_name })
-  ))
+  Layer.merge(TcpNetwork.layer, DataDirLive.layer(data_dir, { name: node_name, cluster: cluster_name })))
 
 exitInTime()
 NodeRuntime.runMain(

@@ -58,6 +58,16 @@ export const Limits = {
   snapshot_idle_ms: 10_000,
   /** Elements in such a part: small ones take their time too. */
   snapshot_part_elements_max: 1_024,
+  /** Snapshots that an admin reads, for each node, and how long one is kept that nobody asks for. It holds memory. */
+  exports_max: 4,
+  export_idle_ms: 30_000,
+  /** Snapshots that an admin sends to make a tenant of them: the same, and of how many bytes each. */
+  imports_max: 2,
+  import_idle_ms: 60_000,
+  import_bytes_max: 16 * 1024 * MiB,
+  import_part_bytes_max: 1 * MiB,
+  /** So much of a snapshot a node makes data of in a second, at least: by this it is waited for. */
+  import_bytes_per_second_min: 4 * MiB,
   prepare_bytes_max: 1 * MiB,
   transfer_chunk_bytes_max: 2 * MiB,
   pending_reads_max: 16_384,
@@ -178,6 +188,11 @@ invariant(
   Limits.snapshot_part_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max,
   "a part of a snapshot fits a peer frame"
 )
+invariant(
+  Limits.snapshot_part_bytes_max + Limits.operation_bytes_max + KiB < Limits.admin_frame_bytes_max,
+  "a part of a snapshot fits an admin frame"
+)
+invariant(Limits.import_part_bytes_max + KiB < Limits.admin_frame_bytes_max, "a part of an upload fits an admin frame")
 invariant(Limits.snapshot_log_bytes_max * 3 < Limits.log_bytes_max, "the log is shortened before it is full")
 invariant(
   Limits.journal_segment_bytes_max <= Limits.snapshot_log_bytes_min,

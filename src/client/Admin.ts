@@ -44,12 +44,22 @@ export interface AdminOptions {
   readonly cluster?: string
 }
 
+/** `deadline_ms`: instead of that of the connection, for what takes longer. */
+export interface CallOptions {
+  readonly deadline_ms?: number
+}
+
+/** Connects if need be. Calls may run at the same time. What only reads is tried once more when a connection breaks. */
+export type Call = <C extends CommandName>(
+  command: C,
+  args: Args<C>,
+  options?: CallOptions
+) => Effect.Effect<Ok<C>, AdminError | Unavailable | AdminIndeterminate>
+
 export class Admin extends Context.Service<Admin, {
-  /** Connects if need be. Calls may run at the same time. What only reads is tried once more when a connection breaks. */
-  readonly call: <C extends CommandName>(
-    command: C,
-    args: Args<C>
-  ) => Effect.Effect<Ok<C>, AdminError | Unavailable | AdminIndeterminate>
+  readonly call: Call
+  /** To another node of the cluster. The end of the Scope closes the connection. */
+  readonly at: (endpoint: string) => Effect.Effect<Call, never, Scope.Scope>
 }>()("v2r2/client/Admin") {
   static readonly layer = (options: AdminOptions): Layer.Layer<Admin, never, Network> =>
     Layer.effect(Admin, makeAdmin(options))
@@ -71,11 +81,13 @@ interface Connection {
 }
 
 /** The end of the Scope closes the connection. */
-export const makeAdmin = Effect.fnUntraced(function*(options: AdminOptions) {
+export const makeAdmin = Effect.fnUntraced(function*(
+  options: AdminOptions
+): Effect.fn.Return<Admin["Service"], never, Network | Scope.Scope> {
   const network = yield* Network
   const parent = yield* Effect.scope
   const connecting = yield* Semaphore.make(1)
-  const deadline_ms = Duration.toMillis(Duration.fromInputUnsafe(options.deadline ?? "10 seconds"))
+  const usual_ms = Duration.toMillis(Duration.fromInputUnsafe(options.deadline ?? "10 seconds"))
   let current: Connection | null = null
   let requests = 0
 
@@ -86,7 +98,7 @@ export const makeAdmin = Effect.fnUntraced(function*(options: AdminOptions) {
     return connection
   })).pipe(Effect.provideService(Network, network))
 
-  const ask = <C extends CommandName>(command: C, args: Args<C>) =>
+  const ask = <C extends CommandName>(command: C, args: Args<C>, deadline_ms: number) =>
     Effect.gen(function*() {
       const connection = yield* connected
       const id = ++requests
@@ -107,8 +119,12 @@ export const makeAdmin = Effect.fnUntraced(function*(options: AdminOptions) {
     })
 
   return Admin.of({
-    call: (command, args) => {
-      const attempt = ask(command, args)
+    at: (endpoint) =>
+      Effect.map(makeAdmin({ ...options, endpoints: [endpoint] }), ({ call }) => call).pipe(
+        Effect.provideService(Network, network)
+      ),
+    call: (command, args, { deadline_ms = usual_ms } = {}) => {
+      const attempt = ask(command, args, deadline_ms)
       if (changes.has(command)) {
         return Effect.catchTag(attempt, "Lost", ({ endpoint, reason }) =>
           new AdminIndeterminate({ endpoint, command, reason }))

@@ -10,10 +10,14 @@ import { type Journal, type JournalError, type JournalWrite, type ReplicaHead, t
 import { replacement } from "../storage/JournalModel.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
 import type { Entry } from "../vr/Message.ts"
+import type { Snapshot } from "../vr/Snapshot.ts"
 
 export type Beginning =
-  /** Bootstrapped and never started: the only one that starts empty as a voter, once. */
-  | { readonly _tag: "New" }
+  /**
+   * Bootstrapped and never started: the only one that starts as a voter without a log of its own, once. Empty, or with the
+   * snapshot of this op, which is still to be read.
+   */
+  | { readonly _tag: "New"; readonly snapshot: number | null }
   /** Durability `disk`, and all is there; `snapshot`: its op, if there is one, and then it is still to be read. */
   | {
     readonly _tag: "Restart"
@@ -32,12 +36,31 @@ export class Irreparable extends Schema.TaggedError<Irreparable>()("Irreparable"
 /** A head for a replica that nobody has ever started. */
 export const freshHead = (epoch: number): ReplicaHead => ({ epoch, view: 0, log_view: 0, fresh: true, whole: true })
 
+/**
+ * What a replica is prepared with, before anybody knows of its tenant. With a snapshot in durability `memory`, which does
+ * not keep it, it is never new again: it starts as a new one in this life of its node, or recovers from its group.
+ */
+export const preparation = ({ durability, epoch }: Tenant, snapshot: Snapshot | null): JournalWrite => {
+  if (snapshot === null) return onlyHead(freshHead(epoch))
+  return durability === "memory"
+    ? onlyHead({ ...freshHead(epoch), fresh: false })
+    : { ...onlyHead(freshHead(epoch)), snapshot, commit: snapshot.op }
+}
+
 /** A write of the head alone, to a log that is empty. */
 export const onlyHead = (head: ReplicaHead): JournalWrite =>
   ({ head, snapshot: null, truncate_to: null, entries: [], commit: 0 })
 
-/** Opens the journal, decides, and writes what must be known after a crash before the replica takes part in anything. */
-export const begin = (tenant: Tenant, id: string, journal: Journal): Effect.Effect<Beginning, JournalError | Irreparable> =>
+/**
+ * Opens the journal, decides, and writes what must be known after a crash before the replica takes part in anything.
+ * `pinned`: the snapshot that it was prepared with, if that is in memory, and was never used.
+ */
+export const begin = (
+  tenant: Tenant,
+  id: string,
+  journal: Journal,
+  pinned: Snapshot | null
+): Effect.Effect<Beginning, JournalError | Irreparable> =>
   Effect.gen(function*() {
     const stored = yield* journal.open
     yield* Effect.forEach(stored.notes, (note) => Effect.logInfo(`replica ${id} of tenant ${label(tenant)}: ${note}`), {
@@ -50,9 +73,10 @@ export const begin = (tenant: Tenant, id: string, journal: Journal): Effect.Effe
     if (head === null) return { _tag: "Recovery", promised: 0, doubt: null }
     if (head.fresh) {
       // After this it is never new again.
-      yield* journal.write(onlyHead({ ...freshHead(tenant.epoch), fresh: false }))
-      return { _tag: "New" }
+      yield* journal.write({ ...onlyHead({ ...freshHead(tenant.epoch), fresh: false }), commit })
+      return { _tag: "New", snapshot }
     }
+    if (pinned !== null) return { _tag: "New", snapshot: pinned.op }
     return tenant.durability === "memory"
       ? { _tag: "Recovery", promised: head.view, doubt: null }
       : { _tag: "Restart", head, snapshot, base, entries, commit }
@@ -62,7 +86,7 @@ export const begin = (tenant: Tenant, id: string, journal: Journal): Effect.Effe
 export const describeBeginning = (beginning: Beginning): string => {
   switch (beginning._tag) {
     case "New":
-      return "starts, new"
+      return beginning.snapshot === null ? "starts, new" : `starts, new, with a snapshot of op ${beginning.snapshot}`
     case "Restart":
       return `starts from its own ${beginning.snapshot === null ? "" : `snapshot of op ${beginning.snapshot}, and its `}log: ` +
         `view ${beginning.head.view}, op ${beginning.base + beginning.entries.length}, committed up to ${beginning.commit}`

@@ -8,16 +8,19 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Tenants from "../tenants/Tenants.ts"
-import { ReplicaStatus } from "../wire/AdminProtocol.ts"
+import { importing_ms, ReplicaStatus } from "../wire/AdminProtocol.ts"
 import { parserOf, parseTenants } from "../wire/Records.ts"
 import type { Gossip } from "./Gossip.ts"
+import type { Imports } from "./Imports.ts"
 import { joinProblem, parseKnown, toKnown } from "./Join.ts"
 import { CallError, type Links } from "./Links.ts"
 import type { DispatcherInbox } from "./Queues.ts"
-import type { Replicas } from "./Replicas.ts"
+import { configurationOf, type Replicas } from "./Replicas.ts"
 import { describeFailed } from "./Status.ts"
 
 const bootstrap_ms = 3_000
+/** Also when the node that asks is told to stop. */
+const abandon_ms = 1_000
 const publish_ms = 2_000
 const summary_ms = 1_000
 
@@ -26,12 +29,18 @@ export interface CallsOptions {
   readonly gossip: Gossip["Service"]
   readonly links: Links
   readonly replicas: Replicas["Service"]
+  readonly imports: Imports
   readonly dispatcher: DispatcherInbox
 }
 
 export interface Calls {
-  /** Prepares a replica of a new tenant on a node, this one included. */
-  readonly bootstrap: (node: string, tenant: Tenants.Tenant) => Effect.Effect<void, CallError>
+  /**
+   * Prepares a replica of a new tenant on a node, this one included: empty, or with the data of an upload that this node
+   * has been sent. Then the digest of what it begins with is given, else null.
+   */
+  readonly bootstrap: (node: string, tenant: Tenants.Tenant, upload: Upload | null) => Effect.Effect<number | null, CallError>
+  /** What was prepared for a tenant is given up there, the upload included. */
+  readonly abandon: (node: string, tenant: Tenants.Tenant, upload: Upload | null) => Effect.Effect<void, CallError>
   /** Adds a tenant to a node's registry; gives what that node then knows under its name, the first first. */
   readonly publish: (node: string, tenant: Tenants.Tenant) => Effect.Effect<Tenants.Tenants, CallError>
   /** The state of all replicas of a node. */
@@ -40,6 +49,14 @@ export interface Calls {
   readonly serve: (method: string, args: unknown) => Effect.Effect<unknown, CallError>
 }
 
+/** A snapshot that nodes were sent. */
+export interface Upload {
+  readonly id: string
+  readonly bytes: number
+}
+
+const parseDigest = parserOf(Schema.Struct({ digest: Schema.NullOr(Schema.Natural) }))
+const parsePrepared = parserOf(Schema.Struct({ tenant: Schema.Unknown, upload: Schema.NullOr(Schema.String) }))
 const parseStatuses = parserOf(Schema.Array(ReplicaStatus))
 
 export const makeCalls = (options: CallsOptions): Calls => {
@@ -53,11 +70,13 @@ export const makeCalls = (options: CallsOptions): Calls => {
     Effect.gen(function*() {
       switch (method) {
         case "bootstrap": {
-          const tenant = yield* oneTenant(self, args)
-          const refusal = yield* replicas.bootstrap(tenant).pipe(
-            Effect.mapError((error) => new CallError({ node: self, code: "internal", reason: error.message }))
-          )
-          return refusal === null ? null : yield* new CallError({ node: self, code: "conflict", reason: refusal })
+          const { tenant, upload } = yield* prepared(self, args)
+          return { digest: yield* prepare(options, tenant, upload) }
+        }
+        case "abandon": {
+          const { tenant, upload } = yield* prepared(self, args)
+          if (upload !== null) yield* options.imports.drop(upload)
+          return yield* Effect.as(replicas.abandon(tenant), null)
         }
         case "publish": {
           const tenant = yield* oneTenant(self, args)
@@ -84,7 +103,15 @@ export const makeCalls = (options: CallsOptions): Calls => {
     })
 
   return {
-    bootstrap: (node, tenant) => Effect.asVoid(ask(node, "bootstrap", [tenant], bootstrap_ms)),
+    bootstrap: (node, tenant, upload) => {
+      const timeout_ms = bootstrap_ms + (upload === null ? 0 : importing_ms(upload.bytes))
+      return Effect.flatMap(ask(node, "bootstrap", { tenant: [tenant], upload: upload?.id ?? null }, timeout_ms), (answer) => {
+        const parsed = parseDigest(answer)
+        return parsed.ok ? Effect.succeed(parsed.value.digest) : malformed(node, "bootstrap", parsed.reason)
+      })
+    },
+    abandon: (node, tenant, upload) =>
+      Effect.asVoid(ask(node, "abandon", { tenant: [tenant], upload: upload?.id ?? null }, abandon_ms)),
     publish: (node, tenant) =>
       Effect.flatMap(ask(node, "publish", [tenant], publish_ms), (answer) => {
         const known = parseTenants(answer)
@@ -101,6 +128,28 @@ export const makeCalls = (options: CallsOptions): Calls => {
 
 const malformed = (node: string, method: string, reason: string) =>
   Effect.fail(new CallError({ node, code: "internal", reason: `its answer to ${method} is malformed: ${reason}` }))
+
+const prepared = (self: string, args: unknown) =>
+  Effect.gen(function*() {
+    const parsed = parsePrepared(args)
+    if (!parsed.ok) return yield* new CallError({ node: self, code: "usage", reason: parsed.reason })
+    return { tenant: yield* oneTenant(self, parsed.value.tenant), upload: parsed.value.upload }
+  })
+
+/** A replica of this node; gives the digest of what it begins with. */
+const prepare = (
+  { imports, node, replicas }: CallsOptions,
+  tenant: Tenants.Tenant,
+  upload: string | null
+): Effect.Effect<number | null, CallError> =>
+  Effect.gen(function*() {
+    const image = upload === null ? null : yield* imports.use(upload, configurationOf(tenant))
+    // At op 0 there is nothing in it.
+    const snapshot = image === null || image.snapshot.op === 0 ? null : image.snapshot
+    const refusal = yield* replicas.bootstrap(tenant, snapshot)
+    return refusal === null ? image?.digest ?? null : yield* new CallError({ node, code: "conflict", reason: refusal })
+  }).pipe(Effect.mapError((error) =>
+    error._tag === "CallError" ? error : new CallError({ node, code: "internal", reason: error.message })))
 
 const oneTenant = (self: string, args: unknown): Effect.Effect<Tenants.Tenant, CallError> => {
   const parsed = parseTenants(args)

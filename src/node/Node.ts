@@ -20,17 +20,20 @@ import * as Members from "../members/Members.ts"
 import type { Network } from "../network/Network.ts"
 import type { Journals } from "../storage/Journal.ts"
 import { NodeStore } from "../storage/NodeStore.ts"
+import type { Uploads } from "../storage/Uploads.ts"
 import { type Hello, makeHello, type Protocol } from "../wire/Hello.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
 import type { Outboxes } from "./ClientConnection.ts"
 import { advertisedAddress, type Config } from "./Config.ts"
 import { Dispatcher } from "./Dispatcher.ts"
+import { type Exports, makeExports } from "./Exports.ts"
 import { lost_there } from "./Dialing.ts"
 import { dutiesOf, type Gossip, makeGossip, type State } from "./Gossip.ts"
 import { type Links, makeLinks } from "./Links.ts"
 import { Metrics } from "./Metrics.ts"
 import { makePeers, type Peers } from "./Peers.ts"
 import { type DispatcherInbox, makeDispatcherInbox } from "./Queues.ts"
+import { type Imports, makeImports } from "./Imports.ts"
 import { makeReplicas } from "./Replicas.ts"
 import * as AdminServer from "./servers/Admin.ts"
 import * as ClientServer from "./servers/Client.ts"
@@ -51,7 +54,7 @@ export class Node extends Context.Service<Node, {
   /** Runs from when the layer is built until its scope ends. */
   static readonly layer = (
     config: Config
-  ): Layer.Layer<Node, NodeFailure, Network | Journals | NodeStore | Settings | Metrics> =>
+  ): Layer.Layer<Node, NodeFailure, Ground> =>
     Layer.effect(Node, startNode(config))
 }
 
@@ -69,12 +72,15 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
 
 export type NodeFailure = ListenError
 
+/** What a node stands on. */
+type Ground = Network | Journals | NodeStore | Uploads | Settings | Metrics
+
 const startNode = Effect.fnUntraced(function*(
   config: Config
 ): Effect.fn.Return<
   Node["Service"],
   NodeFailure,
-  Network | Journals | NodeStore | Settings | Metrics | Scope.Scope
+  Ground | Scope.Scope
 > {
   const settings = yield* Settings
   const parts = yield* makeParts(config)
@@ -127,13 +133,15 @@ interface Parts {
   readonly links: Links
   readonly calls: Calls
   readonly dispatcher: Dispatcher
+  readonly exports: Exports
+  readonly imports: Imports
   readonly outboxes: Outboxes
   stopping: boolean
 }
 
 const makeParts = Effect.fnUntraced(function*(
   config: Config
-): Effect.fn.Return<Parts, never, Network | Journals | NodeStore | Settings | Metrics | Scope.Scope> {
+): Effect.fn.Return<Parts, never, Ground | Scope.Scope> {
   const store = yield* NodeStore
   const settings = yield* Settings
   const metrics = yield* Metrics
@@ -166,16 +174,18 @@ const makeParts = Effect.fnUntraced(function*(
       yield* replicas.reconcile(tenants)
     })
   const gossip: Gossip["Service"] = yield* makeGossip({ self, kept: store.kept, onChange: spread, broadcast: links.broadcast })
-  const calls = makeCalls({ node, gossip, links, replicas, dispatcher: inbox })
+  const imports = yield* makeImports(node)
+  const calls = makeCalls({ node, gossip, links, replicas, imports, dispatcher: inbox })
   const dispatcher = new Dispatcher({ node, inbox, peers, metrics })
-  return { self, inbox, gossip, peers, links, calls, dispatcher, outboxes: { bytes: 0 }, stopping: false }
+  const exports = yield* makeExports({ node, dispatcher: inbox })
+  return { self, inbox, gossip, peers, links, calls, dispatcher, exports, imports, outboxes: { bytes: 0 }, stopping: false }
 })
 
 const startServers = Effect.fnUntraced(function*(
   config: Config,
   parts: Parts
 ): Effect.fn.Return<void, ListenError, Network | Settings | Metrics | Scope.Scope> {
-  const { calls, gossip, inbox, links, peers, self } = parts
+  const { calls, exports, gossip, imports, inbox, links, peers, self } = parts
   const settings = yield* Settings
   const metrics = yield* Metrics
   const network = yield* Effect.context<Network>()
@@ -204,7 +214,7 @@ const startServers = Effect.fnUntraced(function*(
   })
   const clusterHello = helloOf(config, "v2r2-cluster", ClusterServer.frame_bytes_max)
   const started_ms = yield* Clock.currentTimeMillis
-  const serveAdmin = AdminServer.serveAdmin({ config, clusterHello, gossip, links, calls, settings, metrics, started_ms })
+  const serveAdmin = AdminServer.serveAdmin({ config, clusterHello, gossip, links, calls, exports, imports, settings, metrics, started_ms })
   yield* start("admin", {
     frame_bytes_max: AdminServer.frame_bytes_max,
     serve: (framed) => Effect.provideContext(serveAdmin(framed), network)

@@ -18,6 +18,7 @@ import * as Flag from "effect/cli/Flag"
 import type { Network } from "../network/Network.ts"
 import type { Journals } from "../storage/Journal.ts"
 import type { NodeStore, NodeStoreError } from "../storage/NodeStore.ts"
+import type { Uploads } from "../storage/Uploads.ts"
 import { type Config, type ConfigError, loadConfig, log_formats, log_levels } from "./Config.ts"
 import * as Logging from "./Logging.ts"
 import { Metrics } from "./Metrics.ts"
@@ -27,7 +28,7 @@ import { Settings } from "./Settings.ts"
 /** What a node stands on: the live versions in a process, others in a test. */
 export type Ground = (
   config: Config
-) => Layer.Layer<Network | NodeStore | Journals, NodeStoreError, FileSystem.FileSystem>
+) => Layer.Layer<Network | NodeStore | Journals | Uploads, NodeStoreError, FileSystem.FileSystem>
 
 type StartFailure = ConfigError | NodeStoreError | NodeFailure
 

@@ -28,11 +28,19 @@ import type { ClientMessage } from "../wire/ClientProtocol.ts"
 import type { Envelope } from "../wire/PeerProtocol.ts"
 import type { ClientConnection } from "./ClientConnection.ts"
 
+/** A snapshot, and what its replica says of it. */
+export interface TakenSnapshot {
+  readonly snapshot: Snapshot
+  readonly elements: number
+  /** It leads its group, as far as it knows. */
+  readonly isPrimary: boolean
+}
+
 /** What an admin asks of a replica. Null: it is not there, or not able to. */
 export type Question =
   | { readonly _tag: "Inspect"; readonly answer: Deferred.Deferred<ReplicaStatus | null> }
-  /** A snapshot of the present state; of a primary that serves, or of any replica that is normal. */
-  | { readonly _tag: "TakeSnapshot"; readonly answer: Deferred.Deferred<Snapshot | null> }
+  /** A snapshot of the present state of a replica that is normal. */
+  | { readonly _tag: "TakeSnapshot"; readonly answer: Deferred.Deferred<TakenSnapshot | null> }
 
 /** What a replica fiber takes: inputs of the protocol, and questions. */
 export type ReplicaInput = Input | Question

@@ -13,7 +13,7 @@ import { emptyOutcome, type Input, isNormal, type Now, type Outcome, type Replic
 import { type Snapshot, takeSnapshot } from "../vr/Snapshot.ts"
 import { step } from "../vr/Step.ts"
 import type { Counters } from "./Metrics.ts"
-import { type DispatcherInbox, type LocalReplica, makeSnapshotQueue, type ReplicaInput } from "./Queues.ts"
+import { type DispatcherInbox, type LocalReplica, makeSnapshotQueue, type ReplicaInput, type TakenSnapshot } from "./Queues.ts"
 import type { ReadBudget } from "./ReadBudget.ts"
 import { saveSnapshots } from "./Snapshots.ts"
 import { describeReplica, type ReplicaData } from "./Status.ts"
@@ -98,11 +98,20 @@ const withoutQuestions = (
   for (const input of inputs) {
     if (input._tag === "Inspect") Deferred.doneUnsafe(input.answer, Effect.succeed(describeReplica(replica, data, now)))
     else if (input._tag === "TakeSnapshot") {
-      Deferred.doneUnsafe(input.answer, Effect.succeed(isNormal(replica) ? takeSnapshot(replica) : null))
+      Deferred.doneUnsafe(input.answer, Effect.succeed(taken(replica, data)))
     } else rest.push(input)
   }
   return rest
 }
+
+const taken = (replica: Replica, { store }: ReplicaData): TakenSnapshot | null =>
+  isNormal(replica)
+    ? {
+      snapshot: takeSnapshot(replica),
+      elements: store.stats().elements,
+      isPrimary: replica.state._tag === "Primary" && !replica.state.abdicated
+    }
+    : null
 
 const persist = ({ journal, metrics }: ReplicaFiberOptions, write: JournalWrite): Effect.Effect<void, JournalError> => {
   metrics.journal_writes++

@@ -18,16 +18,18 @@ import { type Journal, type JournalError, Journals } from "../storage/Journal.ts
 import { makeStore } from "../store/Store.ts"
 import type { Tenant, Tenants } from "../tenants/Tenants.ts"
 import { list } from "../tenants/Tenants.ts"
-import { makeConfiguration } from "../vr/Configuration.ts"
+import { type Configuration, makeConfiguration } from "../vr/Configuration.ts"
 import type { Replica, ReplicaOptions } from "../vr/Replica.ts"
+import type { Snapshot } from "../vr/Snapshot.ts"
 import { newReplica, recoveringReplica, restarting } from "../vr/Step.ts"
-import { begin, type Beginning, describeBeginning, freshHead, type Irreparable, onlyHead } from "./Beginning.ts"
+import { begin, type Beginning, describeBeginning, type Irreparable } from "./Beginning.ts"
 import type { Counters } from "./Metrics.ts"
+import { makePreparing } from "./Preparing.ts"
 import { type DispatcherInbox, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
 import { makeReadBudget } from "./ReadBudget.ts"
 import { runReplica } from "./ReplicaFiber.ts"
 import type { Settings } from "./Settings.ts"
-import { readSnapshot, type Unreadable } from "./Snapshots.ts"
+import { readPinned, readSnapshot, type Unreadable } from "./Snapshots.ts"
 
 export interface ReplicasOptions {
   readonly node: string
@@ -41,9 +43,11 @@ export class Replicas extends Context.Service<Replicas, {
   readonly reconcile: (tenants: Tenants) => Effect.Effect<void>
   /**
    * Prepares a replica of a tenant that is being created: the only way to get one that starts empty as a voter.
-   * Refused, with the reason, if this node has ever held it.
+   * Refused, with the reason, if this node has ever held it. `snapshot`: what it starts with instead.
    */
-  readonly bootstrap: (tenant: Tenant) => Effect.Effect<string | null, JournalError>
+  readonly bootstrap: (tenant: Tenant, snapshot: Snapshot | null) => Effect.Effect<string | null, JournalError>
+  /** Gives up what was prepared for a tenant that is not created after all. No harm if there is nothing. */
+  readonly abandon: (tenant: Tenant) => Effect.Effect<void>
   /** Why a replica of this node is not running, by tenant id. */
   readonly failures: () => ReadonlyMap<string, string>
 }>()("v2r2/node/Replicas") {}
@@ -56,9 +60,11 @@ export const makeReplicas = Effect.fnUntraced(function*(
   const fibers = yield* FiberMap.make<string>()
   const started = new Set<string>()
   const failures = new Map<string, string>()
+  const { abandon, bootstrap, take } = yield* makePreparing({ node, journals, isStarted: (tenant) => started.has(tenant) })
 
   const run = (tenant: Tenant, id: string): Effect.Effect<void> =>
-    startReplica(options, journals, tenant, id).pipe(
+    take(tenant.id).pipe(
+      Effect.flatMap((snapshot) => startReplica(options, journals, tenant, id, snapshot)),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.suspend(() => {
           metrics.replicas_failed++
@@ -88,21 +94,11 @@ export const makeReplicas = Effect.fnUntraced(function*(
       }
     })
 
-  const bootstrap = (tenant: Tenant): Effect.Effect<string | null, JournalError> =>
-    Effect.gen(function*() {
-      const own = tenant.replicas.find((replica) => replica.node === node)
-      if (own === undefined) return `tenant ${tenant.id} has no replica on node ${node}`
-      // Its journal has an owner, and opening it again would take it from under the replica that runs.
-      if (started.has(tenant.id)) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
-      const journal = yield* journals.journal(tenant.id, replicaId(own), tenant.durability)
-      const { doubt, head } = yield* journal.open
-      if (doubt !== null || (head !== null && !head.fresh)) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
-      yield* journal.write(onlyHead(freshHead(tenant.epoch)))
-      return null
-    })
-
-  return Replicas.of({ reconcile, bootstrap, failures: () => failures })
+  return Replicas.of({ reconcile, bootstrap, abandon, failures: () => failures })
 })
+
+export const configurationOf = ({ epoch, replicas }: Tenant): Configuration =>
+  makeConfiguration(epoch, replicas.map(replicaId))
 
 const describe = (cause: Cause.Cause<unknown>): string => {
   const failure = Cause.squash(cause)
@@ -113,15 +109,16 @@ const startReplica = (
   options: ReplicasOptions,
   journals: Journals["Service"],
   tenant: Tenant,
-  id: string
+  id: string,
+  pinned: Snapshot | null
 ): Effect.Effect<never, JournalError | Irreparable | Unreadable> =>
   Effect.gen(function*() {
     const { dispatcher, metrics, node, settings } = options
-    const configuration = makeConfiguration(tenant.epoch, tenant.replicas.map(replicaId))
+    const configuration = configurationOf(tenant)
     const inbox = yield* makeReplicaInbox
     const local: LocalReplica = { tenant: tenant.id, id, epoch: tenant.epoch, replicas: configuration.replicas, inbox }
     const journal = yield* journals.journal(tenant.id, id, tenant.durability)
-    const beginning = yield* begin(tenant, id, journal)
+    const beginning = yield* begin(tenant, id, journal, pinned)
     const store = makeStore()
     const clock = yield* Clock.Clock
     const now = {
@@ -130,7 +127,7 @@ const startReplica = (
     }
     const seed = Math.floor((yield* Random.next) * 2 ** 32)
     const reads = makeReadBudget(store)
-    const replica = yield* makeReplicaFrom(beginning, journal, {
+    const replica = yield* makeReplicaFrom(beginning, pinned, journal, {
       id, configuration, application: reads.application, random: seeded(seed), timers: settings.current, now
     })
     yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} ${describeBeginning(beginning)}`)
@@ -143,12 +140,17 @@ const startReplica = (
 
 const makeReplicaFrom = (
   beginning: Beginning,
+  pinned: Snapshot | null,
   journal: Journal,
   options: ReplicaOptions
 ): Effect.Effect<Replica, JournalError | Unreadable> => {
   switch (beginning._tag) {
-    case "New":
-      return Effect.succeed(newReplica(options))
+    case "New": {
+      if (beginning.snapshot === null) return Effect.succeed(newReplica(options))
+      const { application } = options
+      const image = pinned === null ? readSnapshot(journal, application) : readPinned(pinned, application)
+      return Effect.map(image, (restoration) => newReplica(options, restoration))
+    }
     case "Restart":
       return restart(beginning, journal, options)
     case "Recovery":

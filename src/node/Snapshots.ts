@@ -48,8 +48,25 @@ export const readSnapshot = (
     yield* journal.restore((part) => {
       refusal ??= image.add(part)
     })
-    refusal ??= image.isWhole ? null : "it ends too early"
-    return refusal === null ? image : yield* new Unreadable({
-      message: `its snapshot cannot be used: ${refusal}; start the program that wrote it, or a newer one`
-    })
+    return yield* whole(image, refusal)
   })
+
+/** One that is in memory, as what `application` can become. Others have their turn meanwhile. */
+export const readPinned = ({ read }: Snapshot, application: Application): Effect.Effect<Restoration, Unreadable> =>
+  Effect.gen(function*() {
+    const image = new Restoration(application)
+    const reader = read()
+    let refusal: string | null = null
+    for (let part = reader.next(); part !== null; part = reader.next()) {
+      refusal ??= image.add(part)
+      yield* Effect.yieldNow
+    }
+    return yield* whole(image, refusal)
+  })
+
+const whole = (image: Restoration, refusal: string | null): Effect.Effect<Restoration, Unreadable> => {
+  const problem = refusal ?? (image.isWhole ? null : "it ends too early")
+  return problem === null ? Effect.succeed(image) : Effect.fail(new Unreadable({
+    message: `its snapshot cannot be used: ${problem}; start the program that wrote it, or a newer one`
+  }))
+}

@@ -2,7 +2,8 @@
  * Creating a tenant, from the node that was asked: choose its nodes, prepare every replica, publish, and see that a
  * majority of the nodes knows it, and knew no other tenant of that name before. Otherwise it is withdrawn.
  *
- * A replica starts empty, as a voter, only if it was prepared here; a node that merely hears of a tenant recovers.
+ * A replica starts as a voter without a log, empty or with a snapshot, only if it was prepared here; a node that merely
+ * hears of a tenant recovers.
  *
  * @module
  */
@@ -14,7 +15,7 @@ import { type ReplicaName, uuid } from "../base/Names.ts"
 import * as Members from "../members/Members.ts"
 import * as Tenants from "../tenants/Tenants.ts"
 import { AdminError } from "../wire/AdminProtocol.ts"
-import type { Calls } from "./Calls.ts"
+import type { Calls, Upload } from "./Calls.ts"
 import { type Gossip, outcastReason } from "./Gossip.ts"
 import type { Links } from "./Links.ts"
 
@@ -33,12 +34,12 @@ export interface TenantWish {
   readonly durability: Tenants.Durability
 }
 
-/** Fails with the reason; a failed creation leaves nothing behind that serves. */
-export const createTenant = Effect.fnUntraced(function*(
+/** The tenant as it would be created now, and as far as is known here; nothing is done. Fails with the reason. */
+export const planTenant = Effect.fnUntraced(function*(
   options: TenancyOptions,
   { durability, name, replicas }: TenantWish
 ): Effect.fn.Return<Tenants.Tenant, AdminError> {
-  const { calls, gossip, node } = options
+  const { gossip, node } = options
   const random = yield* Random.Random
   const id = uuid({ next: () => random.nextDoubleUnsafe() })
   const create = (tenants: Tenants.Tenants) =>
@@ -50,14 +51,40 @@ export const createTenant = Effect.fnUntraced(function*(
   if (!planned.ok) return yield* new AdminError({ code: planned.code, message: planned.reason })
   yield* checkMembers(options, planned.tenant)
   yield* checkMajority(options)
-  yield* Effect.forEach(planned.tenant.replicas, (replica) =>
-    Effect.mapError(calls.bootstrap(replica.node, planned.tenant), (error) =>
-      new AdminError({ code: "unavailable", message: `the tenant was not created: ${error.message}` })), {
+  return planned.tenant
+})
+
+/** Fails with the reason; a failed creation leaves nothing behind that serves. `upload`: what it begins with. */
+export const createTenant = (
+  options: TenancyOptions,
+  wish: TenantWish,
+  upload: Upload | null
+): Effect.Effect<Tenants.Tenant, AdminError> =>
+  Effect.gen(function*() {
+    const tenant = yield* planTenant(options, wish)
+    yield* Effect.onError(prepare(options, tenant, upload), () => abandon(options, tenant, upload))
+    return yield* publish(options, tenant)
+  })
+
+/** Nobody knows of it yet. All of its replicas begin with the same, or there are none. */
+const prepare = ({ calls }: TenancyOptions, tenant: Tenants.Tenant, upload: Upload | null): Effect.Effect<void, AdminError> =>
+  Effect.gen(function*() {
+    const digests = yield* Effect.forEach(tenant.replicas, ({ node }) =>
+      Effect.mapError(calls.bootstrap(node, tenant, upload), (error) =>
+        new AdminError({ code: "unavailable", message: `the tenant was not created: ${error.message}` })), {
+      concurrency: "unbounded"
+    })
+    if (new Set(digests).size === 1) return
+    const made = tenant.replicas.map(({ node }, index) => `node ${node} made ${digests[index]}`).join(", ")
+    const message = `the tenant was not created: the nodes made different data of one snapshot, by their digests: ${made}`
+    return yield* new AdminError({ code: "internal", message })
+  })
+
+const abandon = ({ calls }: TenancyOptions, tenant: Tenants.Tenant, upload: Upload | null): Effect.Effect<void> =>
+  Effect.forEach(tenant.replicas, ({ node }) => Effect.ignore(calls.abandon(node, tenant, upload)), {
     concurrency: "unbounded",
     discard: true
   })
-  return yield* publish(options, planned.tenant)
-})
 
 /** Up to three nodes that are there, those with the fewest replicas first. */
 const choose = ({ gossip, links, node }: TenancyOptions): ReadonlyArray<ReplicaName> => {

@@ -129,6 +129,11 @@ export class Journals extends Context.Service<Journals, {
    * from whoever was given it before: that one can write no more.
    */
   readonly journal: (tenantId: string, replicaId: string, durability: Durability) => Effect.Effect<Journal>
+  /**
+   * Removes what was written for a replica that was prepared and never started, and that nobody knows of. A
+   * journal that was given for it is of no use any more. No harm if there is nothing.
+   */
+  readonly discard: (tenantId: string, replicaId: string) => Effect.Effect<void, JournalError>
 }>()("v2r2/storage/Journals") {
   /** Building the layer anew on the same disk is a restart after a crash. */
   static readonly layerMemory = (disk: MemoryDisk, crc: Crc32): Layer.Layer<Journals> =>
@@ -141,6 +146,12 @@ export class Journals extends Context.Service<Journals, {
             const owner = Symbol(key)
             owners.set(key, owner)
             return memoryJournal({ disk, key, durability, crc, isOwned: () => owners.get(key) === owner })
+          }),
+        discard: (tenantId, replicaId) =>
+          Effect.sync(() => {
+            const key = `${tenantId}::${replicaId}`
+            owners.delete(key)
+            disk.journals.delete(key)
           })
       }
     })

@@ -55,10 +55,26 @@ export const layerOn = (disk: LogDisk, data_dir: string, layout: Layout): Layer.
           Effect.suspend(() => {
             const place = placeOf(data_dir, tenant, replica)
             return durability === "disk" ? logJournal(place) : Effect.sync(() => headJournal(disk, place))
+          }),
+        discard: (tenant, replica) =>
+          Effect.suspend(() => {
+            const place = placeOf(data_dir, tenant, replica)
+            const log = logs.get(place.folder)
+            logs.delete(place.folder)
+            return Effect.andThen(log?.close ?? Effect.void, removeAll(disk, place))
           })
       }
     })
   )
+
+/** The head file first: without it, what is left is never taken for a replica's. */
+const removeAll = (disk: LogDisk, { folder, headFile, snapshots }: Place): Effect.Effect<void, JournalError> =>
+  Effect.gen(function*() {
+    yield* disk.remove(headFile)
+    for (const path of [snapshots, folder]) {
+      for (const name of yield* disk.list(path)) yield* disk.remove(join(path, name))
+    }
+  }).pipe(Effect.mapError(({ file, reason }) => new JournalError({ during: "write", file, message: `${file}: ${reason}` })))
 
 const headJournal = (disk: LogDisk, place: Place): Journal => {
   const file = place.headFile

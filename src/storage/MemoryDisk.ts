@@ -21,6 +21,8 @@ export interface MemoryDisk {
   tenants: Tenants
   /** By `<tenant id>::<replica id>`. */
   readonly journals: Map<string, Held>
+  /** By id: the pieces of it. */
+  readonly uploads: Map<string, Array<Uint8Array>>
 }
 
 export const makeMemoryDisk = (): MemoryDisk => ({
@@ -29,5 +31,6 @@ export const makeMemoryDisk = (): MemoryDisk => ({
   identity: null,
   members: new Map(),
   tenants: new Map(),
-  journals: new Map()
+  journals: new Map(),
+  uploads: new Map()
 })

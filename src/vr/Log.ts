@@ -14,7 +14,11 @@ export const entryBytes = (entry: Entry): number => entry.operation.length + ent
 export class Log {
   private readonly entries: Array<Entry> = []
   private held = 0
-  private before: OpNumber = 0
+  private before: OpNumber
+
+  constructor(base: OpNumber = 0) {
+    this.before = base
+  }
 
   /** The entries are base + 1, base + 2, … */
   get base(): OpNumber {

@@ -310,13 +310,19 @@ export interface ReplicaOptions {
   readonly sessionsMax?: number
 }
 
-export const makeReplica = (options: ReplicaOptions, state: State, view: View, logView: View): Replica => ({
+export const makeReplica = (
+  options: ReplicaOptions,
+  state: State,
+  view: View,
+  logView: View,
+  log = new Log()
+): Replica => ({
   id: options.id,
   configuration: options.configuration,
   application: options.application,
   random: options.random,
   timers: options.timers,
-  log: new Log(),
+  log,
   clients: new ClientTable(options.sessionsMax),
   state,
   view,

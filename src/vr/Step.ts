@@ -35,14 +35,21 @@ import type { Restoration } from "./Snapshot.ts"
 import { forgetIdle, onSnapshotted } from "./SnapshotTransfer.ts"
 import { startIfChosen } from "./ViewStart.ts"
 
-/** A replica of a group that is being created: empty, normal in view 0. Only ever once in its life. */
-export const newReplica = (options: ReplicaOptions): Replica => {
+/**
+ * A replica of a group that is being created: normal in view 0, and empty, or with the data of `image`, which all of the
+ * group begin with: its op is committed, and in nobody's log. Only ever once in its life.
+ */
+export const newReplica = (options: ReplicaOptions, image: Restoration | null = null): Replica => {
   const { configuration, now } = options
+  const log = new Log(image?.header?.op)
   const isPrimary = primaryOf(configuration, 0) === options.id
   const state: State = isPrimary
-    ? makePrimaryState({ configuration, log: new Log() }, now)
+    ? makePrimaryState({ configuration, log }, now)
     : { _tag: "Backup", heardAt: now.mono, patience: 0.5 + options.random.next(), ackDue: false }
-  return makeReplica(options, state, 0, 0)
+  const replica = makeReplica(options, state, 0, 0, log)
+  replica.durable = log.op
+  if (image !== null) beginWith(replica, image)
+  return replica
 }
 
 /** A replica that ran before and lost its memory. `promised`: the view that its head file holds (F1). */

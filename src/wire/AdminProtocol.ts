@@ -6,6 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { Limits } from "../base/Limits.ts"
 import { durabilities } from "../tenants/Tenants.ts"
 import { encodeFrame } from "./Frame.ts"
 import { pack, unpack } from "./Msgpack.ts"
@@ -115,12 +116,37 @@ export const ClusterStatus = Struct({
 })
 export type ClusterStatus = typeof ClusterStatus.Type
 
+/** A snapshot that a node has taken, to be read part by part. */
+export const OpenedSnapshot = Struct({
+  /** A UUID: by this it is asked for. */
+  snapshot: Text,
+  tenant: Text,
+  name: NullOr(Text),
+  /** The replica that has it: its id. */
+  replica: Text,
+  op: Natural,
+  elements: Natural,
+  /** About how many bytes all parts have. */
+  size: Natural
+})
+export type OpenedSnapshot = typeof OpenedSnapshot.Type
+
 /** The value of a config key; null if it is not set. */
 export const ConfigValue = Schema.Union([Text, Schema.Finite, Schema.Null])
 export type ConfigValue = typeof ConfigValue.Type
 
 /** An empty map; `Struct({})` would take anything. */
 const Nothing = Schema.Record(Text, Schema.Never)
+
+/** A tenant to be. `durability`: "disk" if it is left out; `replicas`: the node chooses. */
+const wish = {
+  name: Optional(Text),
+  replicas: Optional(ArrayOf(ReplicaPlace)),
+  durability: Optional(Durability)
+}
+
+/** How long nodes may take to make data of a snapshot of so many bytes. */
+export const importing_ms = (bytes: number): number => 10_000 + Math.ceil(bytes / Limits.import_bytes_per_second_min) * 1_000
 
 /** Every command: what it takes and what it gives. A tenant is named by its name or its id. */
 export const commands = {
@@ -130,19 +156,34 @@ export const commands = {
   "cluster.members": { args: Nothing, ok: ArrayOf(Member) },
   "cluster.status": { args: Nothing, ok: ArrayOf(NodeStatus) },
   "vr.create": {
-    /** `durability`: "disk" if it is left out. */
-    args: Struct({
-      name: Optional(Text),
-      replicas: Optional(ArrayOf(ReplicaPlace)),
-      durability: Optional(Durability)
-    }),
+    /** `upload`: the id of a snapshot of so many bytes, that every node of a replica was sent: it begins with that. */
+    args: Struct({ ...wish, upload: Optional(Struct({ id: Text, bytes: Natural })) }),
     ok: CreatedTenant
   },
+  /** Where a creation would put the replicas; refused as that would be, and nothing is done. */
+  "vr.plan": { args: Struct(wish), ok: Struct({ replicas: ArrayOf(ReplicaPlace) }) },
   "vr.tenants": { args: Nothing, ok: ArrayOf(TenantInfo) },
   "vr.replica": { args: Struct({ tenant: Text, replica: Text, node: Text }), ok: ReplicaStatus },
   "vr.primary": { args: Struct({ tenant: Text }), ok: Struct({ tenant: Text, primary: NullOr(Text) }) },
   "vr.stats": { args: Nothing, ok: Struct({ counters: Schema.Record(Text, Schema.Finite) }) },
-  "status": { args: Nothing, ok: ClusterStatus }
+  "status": { args: Nothing, ok: ClusterStatus },
+  /** Takes a snapshot of the replica on this node. `from`: it has to be the primary, or may be any that is normal. */
+  "snapshot.open": {
+    args: Struct({ tenant: Text, from: Schema.Literals(["primary", "any"]) }),
+    ok: OpenedSnapshot
+  },
+  /** The next part, from 0, or the one that was asked for last. Null: the one before was the last one. */
+  "snapshot.part": { args: Struct({ snapshot: Text, index: Natural }), ok: Struct({ bytes: NullOr(Schema.Uint8Array) }) },
+  /** It is needed no more. No harm if it is not there. */
+  "snapshot.close": { args: Struct({ snapshot: Text }), ok: Nothing },
+  /** Announces a snapshot file of so many bytes. `upload`: a new UUID, which every node that gets it is told. */
+  "upload.begin": { args: Struct({ upload: Text, bytes: Natural }), ok: Nothing },
+  /** The next bytes of the file, from part 0 on; the part that came last may come again. */
+  "upload.part": { args: Struct({ upload: Text, index: Natural, bytes: Schema.Uint8Array }), ok: Nothing },
+  /** The file is there as a whole. What it is of is told. */
+  "upload.end": { args: Struct({ upload: Text }), ok: Struct({ op: Natural, digest: Natural }) },
+  /** It is needed no more. No harm if it is not there. */
+  "upload.drop": { args: Struct({ upload: Text }), ok: Nothing }
 } as const
 
 export type CommandName = keyof typeof commands

@@ -69,7 +69,15 @@ const values: { readonly [C in CommandName]: Ok<C> } = {
       }
     ],
     failover_ms_worst: 1_200
-  }
+  },
+  "snapshot.open": { snapshot: id, tenant: id, name: "orders", replica: "r1::dev1", op: 12, elements: 5, size: 1_000 },
+  "snapshot.part": { bytes: null },
+  "snapshot.close": {},
+  "vr.plan": { replicas },
+  "upload.begin": {},
+  "upload.part": {},
+  "upload.end": { op: 12, digest: 99 },
+  "upload.drop": {}
 }
 
 const allAnswers = Object.fromEntries(Object.entries(values).map(([command, value]) => [command, () => Effect.succeed(value)])) as Answers

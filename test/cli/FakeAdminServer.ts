@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { Limits } from "../../src/base/Limits.ts"
 import { acceptFramed } from "../../src/network/Framed.ts"
 import { Network } from "../../src/network/Network.ts"
 import {
@@ -23,8 +24,8 @@ export const adminServer = Effect.fnUntraced(function*(address: string, answers:
   const seen: Array<Pick<AdminRequest, "command" | "args">> = []
   yield* network.listen(address, (duplex) =>
     Effect.gen(function*() {
-      const hello = makeHello("v2r2-admin", { cluster: "test", node: "dev1", limits: { frame_bytes_max: 1_000_000 } })
-      const framed = yield* acceptFramed(duplex, hello, { frame_bytes_max: 1_000_000 })
+      const hello = makeHello("v2r2-admin", { cluster: "test", node: "dev1", limits: { frame_bytes_max: Limits.admin_frame_bytes_max } })
+      const framed = yield* acceptFramed(duplex, hello, { frame_bytes_max: Limits.admin_frame_bytes_max })
       let open = true
       while (open) {
         for (const payload of yield* framed.receive) {

@@ -6,8 +6,6 @@
  */
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
-import * as ByteSize from "effect/ByteSize"
-import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import { systemError } from "effect/PlatformError"
@@ -19,6 +17,8 @@ import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import { type Input, LineEditor } from "../../src/cli/shell/LineEditor.ts"
 import type { Completion } from "../../src/cli/shell/Completion.ts"
+import { bytesOf, concat } from "./Bytes.ts"
+import { memoryFiles } from "./MemoryFiles.ts"
 
 export interface Ran {
   readonly exit: number
@@ -38,7 +38,12 @@ export const tabKey = (line: string, seen: (completion: Completion) => unknown):
 export interface Situation {
   readonly terminal?: boolean
   readonly stdin?: string | Uint8Array
+  /** One whose name ends in a slash is a folder; what begins with "secret" may not be read. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>
+  /** Instead: files that outlive the program, even if it is interrupted. */
+  readonly sharedFiles?: Map<string, Uint8Array>
+  /** All files together have no more bytes than that. */
+  readonly room?: number
   readonly typing?: ReadonlyArray<Typing>
   /** Ctrl-C while a command runs, as soon as this happens. */
   readonly interrupt?: Effect.Effect<void>
@@ -46,40 +51,7 @@ export interface Situation {
   readonly stdoutBreaks?: { readonly after: number; readonly code: string }
 }
 
-const bytesOf = (data: string | Uint8Array): Uint8Array => typeof data === "string" ? new TextEncoder().encode(data) : data
-
-const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat(chunks))
-
 const unused = Effect.die("not in these tests")
-
-const missing = (method: string, path: string) => systemError({ module: "FileSystem", method, _tag: "NotFound", pathOrDescriptor: path })
-
-const fileSystem = (files: Map<string, Uint8Array>) =>
-  FileSystem.layerNoop({
-    readFile: (path) => Effect.suspend(() => {
-      const data = files.get(path)
-      return data === undefined ? Effect.fail(missing("readFile", path)) : Effect.succeed(data)
-    }),
-    readFileString: (path) => Effect.suspend(() => {
-      const data = files.get(path)
-      return data === undefined ? Effect.fail(missing("readFileString", path)) : Effect.succeed(new TextDecoder().decode(data))
-    }),
-    writeFileString: (path, data, options) => Effect.sync(() => {
-      const before = options?.flag === "a" ? files.get(path) ?? new Uint8Array() : new Uint8Array()
-      files.set(path, concat([before, bytesOf(data)]))
-    }),
-    rename: (from, to) => Effect.sync(() => {
-      files.set(to, files.get(from)!)
-      files.delete(from)
-    }),
-    makeDirectory: () => Effect.void,
-    stat: (path) => Effect.suspend(() => {
-      const data = files.get(path)
-      return data === undefined
-        ? Effect.fail(missing("stat", path))
-        : Effect.succeed({ size: ByteSize.bytes(data.length) } as FileSystem.File.Info)
-    })
-  })
 
 const lineEditor = (situation: Situation) =>
   Layer.succeed(LineEditor, LineEditor.of({
@@ -104,7 +76,8 @@ export const runIn = <R>(program: Effect.Effect<number, never, R>, situation: Si
   Effect.gen(function*() {
     const stdout: Array<Uint8Array> = []
     const stderr: Array<Uint8Array> = []
-    const files = new Map(Object.entries(situation.files ?? {}).map(([path, data]) => [path, bytesOf(data)] as const))
+    const given = Object.entries(situation.files ?? {}).map(([path, data]) => [path, bytesOf(data)] as const)
+    const files = situation.sharedFiles ?? new Map(given)
     const into = (chunks: Array<Uint8Array>, breaks: Situation["stdoutBreaks"]) => () =>
       Sink.forEach((chunk: string | Uint8Array) => {
         if (breaks !== undefined && chunks.length >= breaks.after) {
@@ -123,7 +96,7 @@ export const runIn = <R>(program: Effect.Effect<number, never, R>, situation: Si
         stdout: into(stdout, situation.stdoutBreaks),
         stderr: into(stderr, undefined)
       }),
-      fileSystem(files),
+      memoryFiles(files, situation.room),
       Path.layer,
       Layer.succeed(Terminal.Terminal, Terminal.make({
         columns: Effect.succeed(80),

@@ -140,7 +140,8 @@ describe("other nodes' ports", () => {
       return socket.nextValue()
     }
     expect(await ask(1, "explode", null)).toMatchObject({ id: 1, error: { code: "usage", message: `no method "explode"` } })
-    expect(await ask(2, "bootstrap", [{ id: 5 }])).toMatchObject({ id: 2, error: { code: "usage" } })
+    expect(await ask(2, "bootstrap", { tenant: [{ id: 5 }], upload: null })).toMatchObject({ id: 2, error: { code: "usage" } })
+    expect(await ask(4, "abandon", [])).toMatchObject({ id: 4, error: { code: "usage" } })
     expect(await ask(3, "publish", "x")).toMatchObject({ id: 3, error: { code: "usage" } })
     socket.destroy()
   })

@@ -19,6 +19,7 @@ import { type Ground, program, teardown } from "../../src/node/Program.ts"
 import { Journals } from "../../src/storage/Journal.ts"
 import { makeMemoryDisk } from "../../src/storage/MemoryDisk.ts"
 import { NodeStore } from "../../src/storage/NodeStore.ts"
+import { Uploads } from "../../src/storage/Uploads.ts"
 
 afterEach(() => void vi.restoreAllMocks())
 
@@ -36,6 +37,7 @@ const ground = (network: Layer.Layer<Network>): Ground => ({ cluster_name, node_
   return Layer.mergeAll(
     network,
     Journals.layerMemory(disk, crc32),
+    Uploads.layerMemory(disk),
     NodeStore.layerMemory({ name: node_name, cluster: cluster_name }, disk)
   )
 }

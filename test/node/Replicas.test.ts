@@ -104,7 +104,7 @@ describe("a node that was away, and had the log in memory", () => {
       const [record] = toRecords(nodes[0]!.disk.tenants)
       const answer = yield* asNode(world, nodes[2]!, "v2r2-cluster", (framed) =>
         Effect.gen(function*() {
-          yield* framed.send([encodeClusterMessage({ _tag: "Call", id: 1, method: "bootstrap", args: [record] })])
+          yield* framed.send([encodeClusterMessage({ _tag: "Call", id: 1, method: "bootstrap", args: { tenant: [record], upload: null } })])
           return decodeClusterMessage((yield* framed.receive)[0])
         }))
       assert.deepInclude(answer, { _tag: "Failure", id: 1, code: "conflict" })

@@ -16,6 +16,7 @@ import { Node, type NodeFailure } from "../../src/node/Node.ts"
 import { Settings } from "../../src/node/Settings.ts"
 import { type Journal, JournalError, Journals } from "../../src/storage/Journal.ts"
 import { makeMemoryDisk, type MemoryDisk } from "../../src/storage/MemoryDisk.ts"
+import { Uploads } from "../../src/storage/Uploads.ts"
 import { NodeStore, type NodeStoreError } from "../../src/storage/NodeStore.ts"
 
 /** Where a node of that name listens. `host` lets two nodes claim one name. */
@@ -85,6 +86,7 @@ export const layerOf = (
     Layer.succeed(Network, network),
     Layer.provide(slowStore(node), NodeStore.layerMemory({ name: config.node_name, cluster: config.cluster_name }, disk)),
     Layer.provide(fragileJournals(node), Journals.layerMemory(disk, crc32)),
+    Uploads.layerMemory(disk),
     Metrics.layer,
     Settings.layer(config),
     Logger.layer([logger])
@@ -106,6 +108,7 @@ const slowStore = (node: TestNode): Layer.Layer<NodeStore, never, NodeStore> =>
 /** Journals on the node's disk, of which single ones can break. */
 const fragileJournals = (node: TestNode): Layer.Layer<Journals, never, Journals> =>
   Layer.effect(Journals, Effect.map(Journals, (journals) => ({
+    ...journals,
     journal: (tenant, replica, durability) =>
       Effect.map(journals.journal(tenant, replica, durability), ({ open, restore, save, write }): Journal => ({
         restore,

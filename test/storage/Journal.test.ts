@@ -11,6 +11,7 @@ import { Journals, type Stored } from "../../src/storage/Journal.ts"
 import { afterSave, afterWrite, foundIn, type Held, nothingHeld, replacement, shortened } from "../../src/storage/JournalModel.ts"
 import { makeMemoryDisk } from "../../src/storage/MemoryDisk.ts"
 import { entries, head, journalContract, type JournalsHarness, tenant, write } from "../contracts/Journal.ts"
+import { discardContract } from "../contracts/JournalDiscards.ts"
 import { snapshotContract } from "../contracts/JournalSnapshots.ts"
 import { partsOf, snapshotOf } from "../contracts/Snapshots.ts"
 
@@ -38,6 +39,7 @@ const makeHarness: Effect.Effect<JournalsHarness> = Effect.sync(() => {
 
 journalContract("in memory", makeHarness)
 snapshotContract("in memory", makeHarness)
+discardContract("in memory", makeHarness)
 
 describe("the model of a journal", () => {
   const after = (stored: Held, change: Parameters<typeof write>[0]) => afterWrite(stored, write(change), "disk")

@@ -15,6 +15,7 @@ import * as JournalsLive from "../../src/storage/JournalsLive.ts"
 import { DiskError, type LogDisk, type LogFile } from "../../src/storage/log/LogDisk.ts"
 import { makeLogDisk } from "../../src/storage/LogDiskLive.ts"
 import { entries, head, journalContract, type JournalsHarness, tenant, write } from "../contracts/Journal.ts"
+import { discardContract } from "../contracts/JournalDiscards.ts"
 import { snapshotContract } from "../contracts/JournalSnapshots.ts"
 import { makeTestDisk, type TestDisk } from "./TestDisk.ts"
 
@@ -67,6 +68,7 @@ const makeHarness = Effect.map(makeTestDisk, (disk): JournalsHarness => {
 
 journalContract("on a disk", makeHarness)
 snapshotContract("on a disk", makeHarness)
+discardContract("on a disk", makeHarness)
 
 it.effect("a log that could not be written stays dead for every later owner in the process", () =>
   Effect.gen(function*() {

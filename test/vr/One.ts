@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { assert } from "vitest"
 import { seeded } from "../../src/base/Random.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Entry, Message, MessageOf, MessageTag, OpNumber, ReplicaId, SessionId, View } from "../../src/vr/Message.ts"
 import type { ClientRequest, Input, Now, Outcome, Replica, ReplicaOptions, Send, Timers } from "../../src/vr/Replica.ts"
+import { Restoration } from "../../src/vr/Snapshot.ts"
 import { type Kept, newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
 import { append, Register } from "../simulation/Register.ts"
 
@@ -44,7 +46,16 @@ export class One {
   }
 
   static start(id: ReplicaId, size = 3): One {
-    return new One(id, size, newReplica)
+    return new One(id, size, (options) => newReplica(options))
+  }
+
+  /** Of a group that begins with the data of these parts of a snapshot. */
+  static begin(id: ReplicaId, parts: ReadonlyArray<Uint8Array>, size = 3): One {
+    return new One(id, size, (options) => {
+      const image = new Restoration(options.application)
+      for (const part of parts) assert.isNull(image.add(part))
+      return newReplica(options, image)
+    })
   }
 
   static restart(id: ReplicaId, promised: View, size = 3): One {
@@ -66,7 +77,8 @@ export class One {
     const last = out.entries[out.entries.length - 1]
     if (last === undefined) return out
     const after = step(this.replica, [{ _tag: "Durable", op: last.op }], this.now)
-    return { ...out, sends: [...out.sends, ...after.early, ...after.sends], replies: [...out.replies, ...after.replies] }
+    const sends = [...out.sends, ...after.early, ...after.sends]
+    return { ...out, sends, replies: [...out.replies, ...after.replies], snapshot: after.snapshot ?? out.snapshot }
   }
 
   receive(from: ReplicaId, message: Message): Outcome {

@@ -49,8 +49,8 @@ const replica: ReplicaStatus = {
   sessions: 2,
   elements: 5,
   log_bytes: 4096,
-      log_base: 0,
-      snapshot: null,
+  log_base: 0,
+  snapshot: null,
   detail: "waits for DoViewChange",
   acked: { "r2::n2": 98 }
 }
@@ -85,12 +85,26 @@ const examples: Examples = {
     ok: [{ name: "n1", self: true, cluster: "a:1", admin: "a:2", client: "a:3", peer: "a:4" }]
   },
   "cluster.status": { args: {}, ok: [nodeStatus] },
-  "vr.create": { args: { name: null, replicas: [{ name: "r1", node: "n1" }], durability: "disk" }, ok: tenant },
+  "vr.create": {
+    args: { name: null, replicas: [{ name: "r1", node: "n1" }], durability: "disk", upload: { id: "u1", bytes: 300 } },
+    ok: tenant
+  },
+  "vr.plan": { args: { name: "dev" }, ok: { replicas: [{ name: "r1", node: "n1" }] } },
   "vr.tenants": { args: {}, ok: [{ ...tenant, primary: "r1::n1" }] },
   "vr.replica": { args: { tenant: "dev", replica: "r1", node: "n1" }, ok: replica },
   "vr.primary": { args: { tenant: "dev" }, ok: { tenant: "t1", primary: null } },
   "vr.stats": { args: {}, ok: { counters: { prepares: 12, batch_mean: 1.5 } } },
-  "status": { args: {}, ok: status }
+  "status": { args: {}, ok: status },
+  "snapshot.open": {
+    args: { tenant: "dev", from: "primary" },
+    ok: { snapshot: "s1", tenant: "t1", name: null, replica: "r1::n1", op: 7, elements: 2, size: 300 }
+  },
+  "snapshot.part": { args: { snapshot: "s1", index: 0 }, ok: { bytes: Uint8Array.of(1, 2, 255) } },
+  "snapshot.close": { args: { snapshot: "s1" }, ok: {} },
+  "upload.begin": { args: { upload: "u1", bytes: 300 }, ok: {} },
+  "upload.part": { args: { upload: "u1", index: 0, bytes: Uint8Array.of(1, 2, 255) }, ok: {} },
+  "upload.end": { args: { upload: "u1" }, ok: { op: 7, digest: 99 } },
+  "upload.drop": { args: { upload: "u1" }, ok: {} }
 }
 const names = Object.keys(commands).filter(isCommand)
 
@@ -138,6 +152,8 @@ describe("admin requests that are none", () => {
     ["a missing argument", { id: 1, command: "config.set", args: { key: "k" } }, 1, `config.set: Missing key`],
     ["an argument of the wrong type", { id: 1, command: "vr.primary", args: { tenant: 1 } }, 1, `at ["tenant"]`],
     ["arguments that are no map", { id: 1, command: "status", args: 5 }, 1, "status: Expected object"],
+    ["a choice that is none", { id: 1, command: "snapshot.open", args: { tenant: "t", from: "r1" } }, 1, `at ["from"]`],
+    ["a part before the first", { id: 1, command: "snapshot.part", args: { snapshot: "s", index: -1 } }, 1, `at ["index"]`],
     ["an argument too many", { id: 1, command: "config.get", args: { kei: "x" } }, 1, `at ["kei"]`],
     ["an argument where none is", { id: 1, command: "status", args: { verbos: true } }, 1, `at ["verbos"]`]
   ])("%s", (_, value, id, message) => {
@@ -174,6 +190,11 @@ describe("admin replies that are none", () => {
       reason: "a reply is {id, ok} or {id, error: {code, message}}"
     })
     assert.strictEqual(decodeReply(pack({ id: 1, error: { code: "shrug", message: "" } }))._tag, "Malformed")
+  })
+
+  it("have bytes where there are to be bytes", () => {
+    assert.deepEqual(decodeOk("snapshot.part", { bytes: null }), Result.succeed({ bytes: null }))
+    assert.isTrue(Result.isFailure(decodeOk("snapshot.part", { bytes: "text" })))
   })
 
   it("say which command's answer is malformed, and how", () => {

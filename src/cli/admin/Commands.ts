@@ -12,16 +12,18 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { addressProblem } from "../../base/Address.ts"
-import { nameProblem, type Parsed, parseReplicaPath, parseReplicas, replicaId, tenantProblem } from "../../base/Names.ts"
+import { nameProblem, type Parsed, parseReplicaPath, replicaId, tenantProblem } from "../../base/Names.ts"
 import { Admin } from "../../client/Admin.ts"
 import {
-  ClusterStatus, commands, ConfigValue, Durability, Member, NodeStatus, type ReplicaPlace, ReplicaStatus, TenantInfo
+  ClusterStatus, commands, ConfigValue, Member, NodeStatus, ReplicaStatus, TenantInfo
 } from "../../wire/AdminProtocol.ts"
 import { define, group } from "../Definition.ts"
 import { usage } from "../Failure.ts"
-import { since } from "../Format.ts"
+import { hex32, since } from "../Format.ts"
 import { adminFlags } from "../Options.ts"
 import { commonCommands, root } from "../Root.ts"
+import { snapshotGroup } from "./SnapshotCommands.ts"
+import { placesOf, tenantFlags } from "./TenantFlags.ts"
 import { statusPlain, statusText } from "./StatusView.ts"
 
 const admin = Effect.map(Admin, ({ call }) => call)
@@ -142,19 +144,13 @@ const clusterStatus = define({
 const createTenant = define({
   name: "tenant",
   config: {
-    replicas: Argument.String("replicas").pipe(
-      Argument.withDescription("<replica>::<node>, with commas between; left out, the node chooses up to three"),
-      Argument.optional
-    ),
+    replicas: tenantFlags.replicas,
     name: Flag.String("name").pipe(
       Flag.withMetavar("<name>"),
       Flag.withDescription("A name for the tenant, besides its id"),
       Flag.optional
     ),
-    durability: Flag.Literals("durability", Durability.literals).pipe(
-      Flag.withDescription("disk (if left out): what is acknowledged is on the disks of a majority; memory: in their memory"),
-      Flag.withDefault("disk")
-    )
+    durability: tenantFlags.durability
   },
   summary: "Create a tenant: a group of replicas that keep one data store",
   details: "A group goes on serving while fewer than half of its replicas are down: 3 tolerate 1, 5 tolerate 2. " +
@@ -168,9 +164,7 @@ const createTenant = define({
   attempt: ({ name }) => ["vr create tenant", ...Option.toArray(name)].join(" "),
   run: Effect.fnUntraced(function*({ durability, name, replicas }) {
     if (Option.isSome(name)) yield* valid(nameProblem(name.value))
-    const places: ReadonlyArray<ReplicaPlace> | null = Option.isSome(replicas)
-      ? yield* parsed(parseReplicas(replicas.value))
-      : null
+    const places = yield* placesOf(replicas)
     const created = yield* (yield* admin)("vr.create", { name: Option.getOrNull(name), replicas: places, durability })
     const group = created.replicas.map(replicaId).join(",")
     const label = created.name === null ? created.id : `${created.name} (${created.id})`
@@ -227,7 +221,7 @@ const replica = define({
       json: status,
       fields: [
         ...Object.entries(rest).map(([key, value]) => [key, value === null ? "none" : String(value)] as const),
-        ["snapshot", snapshot === null ? "none" : `op ${snapshot.op}, digest ${snapshot.digest.toString(16).padStart(8, "0")}`] as const,
+        ["snapshot", snapshot === null ? "none" : `op ${snapshot.op}, digest ${hex32(snapshot.digest)}`] as const,
         ...Object.entries(acked).map(([id, op]) => [`acked ${id}`, String(op)] as const)
       ]
     }
@@ -309,6 +303,7 @@ export const adminTree = root("v2r2-admin", {
         stats
       ])
     ),
+    snapshotGroup,
     group("config", "Configuration of the node", "config get").pipe(Command.withSubcommands([configGet, configSet])),
     ...commonCommands
   ]),

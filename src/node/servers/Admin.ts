@@ -26,13 +26,15 @@ import {
 import type { Hello } from "../../wire/Hello.ts"
 import type { Calls } from "../Calls.ts"
 import { type Config, config_keys, setRuntime, unknownKeyReason } from "../Config.ts"
+import type { Exports } from "../Exports.ts"
 import { conflictsOf, type Gossip } from "../Gossip.ts"
+import type { Imports } from "../Imports.ts"
 import { joinCluster } from "../Join.ts"
 import type { Links } from "../Links.ts"
 import type { Counters } from "../Metrics.ts"
 import type { Settings } from "../Settings.ts"
 import { describeCluster, primaryAmong } from "../Status.ts"
-import { createTenant } from "../Tenancy.ts"
+import { createTenant, planTenant, type TenantWish } from "../Tenancy.ts"
 import { malformed } from "./Connection.ts"
 
 export interface AdminServerOptions {
@@ -41,6 +43,8 @@ export interface AdminServerOptions {
   readonly gossip: Gossip["Service"]
   readonly links: Links
   readonly calls: Calls
+  readonly exports: Exports
+  readonly imports: Imports
   readonly settings: Settings["Service"]
   readonly metrics: Counters
   /** When this node started, in ms since 1970. */
@@ -118,12 +122,8 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
           name, self: name === self, cluster, admin, client, peer
         }))),
     "cluster.status": () => Effect.sync(() => nodeStatuses(options)),
-    "vr.create": ({ durability, name, replicas }) =>
-      createTenant({ ...options, node: self }, {
-        name: name ?? null,
-        replicas: replicas ?? null,
-        durability: durability ?? "disk"
-      }),
+    "vr.create": ({ upload, ...wish }) => createTenant({ ...options, node: self }, wishOf(wish), upload ?? null),
+    "vr.plan": (wish) => Effect.map(planTenant({ ...options, node: self }, wishOf(wish)), ({ replicas }) => ({ replicas })),
     "vr.tenants": () =>
       Effect.map(allReplicas(options), (replicas) =>
         Tenants.list(gossip.state().tenants).map(({ durability, epoch, id, name, replicas: group }) => ({
@@ -145,9 +145,20 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
           replicas,
           conflicts: conflictsOf(gossip.state(), gossip.self),
           view_change_ms: settings.current.view_change_ms
-        }))
+        })),
+    "snapshot.open": ({ from, tenant }) =>
+      Effect.flatMap(findTenant(options, tenant), (found) => options.exports.open(found, from)),
+    "snapshot.part": options.exports.part,
+    "snapshot.close": ({ snapshot }) => Effect.as(options.exports.close(snapshot), {}),
+    "upload.begin": options.imports.begin,
+    "upload.part": options.imports.part,
+    "upload.end": options.imports.end,
+    "upload.drop": ({ upload }) => Effect.as(options.imports.drop(upload), {})
   }
 }
+
+const wishOf = ({ durability, name, replicas }: Args<"vr.plan">): TenantWish =>
+  ({ name: name ?? null, replicas: replicas ?? null, durability: durability ?? "disk" })
 
 const fail = (code: AdminError["code"], message: string): Effect.Effect<never, AdminError> =>
   Effect.fail(new AdminError({ code, message }))

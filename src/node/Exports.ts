@@ -1,0 +1,100 @@
+/**
+ * Snapshots that admins read: taken by a replica of this node, and given away part by part, while the replica goes on.
+ *
+ * @module
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import { Limits } from "../base/Limits.ts"
+import { replicaId, uuid } from "../base/Names.ts"
+import type { Tenant } from "../tenants/Tenants.ts"
+import type { PartReader } from "../vr/Application.ts"
+import { AdminError, type Args, type Ok } from "../wire/AdminProtocol.ts"
+import { makeCustody } from "./Custody.ts"
+import type { DispatcherInbox, TakenSnapshot } from "./Queues.ts"
+
+export interface Exports {
+  /** Takes a snapshot of the tenant's replica here. */
+  readonly open: (tenant: Tenant, from: Args<"snapshot.open">["from"]) => Effect.Effect<Ok<"snapshot.open">, AdminError>
+  /** The part behind the one that was given last; or that one again. */
+  readonly part: (args: Args<"snapshot.part">) => Effect.Effect<Ok<"snapshot.part">, AdminError>
+  readonly close: (snapshot: string) => Effect.Effect<void>
+}
+
+/** One that is being read. */
+interface Export {
+  readonly reader: PartReader
+  /** One piece of memory for all parts. */
+  readonly room: Uint8Array
+  /** Of `bytes`, which was given last. */
+  index: number
+  bytes: Uint8Array | null
+}
+
+/** How long a replica may take to answer. */
+const answer_ms = 5_000
+
+export const makeExports = Effect.fnUntraced(function*(
+  { dispatcher, node }: { readonly node: string; readonly dispatcher: DispatcherInbox }
+): Effect.fn.Return<Exports, never, Scope.Scope> {
+  const kept = yield* makeCustody<Export>({
+    max: Limits.exports_max,
+    idle_ms: Limits.export_idle_ms,
+    onIdle: (_, id) => Effect.logInfo(`the snapshot ${id}, which nobody has asked for of late, is let go`)
+  })
+
+  const open: Exports["open"] = Effect.fnUntraced(function*(tenant, from) {
+    const label = tenant.name ?? tenant.id
+    const own = tenant.replicas.find((replica) => replica.node === node)
+    if (own === undefined) return yield* unavailable(`tenant ${label} has no replica on node ${node}`)
+    const taken = yield* takeFrom(dispatcher, tenant)
+    if (taken === null) return yield* unavailable(`replica ${replicaId(own)} of tenant ${label} does not serve at this moment`)
+    if (from === "primary" && !taken.isPrimary) {
+      return yield* unavailable(`replica ${replicaId(own)} is not the primary of tenant ${label}`)
+    }
+    const { elements, snapshot: { op, read, size } } = taken
+    const random = yield* Random.Random
+    const id = uuid({ next: () => random.nextDoubleUnsafe() })
+    const room = new Uint8Array(1 + Limits.snapshot_part_bytes_max)
+    if (!(yield* kept.put(id, { reader: read(), room, index: -1, bytes: null }))) {
+      return yield* unavailable(
+        `${Limits.exports_max} snapshots are being read from node ${node} already; one that is not asked for is let go ` +
+          `after ${Limits.export_idle_ms / 1_000} s`
+      )
+    }
+    return { snapshot: id, tenant: tenant.id, name: tenant.name, replica: replicaId(own), op, elements, size }
+  })
+
+  return {
+    open,
+    part: ({ index, snapshot }) =>
+      Effect.flatMap(kept.get(snapshot), (known) => {
+        if (known === undefined) {
+          const message = `node ${node} has no snapshot ${snapshot}: it was not asked for in time, or the node was restarted`
+          return Effect.fail(new AdminError({ code: "not_found", message }))
+        }
+        const isNext = index === known.index + 1 && (index === 0 || known.bytes !== null)
+        if (isNext) {
+          known.bytes = known.reader.next(known.room)
+          known.index = index
+        }
+        return index === known.index
+          ? Effect.succeed({ bytes: known.bytes })
+          : Effect.fail(new AdminError({ code: "usage", message: `part ${index} does not follow part ${known.index}` }))
+      }),
+    close: (snapshot) => Effect.asVoid(kept.take(snapshot))
+  }
+})
+
+const takeFrom = (dispatcher: DispatcherInbox, { id }: Tenant): Effect.Effect<TakenSnapshot | null> =>
+  Effect.gen(function*() {
+    const answer = yield* Deferred.make<TakenSnapshot | null>()
+    yield* Queue.offer(dispatcher, { _tag: "Ask", tenant: id, question: { _tag: "TakeSnapshot", answer } })
+    return yield* Effect.timeoutOrElse(Deferred.await(answer), { duration: answer_ms, orElse: () => Effect.succeed(null) })
+  })
+
+const unavailable = (message: string): Effect.Effect<never, AdminError> =>
+  Effect.fail(new AdminError({ code: "unavailable", message }))
