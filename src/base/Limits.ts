@@ -76,7 +76,7 @@ export const Limits = {
 
   // The journal of a replica with durability `disk`
   /** A file of the log that would get longer than this takes no further write. */
-  journal_segment_bytes_max: 32 * MiB,
+  journal_segment_bytes_max: 16 * MiB,
   /** These files grow by this. What a replica takes on the disk at least. */
   journal_step_bytes: 1 * MiB,
   /** A snapshot is flushed after so much of it, so that a flush of the log does not wait for much else. */
@@ -194,6 +194,10 @@ invariant(
 )
 invariant(Limits.import_part_bytes_max + KiB < Limits.admin_frame_bytes_max, "a part of an upload fits an admin frame")
 invariant(Limits.snapshot_log_bytes_max * 3 < Limits.log_bytes_max, "the log is shortened before it is full")
+invariant(
+  Limits.journal_segment_bytes_max <= Limits.snapshot_log_bytes_min,
+  "the log, which is shortened by whole files, becomes shorter with each snapshot"
+)
 invariant(Limits.transfer_chunk_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max, "a chunk fits a peer frame")
 invariant(
   Limits.connection_outbox_bytes_soft < Limits.connection_outbox_bytes_reads &&

@@ -10,7 +10,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
-import { dirname } from "node:path"
+import { basename, dirname } from "node:path"
 import { invariant } from "../base/Invariant.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { encodeHeadFile } from "./HeadFileLive.ts"
@@ -159,15 +159,14 @@ export class DiskJournal implements Journal {
       const names = new Set(yield* disk.list(folder))
       let number = 1
       const asideOf = (path: string): string => `${path}.${number}.damaged`
-      const isTaken = (path: string): boolean => names.has(asideOf(path).slice(folder.length + 1))
-      while ([place.folder, place.headFile, place.snapshots].some(isTaken)) number++
+      const isThere = (path: string): boolean => names.has(basename(path))
+      while ([place.folder, place.headFile, place.snapshots].map(asideOf).some(isThere)) number++
       const bytes = this.isHeadFileDamaged ? yield* disk.read(place.headFile) : null
       if (bytes !== null) yield* disk.put(asideOf(place.headFile), bytes)
       this.segments.begin()
       yield* this.putHeadFile(head)
-      yield* disk.rename(place.snapshots, asideOf(place.snapshots))
       this.snapshots.forget()
-      yield* disk.rename(place.folder, asideOf(place.folder))
+      for (const path of [place.snapshots, place.folder].filter(isThere)) yield* disk.rename(path, asideOf(path))
     })
   }
 

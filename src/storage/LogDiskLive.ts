@@ -20,8 +20,7 @@ export const makeLogDisk = (fs: FileSystem): LogDisk => {
     list: (folder) => at(folder, unlessMissing(fs.readDirectory(folder), [])),
     read: (path) => at(path, unlessMissing<Uint8Array | null>(Effect.map(fs.readFile(path), plain), null)),
     put: (path, bytes) => at(path, Effect.andThen(makeFolder(fs, dirname(path)), replaceFile(fs, path, bytes))),
-    rename: (from, to) =>
-      at(from, Effect.andThen(unlessMissing(fs.rename(from, to), undefined), syncFolder(fs, dirname(from)))),
+    rename: (from, to) => at(from, Effect.andThen(fs.rename(from, to), syncFolder(fs, dirname(from)))),
     create: (path) => Effect.andThen(at(path, makeFolder(fs, dirname(path))), openFile(path, "w+")),
     remove: (path) => at(path, Effect.andThen(unlessMissing(fs.remove(path), undefined), syncFolder(fs, dirname(path)))),
     syncNames: (folder) => at(folder, unlessMissing(syncFolder(fs, folder), undefined)),

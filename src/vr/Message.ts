@@ -107,9 +107,14 @@ export type Message =
    * log of whoever is asked does not reach back that far.
    */
   | { readonly _tag: "GetSnapshot"; readonly op: OpNumber; readonly index: number }
-  /** Answer: one part. What is committed is the same at every replica and in every view. `size`: of all, about, in bytes. */
+  /**
+   * Answer: one part. `size`: of all, about, in bytes. What is committed is the same at every replica and in every later
+   * view; but a view that was over when it was committed may have had something else in its place, so whoever takes it
+   * does not join a view before `view`.
+   */
   | {
     readonly _tag: "SnapshotPart"
+    readonly view: View
     readonly op: OpNumber
     readonly index: number
     readonly size: number

@@ -347,6 +347,10 @@ export const makeReplica = (
 export const isNormal = (replica: Replica): boolean =>
   replica.state._tag === "Primary" || replica.state._tag === "Backup"
 
+/** The highest view that this replica knows of: the one it is in, or the one that it is fetching. */
+export const highestView = (replica: Replica): View =>
+  replica.state._tag === "StateTransfer" ? Math.max(replica.view, replica.state.target) : replica.view
+
 /** The replica that this one would name to a client, if any. */
 export const knownPrimary = (replica: Replica): ReplicaId | null =>
   isNormal(replica) ? primaryOf(replica.configuration, replica.view) : null

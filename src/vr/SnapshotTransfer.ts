@@ -7,14 +7,16 @@
  */
 import { Limits } from "../base/Limits.ts"
 import type { PartReader } from "./Application.ts"
-import type { MessageOf, Millis, OpNumber, ReplicaId } from "./Message.ts"
-import type { Now, Outcome, Replica } from "./Replica.ts"
+import type { MessageOf, Millis, OpNumber, ReplicaId, View } from "./Message.ts"
+import { highestView, type Now, type Outcome, type Replica } from "./Replica.ts"
 import { Restoration, type Snapshot, takeSnapshot } from "./Snapshot.ts"
 import { send } from "./states/Normal.ts"
 
 /** What is sent to one replica. */
 export interface Outgoing {
   readonly snapshot: Snapshot
+  /** What is in it was committed in this view at the latest. */
+  readonly view: View
   reader: PartReader
   /** Of `part`, which was read last. */
   index: number
@@ -43,7 +45,7 @@ export const offerSnapshot = (replica: Replica, to: ReplicaId, now: Now, out: Ou
   const present = replica.outgoing.get(to)
   const outgoing = present !== undefined && present.snapshot.op >= replica.log.base
     ? present
-    : begin(takeSnapshot(replica), now)
+    : begin(takeSnapshot(replica), highestView(replica), now)
   replica.outgoing.set(to, outgoing)
   sendPart(outgoing, to, now, out)
 }
@@ -55,15 +57,15 @@ export const offerSnapshotUpTo = (replica: Replica, last: OpNumber, to: ReplicaI
   if (replica.outgoing.has(to) || replica.commit <= last) offerSnapshot(replica, to, now, out)
 }
 
-const begin = (snapshot: Snapshot, now: Now): Outgoing => {
+const begin = (snapshot: Snapshot, view: View, now: Now): Outgoing => {
   const reader = snapshot.read()
-  return { snapshot, reader, index: 0, part: reader.next()!, askedAt: now.mono }
+  return { snapshot, view, reader, index: 0, part: reader.next()!, askedAt: now.mono }
 }
 
 const sendPart = (outgoing: Outgoing, to: ReplicaId, now: Now, out: Outcome): void => {
   outgoing.askedAt = now.mono
-  const { index, part, snapshot: { op, size } } = outgoing
-  send(out, to, { _tag: "SnapshotPart", op, index, size, bytes: part })
+  const { index, part, snapshot: { op, size }, view } = outgoing
+  send(out, to, { _tag: "SnapshotPart", view, op, index, size, bytes: part })
 }
 
 /** The part that is asked for; the first one of what there is, if that cannot be had here. */
@@ -74,18 +76,29 @@ export const onGetSnapshot = (
   now: Now,
   out: Outcome
 ): void => {
-  let outgoing = replica.outgoing.get(from)
-  if (outgoing === undefined || outgoing.snapshot.op !== op) {
-    // It goes on with what another has begun, or we have, in an earlier life.
-    outgoing = begin(outgoing?.snapshot ?? takeSnapshot(replica), now)
-  } else if (index === outgoing.index + 1) {
+  const outgoing = replica.outgoing.get(from)
+  // It goes on with what another has begun, or we have, in an earlier life.
+  if (outgoing === undefined) return offerSnapshot(replica, from, now, out)
+  if (outgoing.snapshot.op !== op || (index === 0 && outgoing.index > 0)) {
+    const anew = begin(outgoing.snapshot, outgoing.view, now)
+    replica.outgoing.set(from, anew)
+    return sendPart(anew, from, now, out)
+  }
+  readUpTo(outgoing, index)
+  // Otherwise it is a question that was overtaken, or one for which there is more to read yet.
+  if (outgoing.index === index) sendPart(outgoing, from, now, out)
+}
+
+/** In one turn; reading costs about a millisecond each. Normally one is enough. */
+const parts_a_turn_max = 8
+
+const readUpTo = (outgoing: Outgoing, index: number): void => {
+  for (let i = 0; i < parts_a_turn_max && outgoing.index < index; i++) {
     const part = outgoing.reader.next()
     if (part === null) return
     outgoing.part = part
-    outgoing.index = index
-  } else if (index !== outgoing.index) outgoing = begin(outgoing.snapshot, now)
-  replica.outgoing.set(from, outgoing)
-  sendPart(outgoing, from, now, out)
+    outgoing.index++
+  }
 }
 
 /** On every tick: what nobody asks for any more is let go. */
@@ -97,10 +110,13 @@ export const forgetIdle = ({ outgoing }: Replica, now: Now): void => {
  * A snapshot is written: the log is kept from the one before, for those that lag a little; and from those that are being
  * fetched, whose receivers will ask for what follows, as long as there is room.
  */
-export const onSnapshotted = (replica: Replica, snapshot: { readonly op: OpNumber; readonly digest: number }): void => {
+export const onSnapshotted = (
+  replica: Replica,
+  { digest, op }: { readonly op: OpNumber; readonly digest: number }
+): void => {
   const before = replica.snapshot?.op ?? 0
-  if (snapshot.op <= before) return
-  replica.snapshot = snapshot
+  if (op <= before) return
+  replica.snapshot = { op, digest }
   let from = before
   if (replica.log.bytes < Limits.log_bytes_max / 2) {
     for (const outgoing of replica.outgoing.values()) from = Math.min(from, outgoing.snapshot.op)

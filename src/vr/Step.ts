@@ -10,6 +10,7 @@ import {
   type BackupState,
   emptyOutcome,
   type Handlers,
+  highestView,
   type Input,
   isNormal,
   makeReplica,
@@ -27,7 +28,7 @@ import { endPrimaryTurn, primary, tickPrimary } from "./states/Primary.ts"
 import { makeRecoveryState, recovery, tickRecovery } from "./states/Recovery.ts"
 import { stateTransfer, tickStateTransfer } from "./states/StateTransfer.ts"
 import { tickViewChange, viewChange } from "./states/ViewChange.ts"
-import { highestView, probeIfSilent } from "./Suspicion.ts"
+import { probeIfSilent } from "./Suspicion.ts"
 import { makePrimaryState, resume, startTransfer } from "./Transitions.ts"
 import { entryBytes, Log } from "./Log.ts"
 import type { Restoration } from "./Snapshot.ts"

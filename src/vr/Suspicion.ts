@@ -6,13 +6,9 @@
  */
 import { primaryOf } from "./Configuration.ts"
 import type { Millis, ReplicaId, View } from "./Message.ts"
-import type { Now, Outcome, Replica } from "./Replica.ts"
+import { highestView, type Now, type Outcome, type Replica } from "./Replica.ts"
 import { broadcast } from "./states/Normal.ts"
 import { enterViewChange } from "./Transitions.ts"
-
-/** The highest view that this replica knows of: the one it is in, or the one that it is fetching. */
-export const highestView = (replica: Replica): View =>
-  replica.state._tag === "StateTransfer" ? Math.max(replica.view, replica.state.target) : replica.view
 
 /** Since when nothing was heard of a primary; null where that question makes no sense. */
 const silentSince = (replica: Replica): Millis | null => {

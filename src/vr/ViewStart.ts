@@ -9,11 +9,10 @@
 import { Limits } from "../base/Limits.ts"
 import { invariant } from "../base/Invariant.ts"
 import type { MessageOf, OpNumber, ReplicaId } from "./Message.ts"
-import type { Now, Outcome, Replica, ViewChangeState } from "./Replica.ts"
+import { highestView, type Now, type Outcome, type Replica, type ViewChangeState } from "./Replica.ts"
 import { makeStaging, stage, stagedEnd } from "./Staging.ts"
 import { askForPart, fetchesSnapshot, takePart, wholeSnapshot } from "./SnapshotTransfer.ts"
 import { appendAbove, commitTo, cutLog, isPrimaryOf, replaceSuffix, send } from "./states/Normal.ts"
-import { highestView } from "./Suspicion.ts"
 import { becomePrimary, enterViewChange } from "./Transitions.ts"
 
 type Vote = MessageOf<"DoViewChange">

@@ -114,7 +114,7 @@ export const encodeMessage = (message: Message): Uint8Array => {
       uints(message._tag, message.op, message.index)
       break
     case "SnapshotPart":
-      uints(message._tag, message.op, message.index, message.size)
+      uints(message._tag, message.view, message.op, message.index, message.size)
       w.bin(message.bytes)
       break
     case "Recovery":
@@ -182,7 +182,7 @@ const decodeMessage = (bytes: Uint8Array): Message | Malformed => {
 
 /** Elements of a message, its type included. */
 const fieldCounts: Readonly<Record<number, number>> = {
-  1: 5, 2: 3, 3: 5, 4: 4, 5: 3, 6: 6, 7: 5, 8: 3, 9: 6, 10: 4, 11: 4, 12: 3, 13: 5, 14: 3, 15: 5
+  1: 5, 2: 3, 3: 5, 4: 4, 5: 3, 6: 6, 7: 5, 8: 3, 9: 6, 10: 4, 11: 4, 12: 3, 13: 5, 14: 3, 15: 6
 }
 
 const readMessage = (type: number): Message => {
@@ -239,10 +239,11 @@ const readRepairMessage = (type: number): Message => {
     case types.GetSnapshot:
       return { _tag: "GetSnapshot", op: r.uint("op"), index: r.uint("index") }
     case types.SnapshotPart: {
+      const view = r.uint("view")
       const op = r.uint("op", 1)
       const index = r.uint("index")
       const size = r.uint("size")
-      return { _tag: "SnapshotPart", op, index, size, bytes: r.bin("part", part_bytes_max) }
+      return { _tag: "SnapshotPart", view, op, index, size, bytes: r.bin("part", part_bytes_max) }
     }
     case types.Recovery:
       return { _tag: "Recovery", nonce: r.uint("nonce"), view: r.uint("view") }

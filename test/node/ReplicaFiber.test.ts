@@ -5,7 +5,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
@@ -14,36 +17,44 @@ import { Metrics } from "../../src/node/Metrics.ts"
 import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox, type ReplicaInput } from "../../src/node/Queues.ts"
 import { makeReadBudget } from "../../src/node/ReadBudget.ts"
 import { runReplica } from "../../src/node/ReplicaFiber.ts"
-import type { Journal, JournalWrite } from "../../src/storage/Journal.ts"
+import { type Journal, JournalError, type JournalWrite } from "../../src/storage/Journal.ts"
 import { makeStore } from "../../src/store/Store.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Message, MessageOf, MessageTag } from "../../src/vr/Message.ts"
-import { newReplica, recoveringReplica } from "../../src/vr/Step.ts"
+import type { Input } from "../../src/vr/Replica.ts"
+import { takeSnapshot } from "../../src/vr/Snapshot.ts"
+import { newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 import { configOf } from "./TestNode.ts"
 
 const group = ["r1::n1", "r2::n2", "r3::n3"]
 const tenant = "6f9619ff-8b86-4d01-8b42-00cf4fc964ff"
+
+const optionsOf = (id: string) => {
+  const store = makeStore()
+  const reads = makeReadBudget(store)
+  const configuration = makeConfiguration(0, group)
+  const timers = configOf("n1")
+  const options = { id, configuration, timers, application: reads.application, random: seeded(1), now: { mono: 0, wall: 0 } }
+  return { options, reads, store, timers }
+}
 
 /** Runs one replica of three. `begun`: the writes; each ends when the test lets it. */
 const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
   const inbox = yield* makeReplicaInbox
   const dispatcher = yield* makeDispatcherInbox
   const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
-  const store = makeStore()
-  const reads = makeReadBudget(store)
-  const configuration = makeConfiguration(0, group)
-  const timers = configOf("n1")
-  const options = {
-    id, configuration, timers, application: reads.application, random: seeded(1), now: { mono: 0, wall: 0 }
-  }
+  const { options, reads, store, timers } = optionsOf(id)
   const replica = recovering ? recoveringReplica(options, 0) : newReplica(options)
   const begun: Array<JournalWrite> = []
+  /** A save ends when the test says so, and how. */
+  const saving = yield* Deferred.make<void, JournalError>()
   const disk = yield* Semaphore.make(1)
   yield* disk.take(1)
   const journal: Journal = {
     open: Effect.die("is open"),
     restore: () => Effect.die("no snapshots"),
-    save: () => Effect.die("no snapshots"),
+    save: ({ op }) => Effect.andThen(Deferred.await(saving), Effect.succeed({ op, digest: 7, bytes: 9 })),
     write: (write) => Effect.suspend(() => {
       begun.push(write)
       return Effect.asVoid(disk.take(1))
@@ -51,7 +62,7 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
   }
   const local: LocalReplica = { tenant, id, epoch: 0, replicas: group, inbox }
   const data = { tenant, node: "n1", durability: "disk" as const, doubt: null, store }
-  yield* Effect.forkScoped(runReplica({
+  const fiber = yield* Effect.forkScoped(runReplica({
     local, replica, data, reads, journal, dispatcher, metrics, isWhole: !recovering, settings: { current: timers }
   }))
   const sent: Array<Message> = []
@@ -71,7 +82,7 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
   const flushed = Effect.andThen(disk.release(1), settle)
   const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
-  return { begun, metrics, tell, hear, flushed, said, replies: () => replies }
+  return { begun, fiber, metrics, replica, saving, tell, hear, flushed, settle, said, replies: () => replies }
 })
 
 const register = (channel: number): ReplicaInput => ({
@@ -114,6 +125,57 @@ describe("the fiber of a replica", () => {
       // A commit number alone is no reason to write.
       yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 1 })
       assert.strictEqual(backup.begun.length, 1)
+    }).pipe(Effect.scoped))
+})
+
+describe("the snapshots of a replica", () => {
+  /** Every commit makes one due. */
+  const often = Effect.acquireRelease(Effect.sync(() => squeeze({ snapshot_log_bytes_min: 1 })), (release) => Effect.sync(release))
+
+  const due = Effect.gen(function*() {
+    yield* often
+    const backup = yield* scene("r2::n2")
+    yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 1 })
+    yield* backup.flushed
+    return backup
+  })
+
+  it.effect("are written while turns go on; then the replica knows", () =>
+    Effect.gen(function*() {
+      const backup = yield* due
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 2, entries: [entry(2)], commit: 1 })
+      yield* backup.flushed
+      assert.deepStrictEqual(backup.said("PrepareOk").map(({ op }) => op), [1, 2])
+      assert.isNull(backup.replica.snapshot)
+      yield* Deferred.succeed(backup.saving, undefined)
+      yield* backup.settle
+      assert.deepStrictEqual(backup.replica.snapshot, { op: 1, digest: 7 })
+      assert.strictEqual(backup.metrics.snapshots_written, 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("end it when the disk refuses them", () =>
+    Effect.gen(function*() {
+      const backup = yield* due
+      const refusal = new JournalError({ during: "save", file: "f", message: "f: no space left on device" })
+      yield* Deferred.fail(backup.saving, refusal)
+      assert.deepStrictEqual(yield* Fiber.await(backup.fiber), Exit.fail(refusal))
+    }).pipe(Effect.scoped))
+
+  it.effect("that were fetched are installed in the turn's write, before anything is said of them", () =>
+    Effect.gen(function*() {
+      const sender = newReplica(optionsOf("r1::n1").options)
+      step(sender, [register(1) as Input, register(2) as Input, { _tag: "Durable", op: 2 }], { mono: 0, wall: 0 })
+      step(sender, [{ _tag: "Message", from: "r2::n2", epoch: 0, message: { _tag: "PrepareOk", view: 0, op: 2 } }], { mono: 0, wall: 0 })
+      const reader = takeSnapshot(sender).read()
+      const backup = yield* scene("r3::n3")
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0 })
+      for (let index = 0, bytes = reader.next(); bytes !== null; index++, bytes = reader.next()) {
+        yield* backup.hear("r1::n1", { _tag: "SnapshotPart", view: 0, op: 2, index, size: 0, bytes })
+      }
+      assert.deepStrictEqual(backup.begun.map(({ commit, snapshot }) => [commit, snapshot?.op]), [[2, 2]])
+      assert.deepStrictEqual(backup.said("GetState").map(({ after }) => after), [0])
+      yield* backup.flushed
+      assert.deepStrictEqual(backup.said("GetState").map(({ after }) => after), [0, 2])
     }).pipe(Effect.scoped))
 })
 

@@ -4,11 +4,13 @@
  * @module
  */
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
-import type { MessageTag, ReplicaId } from "../../src/vr/Message.ts"
+import type { Message, MessageTag, ReplicaId } from "../../src/vr/Message.ts"
 import type { Client, Pending } from "../simulation/Client.ts"
 import { append, appendResult, get, readResult } from "../simulation/Register.ts"
 import { Simulation, type SimulationOptions } from "../simulation/Simulation.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
+import { takeSnapshot } from "../../src/vr/Snapshot.ts"
+import { entries, One, only } from "../vr/One.ts"
 
 let release = (): void => {}
 /** A snapshot every five operations or so, of many small parts. */
@@ -302,5 +304,43 @@ describe("a restart with snapshots", () => {
     for (const process of sim.processes) process.restart()
     sim.runUntil(() => asked.reply !== undefined)
     assert.strictEqual(readResult(asked.reply!.result!).length, 40)
+  })
+})
+
+describe("a snapshot that was made in a later view", () => {
+  /** All parts of a snapshot of op 2, as R1 would send them in `view`. */
+  const parts = (view: number): ReadonlyArray<Message> => {
+    const one = One.start("R1")
+    one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 2), commit: 2 })
+    const reader = takeSnapshot(one.replica).read()
+    const all: Array<Message> = []
+    for (let bytes = reader.next(); bytes !== null; bytes = reader.next()) {
+      all.push({ _tag: "SnapshotPart", view, op: 2, index: all.length, size: 0, bytes })
+    }
+    return all
+  }
+
+  it("does not let a replica join a view that was over by then", () => {
+    const one = One.start("R4", 5)
+    // The primary of view 0 has an operation that nobody else heard of. Meanwhile view 1 commits two others.
+    one.receive("R0", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 0 })
+    assert.strictEqual(one.replica.state._tag, "StateTransfer")
+    const asked = parts(1).flatMap((part) => one.receive("R1", part).sends)
+    assert.deepStrictEqual(only("GetState", asked)[0], { _tag: "GetState", view: 1, after: 0 })
+    const late = one.receive("R0", { _tag: "NewState", view: 0, first: 1, entries: entries(1, 1), op: 1, commit: 0 })
+    assert.isEmpty(only("PrepareOk", late.sends), "it does not acknowledge what it does not hold")
+    assert.deepStrictEqual([one.replica.state._tag, one.replica.logView], ["StateTransfer", 0])
+  })
+
+  it("is not undone by the start of a view that comes late, in any state", () => {
+    const one = One.start("R1")
+    one.receive("R0", { _tag: "Commit", view: 3, op: 2, commit: 2, round: 0 })
+    for (const part of parts(3)) one.receive("R0", part)
+    assert.deepStrictEqual([one.replica.commit, one.replica.log.base, one.replica.logView], [2, 2, 0])
+    one.receive("R2", { _tag: "StartViewChange", view: 5, probing: false })
+    assert.strictEqual(one.replica.state._tag, "ViewChange")
+    const { sends } = one.receive("R2", { _tag: "StartView", view: 5, first: 1, entries: [], commit: 0 })
+    assert.deepStrictEqual(only("GetState", sends), [{ _tag: "GetState", view: 5, after: 2 }])
+    assert.deepStrictEqual([one.replica.commit, one.replica.state._tag], [2, "StateTransfer"])
   })
 })

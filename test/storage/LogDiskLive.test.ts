@@ -31,7 +31,6 @@ describe("the disk", () => {
       assert.deepStrictEqual(yield* disk.list(log), ["1"])
       assert.deepStrictEqual(yield* disk.read(join(log, "1")), bytes(3))
       yield* disk.rename(log, `${log}.damaged`)
-      yield* disk.rename(log, `${log}.damaged.again`)
       assert.deepStrictEqual(yield* disk.list(join(folder, "deep")), ["r1.log.damaged"])
       assert.deepStrictEqual(yield* disk.read(join(`${log}.damaged`, "1")), bytes(3))
     }))
@@ -75,6 +74,7 @@ describe("the disk", () => {
       const { disk, folder } = yield* makeDisk
       const path = join(folder, "file")
       assert.deepInclude(yield* Effect.flip(disk.open(path)), { file: path, reason: "no such file or directory" })
+      assert.deepInclude(yield* Effect.flip(disk.rename(path, `${path}.2`)), { file: path, reason: "no such file or directory" })
       mkdirSync(path, { recursive: true })
       assert.deepInclude(yield* Effect.flip(disk.read(path)), { file: path, reason: "illegal operation on a directory" })
       writeFileSync(join(path, "1"), "")

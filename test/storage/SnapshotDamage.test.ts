@@ -204,7 +204,7 @@ describe("a snapshot, damaged", () => {
 })
 
 describe("a log that begins behind a snapshot", () => {
-  it.effect("of which any files are lost has all, or is in doubt (etcd#18055)", () =>
+  it.effect("of which any files are lost has all, or is in doubt (etcd#18055; brief §8.25)", () =>
     Effect.gen(function*() {
       const disk = yield* filledDisk(2, 4)
       const files = disk.names

@@ -239,6 +239,16 @@ describe("a disk that refuses a step", () => {
     }))
 })
 
+it.effect("a snapshot that someone removed while it was written is not taken for one that was saved", () =>
+  Effect.gen(function*() {
+    const { disk, journal } = yield* filledDisk
+    const tmp = `${place.snapshots}/save.tmp`
+    const error = yield* Effect.flip(journal.save({ op: 5, size: 0, read: () => ({ next: () => (disk.change(tmp, null), null) }) }))
+    assert.deepInclude(error, { during: "save", message: `${tmp}: no such file or directory` })
+    const again = yield* opened(disk)
+    yield* judge(again.journal, again.found, [held], "after that")
+  }))
+
 it.effect("a journal that is opened again, and is in doubt now, has no snapshot", () =>
   Effect.gen(function*() {
     const { disk, journal } = yield* filledDisk

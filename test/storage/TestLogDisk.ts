@@ -108,13 +108,16 @@ export class TestLogDisk implements LogDisk {
   }
 
   rename(from: string, to: string) {
-    return this.naming("rename", to, (names) => {
+    const isThere = this.unlessBroken(from, () => this.names.some((path) => path === from || path.startsWith(`${from}/`)))
+    const rename = this.naming("rename", to, (names) => {
       for (const [path, inode] of names) {
         if (path !== from && !path.startsWith(`${from}/`)) continue
         names.delete(path)
         names.set(to + path.slice(from.length), inode)
       }
     })
+    const missing = new DiskError({ file: from, reason: "no such file or directory" })
+    return Effect.flatMap(isThere, (isThere) => isThere ? rename : Effect.fail(missing))
   }
 
   remove(path: string) {

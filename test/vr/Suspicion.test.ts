@@ -6,7 +6,8 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import type { View } from "../../src/vr/Message.ts"
-import { highestView, suspects } from "../../src/vr/Suspicion.ts"
+import { highestView } from "../../src/vr/Replica.ts"
+import { suspects } from "../../src/vr/Suspicion.ts"
 import { heard, One, only, timers } from "./One.ts"
 
 const heartbeat = (view: View = 0) => ({ _tag: "Commit", view, op: 0, commit: 0, round: 0 }) as const

@@ -44,8 +44,8 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   numbers((view, after): Message => ({ _tag: "GetState", view, after })),
   numbers((view, after, last): Message => ({ _tag: "GetCommitted", view, after, last })),
   numbers((op, index): Message => ({ _tag: "GetSnapshot", op, index })),
-  fc.tuple(fc.integer({ min: 1, max: 2 ** 40 }), number, number, fc.uint8Array({ maxLength: 300 })).map(
-    ([op, index, size, bytes]): Message => ({ _tag: "SnapshotPart", op, index, size, bytes })
+  fc.tuple(fc.integer({ min: 1, max: 2 ** 40 }), number, number, number, fc.uint8Array({ maxLength: 300 })).map(
+    ([op, view, index, size, bytes]): Message => ({ _tag: "SnapshotPart", view, op, index, size, bytes })
   ),
   numbers((nonce, view): Message => ({ _tag: "Recovery", nonce, view })),
   numbers((nonce, view, op, commit): Message => ({ _tag: "RecoveryResponse", nonce, view, op, commit }))

@@ -31,7 +31,7 @@ export interface LogDisk {
   readonly read: (path: string) => Effect.Effect<Uint8Array | null, DiskError>
   /** Makes or replaces a file, and the folder if need be: durably, and all of it or nothing. */
   readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, DiskError>
-  /** Gives a file or folder another name in the same folder, durably. No harm if it is not there. */
+  /** Gives a file or folder another name in the same folder, durably. */
   readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
   /** Makes an empty file, or empties the one that is there, and makes the folder if need be. Its name is not durable. */
   readonly create: (path: string) => Effect.Effect<LogFile, DiskError>

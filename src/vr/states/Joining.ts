@@ -7,8 +7,8 @@
 import { invariant } from "../../base/Invariant.ts"
 import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
-import type { BackupState, Now, Outcome, Replica, StateTransferState } from "../Replica.ts"
-import { highestView, onProbe, probeIfSilent } from "../Suspicion.ts"
+import { type BackupState, highestView, type Now, type Outcome, type Replica, type StateTransferState } from "../Replica.ts"
+import { onProbe, probeIfSilent } from "../Suspicion.ts"
 import { becomeBackup, enterViewChange, startTransfer } from "../Transitions.ts"
 import { appendAbove, commitTo, cutLog, send } from "./Normal.ts"
 
@@ -26,7 +26,8 @@ export const onStartViewChange = (
 
 /**
  * The log of a later view (VRR §4.2). The caller has checked the acceptance rule (F4). If it starts above what we
- * know to be committed, the gap is fetched first; else the part above our commit number is replaced at once.
+ * know to be committed, the gap is fetched first; else the part above our commit number is replaced at once. One that
+ * ends below that has been overtaken, by a snapshot of the same view or a later one: there is more to fetch.
  */
 export const onStartView = (
   replica: Replica,
@@ -35,7 +36,8 @@ export const onStartView = (
   now: Now,
   out: Outcome
 ): void => {
-  if (message.first > replica.commit + 1) return startTransfer(replica, message.view, from, now, out)
+  const end = message.first + message.entries.length - 1
+  if (message.first > replica.commit + 1 || end < replica.commit) return startTransfer(replica, message.view, from, now, out)
   installView(replica, message, now, out)
 }
 

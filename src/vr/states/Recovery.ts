@@ -95,6 +95,7 @@ const onSnapshotPart = (
 ): void => {
   const fetching = state.fetching
   if (fetching === null || (from !== fetching.from && from !== replica.incoming?.from)) return
+  if (message.view > fetching.view) return startAnew(replica, state, now, out)
   if (!takePart(replica, message, from, stagedEnd(state.staging), now, out)) return
   fetching.progressAt = now.mono
   state.resendAt = now.mono + fetching.wait_ms

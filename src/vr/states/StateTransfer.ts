@@ -70,6 +70,7 @@ const onSnapshotPart = (
   now: Now,
   out: Outcome
 ): void => {
+  if (message.view > state.target) return startTransfer(replica, message.view, from, now, out)
   if (!takePart(replica, message, from, heldUpTo(replica, state.staging), now, out)) return
   onProgress(replica, state, from, now)
   state.source = from

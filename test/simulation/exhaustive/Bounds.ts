@@ -56,10 +56,12 @@ export const small: Readonly<Record<string, Bounds>> = {
   damage: { ...none, requests: 1, crashes: 2, disk: 2, views: 1 },
   four: { ...none, replicas: 4, requests: 1, ticks: 1, views: 1 },
   snapshots: { ...none, requests: 2, crashes: 1, disk: 1, snapshots: 1, views: 2 },
-  snapshots_in_memory: { ...none, requests: 1, crashes: 1, ticks: 1, snapshots: 1, views: 1 },
+  snapshots_in_memory: { ...none, requests: 1, crashes: 1, ticks: 1, snapshots: 1, views: 0 },
+  snapshots_and_crashes: { ...none, requests: 1, crashes: 1, skips: 1, snapshots: 1, views: 1 },
   snapshots_of_views: { ...none, requests: 1, ticks: 1, skips: 1, snapshots: 1, views: 2 },
   snapshots_in_silence: { ...none, requests: 1, ticks: 1, lates: 1, snapshots: 1, views: 1 },
-  snapshots_of_a_pair: { ...none, replicas: 2, requests: 2, crashes: 1, ticks: 2, disk: 1, snapshots: 1, views: 2 }
+  snapshots_of_a_pair: { ...none, replicas: 2, requests: 2, crashes: 1, ticks: 2, disk: 1, snapshots: 1, views: 2 },
+  snapshots_of_restarts: { ...none, requests: 1, crashes: 2, disk: 1, snapshots: 1, views: 1 }
 }
 
 /** For `npm run simulate -- --exhaustive`: minutes each. */
@@ -76,5 +78,13 @@ export const large: Readonly<Record<string, Bounds>> = {
   power: { ...none, requests: 1, crashes: 3, disk: 1, views: 2 },
   logs: { ...none, requests: 2, crashes: 2, disk: 1, views: 2 },
   votes: { ...none, requests: 2, crashes: 1, ticks: 1, disk: 1, views: 1 },
-  damages: { ...none, requests: 1, crashes: 2, disk: 2, views: 2 }
+  damages: { ...none, requests: 1, crashes: 2, disk: 2, views: 2 },
+  more_snapshots: { ...none, requests: 2, crashes: 1, snapshots: 1, views: 1 },
+  snapshots_of_more_views: { ...none, requests: 1, ticks: 3, snapshots: 1, views: 3 },
+  snapshots_of_a_crash: { ...none, requests: 1, crashes: 1, ticks: 2, snapshots: 1, views: 1 },
+  snapshots_and_divergence: { ...none, requests: 2, ticks: 1, skips: 1, snapshots: 1, views: 2 },
+  snapshots_and_chunks: { ...none, requests: 2, ticks: 1, chunked: 1, snapshots: 1, views: 1 },
+  snapshots_on_disks: { ...none, requests: 1, crashes: 1, ticks: 2, disk: 1, snapshots: 1, views: 1 },
+  snapshots_and_restarts: { ...none, requests: 1, crashes: 2, disk: 1, snapshots: 1, views: 2 },
+  snapshots_and_damages: { ...none, requests: 1, crashes: 2, disk: 2, snapshots: 1, views: 1 }
 }

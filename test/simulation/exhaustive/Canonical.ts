@@ -20,9 +20,9 @@
 import { ClientTable } from "../../../src/vr/ClientTable.ts"
 import { Log } from "../../../src/vr/Log.ts"
 import type { Entry, Message } from "../../../src/vr/Message.ts"
-import type { PrimaryState, Replica, State } from "../../../src/vr/Replica.ts"
+import { highestView, type PrimaryState, type Replica, type State } from "../../../src/vr/Replica.ts"
 import type { Staging } from "../../../src/vr/Staging.ts"
-import { highestView } from "../../../src/vr/Suspicion.ts"
+
 import { committedWords, copyIncoming, copyOutgoing, imageKey, incomingKey, outgoingsKey } from "./Snapshots.ts"
 
 const copyStaging = (staging: Staging): Staging => ({ ...staging, entries: [...staging.entries] })

@@ -12,6 +12,7 @@ import { becomeBackup } from "../../../src/vr/Transitions.ts"
 import { type Core, realCore } from "./Action.ts"
 import { type Bounds, small } from "./Bounds.ts"
 import { copyReplica, replicaKey } from "./Canonical.ts"
+import type { Local } from "./Model.ts"
 import { type Found, type Options, search } from "./Search.ts"
 import { tell } from "./Story.ts"
 
@@ -48,7 +49,13 @@ describe("the exhaustive search", () => {
   it("misses nothing by leaving out dead messages", () => {
     const replicasIn = (within: Bounds, keepsDead: boolean): ReadonlyArray<string> => {
       const seen = new Set<string>()
-      const onState: Options["onState"] = (locals) => seen.add(locals.map(({ replica }) => replicaKey(replica)).join("\n"))
+      const keys = new Map<Replica, string>()
+      const keyOf = ({ replica }: Local): string => {
+        const key = keys.get(replica) ?? replicaKey(replica)
+        keys.set(replica, key)
+        return key
+      }
+      const onState: Options["onState"] = (locals) => seen.add(locals.map(keyOf).join("\n"))
       assert.isTrue(search(within, { keepsDead, onState }).exhausted)
       return [...seen].sort()
     }
@@ -164,6 +171,21 @@ describe("the exhaustive search", () => {
       return out
     }
   })
+
+  it("installs snapshots in a transfer, in a recovery, and before a view starts", () => {
+    const seen = new Set<string>()
+    const core: Core = {
+      ...realCore,
+      step: (replica, inputs, now) => {
+        const { _tag } = replica.state
+        const out = realCore.step(replica, inputs, now)
+        if (out.install !== null) seen.add(_tag)
+        return out
+      }
+    }
+    for (const name of ["snapshots_of_views", "snapshots_and_crashes"]) search(bounds(name), { core })
+    assert.deepStrictEqual([...seen].sort(), ["Recovery", "StateTransfer", "ViewChange"])
+  }, timeout)
 
   it("finds a recovery that ends with the snapshot, without what was acknowledged behind it", () => {
     const core = installing((replica, out) => {

@@ -91,8 +91,8 @@ const readerAt = (snapshot: Snapshot, next: number): PartReader => {
 
 export const copyOutgoing = ({ outgoing }: Replica): Replica["outgoing"] => {
   const copy: Replica["outgoing"] = new Map()
-  for (const [to, { index, part, snapshot }] of [...outgoing].sort(([a], [b]) => a < b ? -1 : 1)) {
-    copy.set(to, { snapshot, reader: readerAt(snapshot, index + 1), index, part, askedAt: 0 })
+  for (const [to, { index, part, snapshot, view }] of [...outgoing].sort(([a], [b]) => a < b ? -1 : 1)) {
+    copy.set(to, { snapshot, view, reader: readerAt(snapshot, index + 1), index, part, askedAt: 0 })
   }
   return copy
 }
@@ -107,7 +107,7 @@ export const imageKey = (image: Restoration | null): unknown =>
 export const incomingKey = (incoming: Incoming | null): unknown =>
   incoming === null ? null : [incoming.from, incoming.op, incoming.next, imageKey(incoming.restoration)]
 
-const outgoingKey = ({ index, part, snapshot }: Outgoing): unknown =>
-  [snapshot.op, index, part.join(), partsOf(snapshot).map((each) => each.join())]
+const outgoingKey = ({ index, part, snapshot, view }: Outgoing): unknown =>
+  [snapshot.op, view, index, part.join(), partsOf(snapshot).map((each) => each.join())]
 
 export const outgoingsKey = (outgoing: Replica["outgoing"]): unknown => [...outgoing].map(([to, each]) => [to, outgoingKey(each)])

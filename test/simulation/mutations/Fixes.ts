@@ -29,7 +29,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/Transitions.ts",
     find: "  moveTo(replica, {\n    _tag: \"StateTransfer\",",
     replace: `  if (target !== replica.logView) {
-    cutLog(replica, replica.commit, out)
+    replaceSuffix(replica, makeStaging(replica.commit), out)
     replica.view = target
     replica.logView = target
     writeHead(replica, out)
@@ -62,7 +62,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/states/StateTransfer.ts",
     find: "if (message.view < state.target || message.view <= replica.logView) return",
     replace: "if (message.view < state.target) return",
-    budget: 1_500
+    budget: 1_600
   },
   {
     name: "F5 views mixed",
@@ -86,7 +86,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Recovery.ts",
     find: "if (earlier !== undefined && isNewer(earlier, message)) return",
     replace: "if (earlier !== undefined) return",
-    budget: 50
+    budget: 600
   },
   {
     name: "F7 waits for the primary",
@@ -160,7 +160,7 @@ const awaitRound`,
     file: "src/vr/states/Primary.ts",
     find: "if (!state.abdicated && now.mono - contact",
     replace: "if (state.round < 0 && now.mono - contact",
-    budget: 50
+    budget: 100
   },
   {
     name: "F15 no probe",
@@ -168,7 +168,7 @@ const awaitRound`,
     file: "src/vr/Suspicion.ts",
     find: "if (agreeing >= replica.configuration.quorum) enter",
     replace: "if (agreeing >= 1) enter",
-    budget: 50
+    budget: 100
   },
   {
     name: "F15 agrees always",

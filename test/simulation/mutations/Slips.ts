@@ -98,7 +98,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ClientTable.ts",
     find: "      this.sessions.delete(session.id)\n",
     replace: "",
-    budget: 50
+    budget: 150
   },
   {
     name: "answers forgotten early",
@@ -146,7 +146,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "if (vote.logView > chosen.logView || (vote.logView === chosen.logView && head(vote) > head(chosen))) {",
     replace: "if (head(vote) > head(chosen)) {",
-    budget: 50
+    budget: 1_400
   },
   {
     name: "own log wins",
@@ -170,7 +170,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Normal.ts",
     find: "  else cutLog(replica, replica.commit, out)\n",
     replace: "",
-    budget: 50
+    budget: 100
   },
   {
     name: "old view served",
@@ -210,7 +210,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "commit = Math.max(commit, vote.commit)",
     replace: "commit = vote.commit",
-    budget: 300
+    budget: 700
   },
   {
     name: "time goes back",

@@ -12,7 +12,17 @@ export const snapshots: ReadonlyArray<Mutation> = [
     file: "src/vr/Transitions.ts",
     find: "if ((committed === base && image === null) || committed < replica.log.op) return staging",
     replace: "if (image === null && (committed === base || committed < replica.log.op)) return staging",
-    budget: 500
+    by: "search",
+    budget: 2_000_000
+  },
+  {
+    name: "late start of a view taken for whole",
+    what: "A replica that has a snapshot of a view is stopped when the first word of that view comes late.",
+    file: "src/vr/states/Joining.ts",
+    find: " || end < replica.commit) return startTransfer",
+    replace: ") return startTransfer",
+    by: "search",
+    budget: 2_000_000
   },
   {
     name: "snapshot without sessions",
@@ -60,7 +70,7 @@ export const snapshots: ReadonlyArray<Mutation> = [
     file: "src/vr/SnapshotTransfer.ts",
     find: "now.mono - incoming.heardAt <= patience * timers.view_change_ms",
     replace: "now.mono >= incoming.heardAt",
-    budget: 500
+    budget: 3_100
   },
   {
     name: "snapshot let go at once",
