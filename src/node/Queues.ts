@@ -6,6 +6,7 @@
  * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max batches | the offerer waits |
  * | replica inbox | dispatcher → a replica | replica_queue_max, replica_queue_bytes_max | dropped: VR resends, clients retry |
  * | snapshots | a replica → the fiber that writes them | 1 | the newer one takes the place of the older one |
+ * | saved snapshots | that fiber → the replica, which looks at each turn | 1 | likewise |
  * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames, peer_outbox_bytes_max | dropped: VR resends |
  * | connection outbox | dispatcher → a client's connection | connection_outbox_bytes_max | the client is disconnected |
  * | gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
@@ -16,6 +17,7 @@
  * @module
  */
 import type * as Deferred from "effect/Deferred"
+import type * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Limits } from "../base/Limits.ts"
 import type { Members } from "../members/Members.ts"
@@ -83,6 +85,9 @@ export type DispatcherInbox = Queue.Queue<DispatcherInput>
 export const makeDispatcherInbox = Queue.bounded<DispatcherInput>(Limits.dispatcher_queue_max)
 export const makeReplicaInbox = Queue.dropping<ReplicaInput>(Limits.replica_queue_max)
 export const makeSnapshotQueue = Queue.sliding<Snapshot>(1)
+/** Not the replica's inbox: whoever else offers there would upset the dispatcher's count of what waits in it. */
+export const makeSavedQueue = Queue.sliding<Extract<Input, { readonly _tag: "Snapshotted" }>>(1)
+export type SavedQueue = Effect.Success<typeof makeSavedQueue>
 export const makePeerOutbox = Queue.dropping<Uint8Array>(Limits.peer_outbox_max)
 /** Bounded by bytes, by {@link ClientConnection}. */
 export const makeConnectionOutbox = Queue.unbounded<Uint8Array>()

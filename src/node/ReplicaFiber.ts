@@ -7,13 +7,22 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import type { Journal, JournalError, JournalWrite } from "../storage/Journal.ts"
 import { emptyOutcome, type Input, isNormal, type Now, type Outcome, type Replica } from "../vr/Replica.ts"
 import { type Snapshot, takeSnapshot } from "../vr/Snapshot.ts"
 import { step } from "../vr/Step.ts"
 import type { Counters } from "./Metrics.ts"
-import { type DispatcherInbox, type LocalReplica, makeSnapshotQueue, type ReplicaInput, type TakenSnapshot } from "./Queues.ts"
+import {
+  type DispatcherInbox,
+  type LocalReplica,
+  makeSavedQueue,
+  makeSnapshotQueue,
+  type ReplicaInput,
+  type SavedQueue,
+  type TakenSnapshot
+} from "./Queues.ts"
 import type { ReadBudget } from "./ReadBudget.ts"
 import { saveSnapshots } from "./Snapshots.ts"
 import { describeReplica, type ReplicaData } from "./Status.ts"
@@ -34,12 +43,13 @@ export interface ReplicaFiberOptions {
 
 /** Runs until it is interrupted, its disk fails, or an invariant breaks: the last two end this replica only. */
 export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError> =>
-  Effect.flatMap(makeSnapshotQueue, (snapshots) =>
-    Effect.raceFirst(takeTurns(options, snapshots), saveSnapshots(options, snapshots)))
+  Effect.flatMap(Effect.all([makeSnapshotQueue, makeSavedQueue]), ([snapshots, saved]) =>
+    Effect.raceFirst(takeTurns(options, snapshots, saved), saveSnapshots(options, snapshots, saved)))
 
 const takeTurns = Effect.fnUntraced(function*(
   options: ReplicaFiberOptions,
-  snapshots: Queue.Queue<Snapshot>
+  snapshots: Queue.Queue<Snapshot>,
+  saved: SavedQueue
 ): Effect.fn.Return<never, JournalError> {
   const { local, metrics, replica, settings } = options
   const clock = yield* Clock.Clock
@@ -54,7 +64,9 @@ const takeTurns = Effect.fnUntraced(function*(
     replica.timers = settings.current
     options.reads.renew()
     const now = read()
-    let outcome = step(replica, withoutQuestions(inputs, options, now), now)
+    const written = Queue.takeUnsafe(saved)
+    const news = withoutQuestions(inputs, options, now)
+    let outcome = step(replica, written !== undefined && Exit.isSuccess(written) ? [written.value, ...news] : news, now)
     while (true) {
       // Recovered: what was promised before, and what is promised now, is in this log.
       const recovers = !isWhole && replica.state._tag !== "Recovery"

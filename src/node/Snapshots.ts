@@ -11,10 +11,9 @@ import type { Journal, JournalError } from "../storage/Journal.ts"
 import type { Application } from "../vr/Application.ts"
 import { Restoration, type Snapshot } from "../vr/Snapshot.ts"
 import type { Counters } from "./Metrics.ts"
-import type { LocalReplica } from "./Queues.ts"
+import type { SavedQueue } from "./Queues.ts"
 
 export interface SavingOptions {
-  readonly local: LocalReplica
   readonly journal: Journal
   readonly metrics: Counters
 }
@@ -22,19 +21,17 @@ export interface SavingOptions {
 /** A snapshot that is whole on the disk, and that this program cannot make data of. */
 export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { message: Schema.String }) {}
 
-/** How long the answer to a replica waits if its inbox is full. */
-const full_ms = 10
-
-/** Writes what comes on the queue, one after the other, and tells the replica. A disk that refuses stops the replica. */
+/** Writes what comes on the queue, one after the other, and says so. A disk that refuses stops the replica. */
 export const saveSnapshots = (
-  { journal, local, metrics }: SavingOptions,
-  snapshots: Queue.Queue<Snapshot>
+  { journal, metrics }: SavingOptions,
+  snapshots: Queue.Queue<Snapshot>,
+  saved: SavedQueue
 ): Effect.Effect<never, JournalError> =>
   Effect.forever(Effect.gen(function*() {
     const { bytes, digest, op } = yield* journal.save(yield* Queue.take(snapshots))
     metrics.snapshots_written++
     metrics.snapshot_bytes_written += bytes
-    while (!(yield* Queue.offer(local.inbox, { _tag: "Snapshotted", op, digest }))) yield* Effect.sleep(full_ms)
+    yield* Queue.offer(saved, { _tag: "Snapshotted", op, digest })
   }))
 
 /** The snapshot that an opened journal begins with, as what `application` can become. */

@@ -157,12 +157,12 @@ export class ClientTable {
     }))
   }
 
-  /** Replaces all sessions, in order of last committed use. */
-  install(sessions: ReadonlyArray<KeptSession>): void {
+  /** Replaces all sessions, in order of last committed use. The maps of their answers are its own from now on. */
+  install(sessions: ReadonlyArray<KeptSession & { readonly results: Map<RequestNumber, Uint8Array> }>): void {
     this.sessions.clear()
     this.byNonce.clear()
     this.pendingRegistrations.clear()
-    for (const { answered, id, nonce, results } of sessions) this.add(id, nonceKey(nonce), answered, new Map(results))
+    for (const { answered, id, nonce, results } of sessions) this.add(id, nonceKey(nonce), answered, results)
   }
 
   // --- what a primary asks before it lets a request into the log

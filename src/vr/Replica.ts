@@ -259,6 +259,8 @@ export interface Replica {
   dueSnapshot: Snapshot | null
   /** The last one that the owner has written; null if it has written none. */
   snapshot: { readonly op: OpNumber; readonly digest: number } | null
+  /** Up to here the log is not needed any more. */
+  forgottenUpTo: OpNumber
   /** A snapshot that is being fetched, in whatever state. */
   incoming: Incoming | null
   /** Snapshots that others fetch from here. */
@@ -333,6 +335,7 @@ export const makeReplica = (
   sinceSnapshot: 0,
   dueSnapshot: null,
   snapshot: null,
+  forgottenUpTo: 0,
   incoming: null,
   outgoing: new Map(),
   probes: new Map(),

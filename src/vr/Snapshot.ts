@@ -95,6 +95,9 @@ const part = (kind: number, body: Uint8Array): Uint8Array => {
   return bytes
 }
 
+/** What msgpack puts before bytes, at most. */
+const bin_header_bytes = 5
+
 function* sessionParts(sessions: ReadonlyArray<KeptSession>): Generator<Uint8Array> {
   let records: Array<Uint8Array> = []
   let bytes = 0
@@ -107,9 +110,10 @@ function* sessionParts(sessions: ReadonlyArray<KeptSession>): Generator<Uint8Arr
     return part(kinds.sessions, body.take())
   }
   for (const record of recordsOf(sessions, w)) {
-    if (bytes > 0 && bytes + record.length > Limits.snapshot_part_bytes_max) yield whole()
+    const isFull = records.length >= Limits.snapshot_part_elements_max || bytes + record.length > Limits.snapshot_part_bytes_max
+    if (isFull && records.length > 0) yield whole()
     records.push(record)
-    bytes += record.length
+    bytes += bin_header_bytes + record.length
   }
   if (bytes > 0) yield whole()
 }

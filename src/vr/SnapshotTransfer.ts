@@ -29,6 +29,8 @@ export interface Outgoing {
 export interface Incoming {
   readonly from: ReplicaId
   readonly op: OpNumber
+  /** What is in it was committed in this view at the latest. */
+  readonly view: View
   readonly size: number
   readonly restoration: Restoration
   /** The part that is to come. */
@@ -43,7 +45,8 @@ export interface Incoming {
 /** Begins with the first part, or goes on where it was: the question may be a repeated one. */
 export const offerSnapshot = (replica: Replica, to: ReplicaId, now: Now, out: Outcome): void => {
   const present = replica.outgoing.get(to)
-  const outgoing = present !== undefined && present.snapshot.op >= replica.log.base
+  // One that nobody is done with for so long that there are later ones would keep the log for ever.
+  const outgoing = present !== undefined && present.snapshot.op >= (replica.snapshot?.op ?? 0)
     ? present
     : begin(takeSnapshot(replica), highestView(replica), now)
   replica.outgoing.set(to, outgoing)
@@ -121,7 +124,15 @@ export const onSnapshotted = (
   if (replica.log.bytes < Limits.log_bytes_max / 2) {
     for (const outgoing of replica.outgoing.values()) from = Math.min(from, outgoing.snapshot.op)
   }
-  replica.log.shorten(from)
+  replica.forgottenUpTo = Math.max(replica.forgottenUpTo, from)
+}
+
+/** Entries that leave a log in one turn: all at once, a long one would stop everything for a while. */
+const entries_a_turn_max = 16_384
+
+/** At the end of a turn. */
+export const shortenLog = ({ forgottenUpTo, log }: Replica): void => {
+  if (log.base < forgottenUpTo) log.shorten(Math.min(forgottenUpTo, log.base + entries_a_turn_max))
 }
 
 // --- the receiver
@@ -131,7 +142,8 @@ const patience = 8
 
 /** Is one under way that reaches above `op`, from somebody who still answers? */
 export const fetchesSnapshot = ({ incoming, timers }: Replica, op: OpNumber, now: Now): boolean =>
-  incoming !== null && incoming.op > op && now.mono - incoming.heardAt <= patience * timers.view_change_ms
+  incoming !== null && incoming.op > op && !incoming.restoration.isWhole &&
+  now.mono - incoming.heardAt <= patience * timers.view_change_ms
 
 export const askForPart = ({ incoming }: Replica, out: Outcome): void => {
   if (incoming !== null) send(out, incoming.from, { _tag: "GetSnapshot", op: incoming.op, index: incoming.next })
@@ -150,10 +162,12 @@ export const takePart = (
   out: Outcome
 ): boolean => {
   if (message.op <= held) return false
-  if (!fetchesSnapshot(replica, held, now)) replica.incoming = null
+  // Late, and still the one that is needed: better than to begin anew.
+  if (!fits(replica, message, from) && !fetchesSnapshot(replica, held, now)) replica.incoming = null
   if (message.index === 0 && isBetter(replica, message, from)) {
-    const { op, size } = message
-    replica.incoming = { from, op, size, restoration: new Restoration(replica.application), next: 0, bytes: 0, heardAt: now.mono }
+    const { op, size, view } = message
+    const restoration = new Restoration(replica.application)
+    replica.incoming = { from, op, view, size, restoration, next: 0, bytes: 0, heardAt: now.mono }
   }
   const { incoming } = replica
   if (incoming === null) {
@@ -161,7 +175,7 @@ export const takePart = (
     send(out, from, { _tag: "GetSnapshot", op: message.op, index: 0 })
     return false
   }
-  if (message.op !== incoming.op || message.index !== incoming.next || from !== incoming.from) return false
+  if (!fits(replica, message, from)) return false
   const refusal = incoming.restoration.add(message.bytes)
   if (refusal !== null || (incoming.next === 0 && incoming.restoration.header?.op !== incoming.op)) {
     out.events.push(`the snapshot of ${from} is refused: ${refusal ?? "it is of another op"}`)
@@ -175,14 +189,14 @@ export const takePart = (
   return true
 }
 
+/** Is this the part that is to come? */
+const fits = ({ incoming }: Replica, { index, op }: MessageOf<"SnapshotPart">, from: ReplicaId): boolean =>
+  incoming !== null && !incoming.restoration.isWhole && op === incoming.op && index === incoming.next && from === incoming.from
+
 /** Is the snapshot that begins here to be taken in place of the one that is coming? */
 const isBetter = ({ incoming }: Replica, { op }: MessageOf<"SnapshotPart">, from: ReplicaId): boolean =>
   incoming === null || (from === incoming.from && op > incoming.op)
 
-/** The snapshot that has come in, if it is whole; it is taken from here then. */
-export const wholeSnapshot = (replica: Replica): Restoration | null => {
-  const restoration = replica.incoming?.restoration ?? null
-  if (restoration === null || !restoration.isWhole) return null
-  replica.incoming = null
-  return restoration
-}
+/** The snapshot that has come in, if it is whole. It stays here until it is installed, or the replica joins a view without it. */
+export const wholeSnapshot = ({ incoming }: Replica): Restoration | null =>
+  incoming !== null && incoming.restoration.isWhole ? incoming.restoration : null

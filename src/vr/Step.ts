@@ -32,7 +32,7 @@ import { probeIfSilent } from "./Suspicion.ts"
 import { makePrimaryState, resume, startTransfer } from "./Transitions.ts"
 import { entryBytes, Log } from "./Log.ts"
 import type { Restoration } from "./Snapshot.ts"
-import { forgetIdle, onSnapshotted } from "./SnapshotTransfer.ts"
+import { forgetIdle, onSnapshotted, shortenLog } from "./SnapshotTransfer.ts"
 import { startIfChosen } from "./ViewStart.ts"
 
 /**
@@ -256,6 +256,7 @@ const endTurn = (replica: Replica, now: Now, out: Outcome): void => {
   const state = replica.state
   if (state._tag === "Primary") endPrimaryTurn(replica, state, out)
   else if (state._tag === "Backup" && state.ackDue) acknowledge(replica, state, out)
+  shortenLog(replica)
   out.snapshot = replica.dueSnapshot
   replica.dueSnapshot = null
 }

@@ -17,7 +17,7 @@ import {
   type State,
   type ViewChangeState
 } from "./Replica.ts"
-import { askForPart, fetchesSnapshot } from "./SnapshotTransfer.ts"
+import { askForPart, fetchesSnapshot, wholeSnapshot } from "./SnapshotTransfer.ts"
 import { keepCommitted, makeStaging, stagedEnd, type Staging } from "./Staging.ts"
 import { broadcast, commitTo, indexOf, replaceSuffix, reply, send, writeHead } from "./states/Normal.ts"
 
@@ -48,6 +48,7 @@ export const turnClientsAway = (state: PrimaryState, out: Outcome): void => {
 const enterNormal = (replica: Replica, view: View, now: Now, out: Outcome): void => {
   invariant(view >= replica.view, "the view never falls", { view, had: replica.view })
   replica.probes.clear()
+  replica.incoming = null
   // Back from a transfer within the view: nothing to write, and the view is as stable as it was. The end of a recovery
   // is written even if no number changes: from here on the log counts.
   if (replica.logView === view && replica.state._tag !== "Recovery") return
@@ -177,7 +178,7 @@ export const startTransfer = (replica: Replica, target: View, source: ReplicaId,
   invariant(target >= replica.view, "a transfer goes up", { target, had: replica.view })
   const before = replica.state._tag === "StateTransfer" ? replica.state.staging : null
   if (before !== null) keepCommitted(before)
-  const staging = target === replica.logView ? null : before ?? makeStaging(replica.commit)
+  const staging = target === replica.logView ? null : before ?? beginStaging(replica, target)
   moveTo(replica, {
     _tag: "StateTransfer",
     target,
@@ -189,6 +190,15 @@ export const startTransfer = (replica: Replica, target: View, source: ReplicaId,
     wait_ms: replica.timers.heartbeat_ms
   }, out)
   askForState(replica, target, staging, source, now, out)
+}
+
+/** With a snapshot that came before the view changed, if that is ahead. */
+const beginStaging = (replica: Replica, target: View): Staging => {
+  const { commit, incoming } = replica
+  const image = wholeSnapshot(replica)
+  return image !== null && incoming !== null && incoming.op > commit && incoming.view <= target
+    ? makeStaging(incoming.op, image)
+    : makeStaging(commit)
 }
 
 /** A snapshot that is on its way is waited for; what follows it is asked for then. */
@@ -219,6 +229,16 @@ export const promote = (replica: Replica, staging: Staging, out: Outcome): Stagi
   replaceSuffix(replica, { ...staging, entries: entries.slice(0, committed - base) }, out)
   commitTo(replica, committed, out)
   return { base: committed, image: null, entries: entries.slice(committed - base), committed }
+}
+
+/**
+ * What was committed in a later view may not be in the log of an earlier one: whoever holds it takes part in none, also
+ * after a restart. That is a promise alone; the log view stays what it is until the whole log is here (F2).
+ */
+export const promise = (replica: Replica, view: View, out: Outcome): void => {
+  if (view <= replica.view) return
+  replica.view = view
+  writeHead(replica, out)
 }
 
 /** The index of a replica in the configuration, asserted. */

@@ -56,6 +56,8 @@ const choose = (replica: Replica, state: ViewChangeState, now: Now, out: Outcome
   const [from, chosen] = best(replica, state)
   if (bridges(replica, chosen)) return start(replica, state, chosen, now, out)
   state.fetching = { from, last: chosen.first - 1, staging: makeStaging(replica.commit) }
+  // One that another sent is not waited for: that may be the very primary that is gone.
+  if (replica.incoming?.from !== from) replica.incoming = null
   askForCommitted(replica, state, now, out)
 }
 

@@ -149,6 +149,7 @@ describe("the snapshots of a replica", () => {
       assert.isNull(backup.replica.snapshot)
       yield* Deferred.succeed(backup.saving, undefined)
       yield* backup.settle
+      yield* backup.tell({ _tag: "Tick" })
       assert.deepStrictEqual(backup.replica.snapshot, { op: 1, digest: 7 })
       assert.strictEqual(backup.metrics.snapshots_written, 1)
     }).pipe(Effect.scoped))

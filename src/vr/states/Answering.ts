@@ -23,6 +23,9 @@ export const answerGetState = (
 ): void => {
   if (!isNormal(replica) || replica.view < message.view || message.after > replica.log.op) return
   if (message.after < replica.log.base) return offerSnapshot(replica, from, now, out)
+  const outgoing = replica.outgoing.get(from)
+  // It has the snapshot: what follows it is kept as long as it is fetched.
+  if (outgoing !== undefined && message.after >= outgoing.snapshot.op) outgoing.askedAt = now.mono
   const first = message.after + 1
   const newState: Message = {
     _tag: "NewState",

@@ -121,6 +121,7 @@ export const beginWith = (replica: Replica, image: Restoration): void => {
   replica.lastTime = Math.max(replica.lastTime, time)
   replica.sinceSnapshot = log_bytes
   replica.dueSnapshot = null
+  replica.incoming = null
   replica.snapshot = { op, digest: image.digest }
 }
 

@@ -7,7 +7,7 @@
 import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { Handlers, Now, Outcome, RecoveryState, Replica } from "../Replica.ts"
-import { takePart, wholeSnapshot } from "../SnapshotTransfer.ts"
+import { fetchesSnapshot, takePart, wholeSnapshot } from "../SnapshotTransfer.ts"
 import { keepCommitted, makeStaging, stage, stagedEnd } from "../Staging.ts"
 import { askForState, becomeBackup, promote } from "../Transitions.ts"
 import { broadcast, commitTo, replaceSuffix } from "./Normal.ts"
@@ -48,7 +48,22 @@ const onResponse = (
   if (response?.view !== view || view < state.promised) return
   state.fetching = { view, from: primary, op: response.op, progressAt: now.mono, wait_ms: replica.timers.heartbeat_ms * 2 }
   state.resendAt = now.mono + state.fetching.wait_ms
-  askForState(replica, view, state.staging, primary, now, out)
+  goOn(replica, state, state.fetching, now, out)
+}
+
+/** With the snapshot, if that is here, and then with what is still missing. */
+const goOn = (
+  replica: Replica,
+  state: RecoveryState,
+  { from, view }: NonNullable<RecoveryState["fetching"]>,
+  now: Now,
+  out: Outcome
+): void => {
+  // Made in a later view than the one that is joined now.
+  if (replica.incoming !== null && replica.incoming.view > view) replica.incoming = null
+  const image = wholeSnapshot(replica)
+  if (image !== null) state.staging = promote(replica, makeStaging(image.header!.op, image), out)
+  askForState(replica, view, state.staging, from, now, out)
 }
 
 /** Views go up, and so do ops within a view. */
@@ -94,15 +109,15 @@ const onSnapshotPart = (
   out: Outcome
 ): void => {
   const fetching = state.fetching
-  if (fetching === null || (from !== fetching.from && from !== replica.incoming?.from)) return
-  if (message.view > fetching.view) return startAnew(replica, state, now, out)
+  if (fetching !== null && from !== fetching.from && from !== replica.incoming?.from) return
+  if (fetching !== null && message.view > fetching.view) return startAnew(replica, state, now, out)
   if (!takePart(replica, message, from, stagedEnd(state.staging), now, out)) return
+  // Late, over a slow network; whom to follow is being asked again.
+  if (fetching === null) return
   fetching.progressAt = now.mono
+  fetching.wait_ms = Math.max(replica.timers.heartbeat_ms, fetching.wait_ms / 2)
   state.resendAt = now.mono + fetching.wait_ms
-  const image = wholeSnapshot(replica)
-  if (image === null) return
-  state.staging = promote(replica, makeStaging(message.op, image), out)
-  askForState(replica, fetching.view, state.staging, fetching.from, now, out)
+  if (replica.incoming?.restoration.isWhole === true) goOn(replica, state, fetching, now, out)
 }
 
 /**
@@ -150,7 +165,8 @@ export const tickRecovery = (replica: Replica, state: RecoveryState, now: Now, o
   const fetching = state.fetching
   if (now.mono < state.resendAt) return
   if (fetching === null) return ask(replica, state, now, out)
-  if (now.mono - fetching.progressAt > view_change_ms * 2) return startAnew(replica, state, now, out)
+  const isSilent = now.mono - fetching.progressAt > view_change_ms * 2
+  if (isSilent && !fetchesSnapshot(replica, stagedEnd(state.staging), now)) return startAnew(replica, state, now, out)
   fetching.wait_ms *= 2
   state.resendAt = now.mono + fetching.wait_ms
   askForState(replica, fetching.view, state.staging, fetching.from, now, out)

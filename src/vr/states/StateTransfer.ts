@@ -8,8 +8,8 @@ import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { Handlers, Now, Outcome, Replica, StateTransferState } from "../Replica.ts"
 import { askForPart, fetchesSnapshot, onGetSnapshot, takePart, wholeSnapshot } from "../SnapshotTransfer.ts"
-import { makeStaging, stage } from "../Staging.ts"
-import { askForState, becomeBackup, heldUpTo, promote, startTransfer } from "../Transitions.ts"
+import { makeStaging, stage, type Staging } from "../Staging.ts"
+import { askForState, becomeBackup, heldUpTo, promise, promote, startTransfer } from "../Transitions.ts"
 import { onVote } from "../ViewStart.ts"
 import { answerGetCommitted } from "./Answering.ts"
 import { onRecovery, onStartView, onStartViewChange } from "./Joining.ts"
@@ -56,6 +56,13 @@ const onNewState = (
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
 }
 
+/** As much of it as may be. */
+const putInPlace = (replica: Replica, state: StateTransferState, staging: Staging, out: Outcome): void => {
+  const before = replica.commit
+  state.staging = promote(replica, staging, out)
+  if (replica.commit > before) promise(replica, state.target, out)
+}
+
 /** A backup's answer says nothing about the primary: while it is silent, a long transfer must not keep us from voting. */
 const onProgress = (replica: Replica, state: StateTransferState, from: ReplicaId, now: Now): void => {
   if (from === primaryOf(replica.configuration, state.target)) state.heardAt = now.mono
@@ -74,11 +81,13 @@ const onSnapshotPart = (
   if (!takePart(replica, message, from, heldUpTo(replica, state.staging), now, out)) return
   onProgress(replica, state, from, now)
   state.source = from
+  // What was lost has cost its doubling; over a slow network it stays as long as an answer takes.
+  state.wait_ms = Math.max(replica.timers.heartbeat_ms, state.wait_ms / 2)
   state.resendAt = now.mono + state.wait_ms
   const image = wholeSnapshot(replica)
   if (image === null) return
   if (state.staging === null) installSnapshot(replica, image, out)
-  else state.staging = promote(replica, makeStaging(message.op, image), out)
+  else putInPlace(replica, state, makeStaging(message.op, image), out)
   askForState(replica, state.target, state.staging, from, now, out)
 }
 
@@ -91,7 +100,7 @@ const take = (replica: Replica, state: StateTransferState, message: MessageOf<"N
     return true
   }
   if (!stage(state.staging, message.first, message.entries, message.commit)) return false
-  state.staging = promote(replica, state.staging, out)
+  putInPlace(replica, state, state.staging, out)
   return true
 }
 

@@ -1,12 +1,13 @@
 /**
  * 10. What commits first, commits at a primary, and a quorum's acknowledgements in its view have arrived, its own durable
  * copy included; in disk mode each of them has it on its disk, or has lost that since; no message carries a commit number
- * that nobody has reached that way.
+ * that nobody has reached that way. Nobody is in a view before the one in which its data was committed, and a snapshot says
+ * in which that was at the latest.
  *
  * @module
  */
 import type { Message, MessageOf, OpNumber, ReplicaId, View } from "../../../src/vr/Message.ts"
-import type { Input } from "../../../src/vr/Replica.ts"
+import { type Input, isNormal } from "../../../src/vr/Replica.ts"
 import { atLeast, atMost, holds, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
@@ -24,6 +25,8 @@ export const commitsAreBacked = (): Checker => {
   /** By acknowledgement: the losses of its sender. */
   const lossesAt = new WeakMap<Message, number>()
   let highest = 0
+  /** By op: in which view it committed first. */
+  const committedIn: Array<View> = [0]
   const arrive = (input: Input): void => {
     if (input._tag !== "Message" || !isAcknowledgement(input.message)) return
     const { from, message } = input
@@ -35,7 +38,10 @@ export const commitsAreBacked = (): Checker => {
     onStep: ({ configuration, processes }, { id, journal, losses, replica }, _before, _out, inputs) => {
       for (const input of inputs) arrive(input)
       const { commit, log, view } = replica
-      if (commit <= highest) return
+      if (commit <= highest) {
+        if (isNormal(replica)) atMost(committedIn[commit]!, view, id, "nobody is in a view before that of its data")
+        return
+      }
       same(replica.state._tag, "Primary", id, "what commits first, commits at a primary")
       const acks = new Map(acknowledged.get(view)).set(id, { op: journal.op, losses })
       let backing = 0
@@ -47,10 +53,14 @@ export const commitsAreBacked = (): Checker => {
         holds(other.journal.holds(log.get(commit)), other.id, "what is acknowledged and commits is on disk", commit)
       }
       atLeast(backing, configuration.quorum, id, "a commit is backed by a quorum")
+      for (let op = highest + 1; op <= commit; op++) committedIn[op] = view
       highest = commit
     },
     onSends: (_world, { id, losses }, sends) => {
       for (const { message } of sends) {
+        if (message._tag === "SnapshotPart") {
+          atLeast(message.view, committedIn[message.op]!, id, "a snapshot is of no later view than it says")
+        }
         if (isAcknowledgement(message)) lossesAt.set(message, losses)
         else if ("commit" in message) atMost(message.commit, highest, id, "a commit number on the wire was reached")
       }

@@ -71,7 +71,7 @@ const copyLog = (log: Log): Log => {
 
 const clientsOf = ({ clients, commit, log, state }: Replica): ClientTable => {
   const copy = new ClientTable()
-  copy.install(clients.pin())
+  copy.install(clients.pin().map((session) => ({ ...session, results: new Map(session.results) })))
   if (state._tag !== "Primary") return copy
   for (const { op, operation } of log.range(commit + 1, log.op)) copy.registrationPending(operation, op)
   return copy
