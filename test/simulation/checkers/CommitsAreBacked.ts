@@ -7,7 +7,7 @@
  * @module
  */
 import type { Message, MessageOf, OpNumber, ReplicaId, View } from "../../../src/vr/Message.ts"
-import { type Input, isNormal } from "../../../src/vr/Replica.ts"
+import type { Input } from "../../../src/vr/Replica.ts"
 import { atLeast, atMost, holds, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
@@ -25,7 +25,7 @@ export const commitsAreBacked = (): Checker => {
   /** By acknowledgement: the losses of its sender. */
   const lossesAt = new WeakMap<Message, number>()
   let highest = 0
-  /** By op: in which view it committed first. */
+  /** By op: the earliest view in which a primary has counted a quorum; it may find that out after a later one did. */
   const committedIn: Array<View> = [0]
   const arrive = (input: Input): void => {
     if (input._tag !== "Message" || !isAcknowledgement(input.message)) return
@@ -35,13 +35,14 @@ export const commitsAreBacked = (): Checker => {
     acknowledged.set(message.view, acks.set(from, { op: message.op, losses: lossesAt.get(message) ?? 0 }))
   }
   return {
-    onStep: ({ configuration, processes }, { id, journal, losses, replica }, _before, _out, inputs) => {
+    onStep: ({ configuration, processes }, { id, journal, losses, replica }, before, _out, inputs) => {
       for (const input of inputs) arrive(input)
       const { commit, log, view } = replica
-      if (commit <= highest) {
-        if (isNormal(replica)) atMost(committedIn[commit]!, view, id, "nobody is in a view before that of its data")
-        return
+      if (replica.state._tag === "Primary") {
+        for (let op = before.commit + 1; op <= commit; op++) committedIn[op] = Math.min(committedIn[op] ?? view, view)
       }
+      if (replica.state._tag === "Backup") atMost(committedIn[commit]!, view, id, "nobody is in a view before that of its data")
+      if (commit <= highest) return
       same(replica.state._tag, "Primary", id, "what commits first, commits at a primary")
       const acks = new Map(acknowledged.get(view)).set(id, { op: journal.op, losses })
       let backing = 0
@@ -53,7 +54,6 @@ export const commitsAreBacked = (): Checker => {
         holds(other.journal.holds(log.get(commit)), other.id, "what is acknowledged and commits is on disk", commit)
       }
       atLeast(backing, configuration.quorum, id, "a commit is backed by a quorum")
-      for (let op = highest + 1; op <= commit; op++) committedIn[op] = view
       highest = commit
     },
     onSends: (_world, { id, losses }, sends) => {
