@@ -177,6 +177,11 @@ export class Restoration {
     this.data = application.restore()
   }
 
+  /** How many sessions have come. */
+  get sessionCount(): number {
+    return this.sessions.length
+  }
+
   /** Takes the next part. Why it cannot be one, in words; null if it can. After a refusal nothing more can be taken. */
   add(bytes: Uint8Array): string | null {
     const kind = bytes[0] ?? 0

@@ -18,6 +18,11 @@ const format_version = 1
 /** "V2R2SNP\n" */
 const magic = [0x56325232, 0x534e500a] as const
 
+/** Does a file that begins so mean to be a snapshot? It takes {@link magic_bytes} to say yes. */
+export const beginsAsSnapshot = (head: Uint8Array): boolean =>
+  head.length >= magic_bytes && viewOf(head).getUint32(0) === magic[0] && viewOf(head).getUint32(4) === magic[1]
+export const magic_bytes = 8
+
 const header_bytes = 64
 const block_header_bytes = 8
 /** What follows the header of the block that ends the file. */
@@ -127,6 +132,8 @@ export class SnapshotDecoder {
   total = noParts
   /** Set by the first thing that is not as it was written; nothing is decoded after it. */
   fault: SnapshotFault | null = null
+  /** Where the piece begins that is being read, in bytes of the file: with a fault, the one that has it. */
+  offset = 0
   private readonly crc: Crc32
   private chain = 0
   private stage: "header" | "block" | "part" | "end" | "behind" = "header"
@@ -150,7 +157,9 @@ export class SnapshotDecoder {
       const taken = Math.min(this.needed - this.filled, chunk.length - at)
       const piece = this.gather(chunk.subarray(at, at + taken))
       at += taken
-      if (piece !== null) this.take(piece, parts)
+      if (piece === null) continue
+      this.take(piece, parts)
+      if (this.fault === null) this.offset += piece.length
     }
     return parts
   }
