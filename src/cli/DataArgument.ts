@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import { concat } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 import { Failure, usage } from "./Failure.ts"
+import { fileReason } from "./FileTrouble.ts"
 
 /** Why a command may not read standard input; or `null`: it may, once. */
 export const StdinTaken = Context.Reference<{ reason: string | null }>("v2r2/cli/StdinTaken", {
@@ -55,18 +56,12 @@ const readStdin = Effect.gen(function*() {
 const readFile = Effect.fnUntraced(function*(path: string) {
   if (path === "") return yield* usage("no file name follows the @", "for a text that begins with @, write \\@")
   const files = yield* FileSystem.FileSystem
-  const failed = Effect.mapError(({ reason }: PlatformError) =>
-    usage(`cannot read the file ${path}: ${inWords[reason._tag] ?? reason._tag}`, "for a text that begins with @, write \\@"))
+  const failed = Effect.mapError((error: PlatformError) =>
+    usage(`cannot read the file ${path}: ${fileReason(error)}`, "for a text that begins with @, write \\@"))
   const { size } = yield* files.stat(path).pipe(failed)
   if (Number(size) > Limits.value_bytes_max) return yield* tooLong(path, Number(size))
   return yield* files.readFile(path).pipe(failed)
 })
-
-const inWords: Readonly<Record<string, string>> = {
-  NotFound: "there is none",
-  PermissionDenied: "that is not permitted",
-  BadResource: "it is no file that can be read"
-}
 
 const tooLong = (what: string, actual: number | null) =>
   new Failure({

@@ -25,7 +25,9 @@ export const Documentation = Context.Reference<{
   readonly details: string
   /** What `--json` prints: one value, or with `lines` one on each line. */
   readonly json: { readonly schema: Schema.Top; readonly lines: boolean } | null
-}>("v2r2/cli/Documentation", { defaultValue: () => ({ details: "", json: null }) })
+  /** It needs no address. */
+  readonly offline: boolean
+}>("v2r2/cli/Documentation", { defaultValue: () => ({ details: "", json: null, offline: false }) })
 
 /** A command that did not work, as it has to be reported. */
 export class CommandFailed extends Data.TaggedError("CommandFailed")<{
@@ -49,6 +51,8 @@ export interface Definition<Name extends string, Config extends Command.Command.
   /** The shape of its JSON. */
   readonly json: S
   readonly lines?: boolean
+  /** It does not talk to the cluster, and needs no address. */
+  readonly offline?: boolean
   /** What it tries, for error messages: `get /a`. The default is its name. */
   readonly attempt?: (input: Command.Command.Config.Infer<Config>) => string
   readonly run: (
@@ -60,7 +64,7 @@ export interface Definition<Name extends string, Config extends Command.Command.
 /** A library call gets all of the time; the command a little more, so that it can say what the library found out. */
 const grace_ms = 250
 
-/** A command that talks to the cluster. */
+/** A command; it talks to the cluster, unless it is `offline`. */
 export const define = <
   const Name extends string,
   const Config extends Command.Command.Config,
@@ -73,7 +77,7 @@ export const define = <
     return Effect.gen(function*() {
       const options = yield* currentOptions
       yield* Effect.gen(function*() {
-        yield* needEndpoints
+        if (definition.offline !== true) yield* needEndpoints
         const view = yield* run(input, options)
         yield* show(view, options)
         if (view.exit !== undefined) yield* new Stop({ exit: view.exit, leave: false })
@@ -92,7 +96,8 @@ export const define = <
     Command.withExamples(definition.examples),
     Command.annotate(Documentation, {
       details: definition.details ?? "",
-      json: { schema: definition.json, lines: definition.lines ?? false }
+      json: { schema: definition.json, lines: definition.lines ?? false },
+      offline: definition.offline ?? false
     })
   )
   return definition.alias === undefined ? command : Command.withAlias(command, definition.alias)

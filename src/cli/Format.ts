@@ -96,6 +96,21 @@ export const since = (ms: number): string => {
   }).join("")
 }
 
+const sizes = ["KB", "MB", "GB", "TB"]
+
+/** `512 B`, `1.5 KB`, `300 MB`: in powers of ten, two digits or three. */
+export const size = (bytes: number): string => {
+  let [value, unit] = [bytes, "B"]
+  for (const larger of sizes) {
+    if (value < 999.5) break
+    ;[value, unit] = [value / 1_000, larger]
+  }
+  return `${unit === "B" || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${unit}`
+}
+
+/** A CRC-32 as all our programs show it. */
+export const hex32 = (value: number): string => value.toString(16).padStart(8, "0")
+
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
 /** Up to two edits away: what the user may have meant. */

@@ -11,10 +11,11 @@ import { Documentation } from "./Definition.ts"
 import { aligned, columnWidths } from "./Format.ts"
 import type { Paint } from "./Output.ts"
 
-/** The help of a command, or of the whole program. `prefix` stands before a command; in a shell it is empty. */
-export const helpText = (doc: HelpDoc, prefix: string, paint: Paint): string => {
+/** The help of a command, or of the whole program. `start` stands before a command; in a shell it is empty. */
+export const helpText = (doc: HelpDoc, start: string, paint: Paint): string => {
   const path = doc.commandPath ?? []
   const documentation = Context.get(doc.annotations, Documentation)
+  const prefix = prefixOf(doc, start)
   const command = path.slice(1).join(" ")
   const sections = [
     doc.description,
@@ -37,8 +38,13 @@ export const helpText = (doc: HelpDoc, prefix: string, paint: Paint): string => 
 type Arg = NonNullable<HelpDoc["args"]>[number]
 const argumentName = (arg: Arg): string => `<${arg.name}${arg.variadic ? "..." : ""}>`
 
+/** Without the address, if the command needs none. */
+const prefixOf = (doc: HelpDoc, start: string): string =>
+  start !== "" && Context.get(doc.annotations, Documentation).offline ? doc.commandPath?.[0] ?? start : start
+
 /** `put [flags] <path> <data>` */
-export const usageLine = (doc: HelpDoc, prefix: string): string => {
+export const usageLine = (doc: HelpDoc, start: string): string => {
+  const prefix = prefixOf(doc, start)
   const command = (doc.commandPath ?? []).slice(1)
   const args = (doc.args ?? []).map((arg) => arg.required ? argumentName(arg) : `[${argumentName(arg)}]`)
   const subcommand = doc.subcommands === undefined ? [] : ["<command>"]

@@ -24,6 +24,8 @@ export class Output extends Context.Service<Output, {
   readonly write: (data: string | Uint8Array) => Effect.Effect<void, OutputClosed>
   /** One line or more for a person; a line end is added. Lost if stderr is closed. */
   readonly say: (text: string) => Effect.Effect<void>
+  /** A line for a person who waits, in the place of the one before; "" takes it away. Only if stderr is a terminal. */
+  readonly progress: ((line: string) => Effect.Effect<void>) | null
   /** For stdout and for stderr: text in bold, dim, red, green or yellow where colours are wanted. */
   readonly paint: Paint
   readonly paintError: Paint
@@ -36,10 +38,12 @@ export class Output extends Context.Service<Output, {
       const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
       const terminal = yield* stdio.stdoutIsTerminal
       const stderrIsTerminal = yield* stdio.stderrIsTerminal
+      const sayAsItIs = (text: string) => Effect.ignore(Stream.run(Stream.make(text), stdio.stderr()))
       return Output.of({
         terminal,
         write: (data) => Stream.run(Stream.make(data), stdio.stdout()).pipe(Effect.mapError(toClosed)),
-        say: (text) => Effect.ignore(Stream.run(Stream.make(`${text}\n`), stdio.stderr())),
+        say: (text) => sayAsItIs(`${text}\n`),
+        progress: stderrIsTerminal ? (line) => sayAsItIs(`\r\x1b[K${line}`) : null,
         paint: terminal && canColor ? colors : plain,
         paintError: stderrIsTerminal && canColor ? colors : plain
       })

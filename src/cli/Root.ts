@@ -61,7 +61,7 @@ export const root = <const Name extends string>(
   })).pipe(
     Command.withDescription(about.summary),
     Command.withExamples(about.examples),
-    Command.annotate(Documentation, { details: about.details, json: null })
+    Command.annotate(Documentation, { details: about.details, json: null, offline: false })
   )
 
 /** `-`: the commands come on standard input. */
