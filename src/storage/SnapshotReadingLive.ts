@@ -13,7 +13,7 @@ import { type PartsTotal, SnapshotDecoder, type SnapshotFault, type SnapshotHead
 import { newer_advice } from "./HeadFileLive.ts"
 import type { JournalError } from "./Journal.ts"
 import type { Fold } from "./log/Fold.ts"
-import type { DiskError, LogDisk } from "./log/LogDisk.ts"
+import type { DiskError, ReadableDisk } from "./log/LogDisk.ts"
 import { openError, orFail, type Place } from "./LogReaderLive.ts"
 
 /** What it is called while it is written by a save, and by an install: until then the log may rely on the latter only. */
@@ -48,7 +48,7 @@ export const noChoice: Choice = { kept: [], isUnnamed: false, damaged: [], usele
 
 /** `fold`: the log, which is whole by itself. `isWhole`: it has all that its replica acknowledged. */
 export const chooseSnapshot = Effect.fnUntraced(function*(
-  disk: LogDisk,
+  disk: ReadableDisk,
   place: Place,
   fold: Fold,
   isWhole: boolean
@@ -92,14 +92,14 @@ const choiceOf = (
     isUnnamed: chosen?.name === install_name,
     damaged: aside.map(({ name }) => name),
     useless: names.filter((name) => !needed.includes(name) && (name.endsWith(".tmp") || snapshot_name.test(name))),
-    notes: aside.map(({ name, reason }) => `${join(snapshots, name)} is damaged: ${reason}. It was set aside; ${serves}`),
+    notes: aside.map(({ name, reason }) => `${join(snapshots, name)} is damaged: ${reason}. It is set aside; ${serves}`),
     doubt: null
   }
 }
 
 /** Why a file, which is read whole, does not serve; null if it does. */
 const problemOf = (
-  disk: LogDisk,
+  disk: ReadableDisk,
   place: Place,
   { installed }: Fold,
   { name, op }: Candidate
@@ -127,7 +127,7 @@ export interface SnapshotContent {
 
 /** Reads a file to its end, or to what is wrong with it. Each part that is as it was written is given, then others get their turn. */
 export const readSnapshot = (
-  disk: LogDisk,
+  disk: ReadableDisk,
   file: string,
   take: (part: Uint8Array) => void
 ): Effect.Effect<SnapshotContent, DiskError> =>
