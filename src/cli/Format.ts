@@ -3,6 +3,8 @@
  *
  * @module
  */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 import * as Base64 from "effect/encoding/Base64"
 import { displayWidth } from "effect/cli/CliOutput"
 import { editDistance } from "../base/Suggest.ts"
@@ -107,6 +109,10 @@ export const size = (bytes: number): string => {
   }
   return `${unit === "B" || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${unit}`
 }
+
+/** A time in ms since 1970, in UTC; one that is none stays a number. */
+export const timeText = (ms: number): string =>
+  Option.match(DateTime.make(ms), { onNone: () => String(ms), onSome: (time) => DateTime.formatIso(time) })
 
 /** A CRC-32 as all our programs show it. */
 export const hex32 = (value: number): string => value.toString(16).padStart(8, "0")

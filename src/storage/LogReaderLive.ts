@@ -48,7 +48,8 @@ export interface SeenSegment {
 
 /** A batch that is whole, and follows the one before. */
 export interface SeenBatch extends Pick<Batch, "entries" | "head" | "snapshot"> {
-  readonly file: string
+  /** Of the segment that it is in. */
+  readonly number: number
   readonly at: number
   readonly bytes: number
   readonly header: BatchHeader
@@ -182,7 +183,7 @@ export class LogReader {
         const problem = this.fold.take(bytes, at, found.header)
         if (problem !== null) return `${file}, at byte ${at}: ${problem}`
         this.took(found.header)
-        if (this.viewer !== null) yield* this.viewer.batch(this.seen(file, bytes, at, found.header))
+        if (this.viewer !== null) yield* this.viewer.batch(this.seen(bytes, at, found.header))
         at = nextOffset(at, found.header)
         if (at - turn < turn_bytes) continue
         turn = at
@@ -199,10 +200,10 @@ export class LogReader {
     this.files[this.files.length - 1] = { number, op: this.fold.op }
   }
 
-  private seen(file: string, bytes: Uint8Array, at: number, header: BatchHeader): SeenBatch {
+  private seen(bytes: Uint8Array, at: number, header: BatchHeader): SeenBatch {
     const body = decodeBody(bytes, at, header)
-    invariant(body !== null, "what the fold took can be read", { file, at })
-    return { ...body, file, at, bytes: nextOffset(at, header) - at, header, op: this.fold.op }
+    invariant(body !== null, "what the fold took can be read", { at })
+    return { ...body, number: this.files.at(-1)!.number, at, bytes: nextOffset(at, header) - at, header, op: this.fold.op }
   }
 
   private torn(file: string, at: number, to: number): void {

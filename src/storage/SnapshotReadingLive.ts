@@ -19,7 +19,7 @@ import { openError, orFail, type Place } from "./LogReaderLive.ts"
 /** What it is called while it is written by a save, and by an install: until then the log may rely on the latter only. */
 export const save_name = "save.tmp"
 export const install_name = "install.tmp"
-const snapshot_name = /^\d{16}\.snapshot$/
+export const snapshot_name = /^\d{16}\.snapshot$/
 export const snapshotName = (op: number): string => `${String(op).padStart(16, "0")}.snapshot`
 
 /** What is read of a file at once. */
@@ -123,6 +123,8 @@ export interface SnapshotContent {
   readonly total: PartsTotal
   /** What is wrong with the file, or null. */
   readonly fault: SnapshotFault | null
+  /** How many bytes are as they were written. */
+  readonly offset: number
 }
 
 /** Reads a file to its end, or to what is wrong with it. Each part that is as it was written is given, then others get their turn. */
@@ -130,6 +132,14 @@ export const readSnapshot = (
   disk: ReadableDisk,
   file: string,
   take: (part: Uint8Array) => void
+): Effect.Effect<SnapshotContent, DiskError> =>
+  readParts(disk, file, (part) => Effect.andThen(Effect.sync(() => take(part)), Effect.yieldNow))
+
+/** The same, for one who takes its time over each part. */
+export const readParts = (
+  disk: ReadableDisk,
+  file: string,
+  take: (part: Uint8Array) => Effect.Effect<void>
 ): Effect.Effect<SnapshotContent, DiskError> =>
   Effect.acquireUseRelease(
     disk.open(file),
@@ -139,14 +149,11 @@ export const readSnapshot = (
         let at = 0
         while (decoder.fault === null) {
           const chunk = yield* read(at, read_bytes)
-          for (const part of decoder.push(chunk)) {
-            take(part)
-            yield* Effect.yieldNow
-          }
+          for (const part of decoder.push(chunk)) yield* take(part)
           if (chunk.length < read_bytes) break
           at += chunk.length
         }
-        return { header: decoder.header, total: decoder.total, fault: decoder.finish() }
+        return { header: decoder.header, total: decoder.total, fault: decoder.finish(), offset: decoder.offset }
       }),
     ({ close }) => close
   )
