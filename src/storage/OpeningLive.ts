@@ -67,6 +67,21 @@ export const readLog = Effect.fnUntraced(function*(
   return { stored, end: endOf(reader), choice, headFile: headProblem ? "damaged" : headFile, fold }
 })
 
+/** Durability `memory`: the head file is all that there is. Null: there is none. */
+export const readHeadFile = Effect.fnUntraced(function*(
+  disk: ReadableDisk,
+  place: Place
+): Effect.fn.Return<HeadFile | null, JournalError> {
+  const bytes = yield* orFail(disk.read(place.headFile))
+  const found = bytes === null ? null : decodeHeadFile(bytes, place, "memory")
+  if (found === null || !("reason" in found)) return found
+  const reason = found.damaged ? `the file is damaged: ${found.reason}; ${damage_advice}` : found.reason
+  return yield* openError(place.headFile, reason)
+})
+
+const damage_advice =
+  "if the other replicas of this tenant are up, remove it, and this replica recovers from them"
+
 const endOf = ({ chain, files, first, id, sequence, tail, torn_to }: LogReader): LogEnd | null =>
   id === null || tail === null ? null : { log: { id, sequence, chain }, tail, torn_to, files, first }
 

@@ -98,7 +98,7 @@ const choiceOf = (
 }
 
 /** Why a file, which is read whole, does not serve; null if it does. */
-const problemOf = (
+export const problemOf = (
   disk: ReadableDisk,
   place: Place,
   { installed }: Fold,

@@ -17,14 +17,40 @@ import { Network } from "../../src/network/Network.ts"
 import { type Durability, type Journal, Journals } from "../../src/storage/Journal.ts"
 import * as JournalsLive from "../../src/storage/JournalsLive.ts"
 import { makeLogDisk } from "../../src/storage/LogDiskLive.ts"
+import { NodeStore } from "../../src/storage/NodeStore.ts"
+import * as NodeStoreLive from "../../src/storage/NodeStoreLive.ts"
 import type { Layout } from "../../src/storage/SegmentsLive.ts"
 import { encodeOperation, type Operation } from "../../src/store/Operation.ts"
+import type { Tenant } from "../../src/tenants/Tenants.ts"
 import type { Entry } from "../../src/vr/Message.ts"
 import { entries, head, tenant, write } from "../contracts/Journal.ts"
 import { snapshotOf } from "../wire/SnapshotOf.ts"
 import { runIn, type Situation } from "./Terminal.ts"
 
 export { tenant } from "../contracts/Journal.ts"
+
+const node = { name: "dev1", cluster: "test" }
+const others = [{ name: "r2", node: "dev2" }, { name: "r3", node: "dev3" }]
+
+export const tenantOf = (change: Partial<Tenant> = {}): Tenant => ({
+  id: tenant,
+  name: "orders",
+  epoch: 0,
+  replicas: [{ name: "r1", node: "dev1" }, ...others],
+  durability: "disk",
+  stamp: 1,
+  confirmed: true,
+  withdrawn: false,
+  coordinator: "dev1",
+  ...change
+})
+
+/** What the node knows, as it keeps it. */
+export const asNode = (folder: string, ...tenants: ReadonlyArray<Tenant>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const store = yield* NodeStore
+    yield* store.saveTenants(new Map(tenants.map((one) => [one.id, one])))
+  }).pipe(Effect.provide(NodeStoreLive.layer(folder, node)), Effect.provide(NodeFileSystem.layer), Effect.orDie)
 
 /** Small files that grow by little. */
 export const layout: Layout = { segment_bytes_max: 4096, step_bytes: 1024 }

@@ -5,7 +5,6 @@
  */
 import type { Random } from "../../src/base/Random.ts"
 import { below } from "./Scripts.ts"
-import type { TestLogDisk } from "./TestLogDisk.ts"
 
 type Damage = (random: Random, bytes: Uint8Array) => Uint8Array | null
 
@@ -30,12 +29,22 @@ const damages: { readonly [name: string]: Damage } = {
   nothing: (_, bytes) => bytes
 }
 
+export interface Files {
+  readonly names: ReadonlyArray<string>
+  readonly content: (name: string) => Uint8Array
+  /** Null: the file goes away. */
+  readonly change: (name: string, bytes: Uint8Array | null) => void
+}
+
 /** Changes one of the files. What was done, in words. */
-export const drawChange = (random: Random, disk: TestLogDisk, names: ReadonlyArray<string>): string => {
-  const all = Object.keys(damages)
+export const drawChange = (random: Random, files: Files): string => {
+  const { names } = files
+  // What crashes leave more often than the rest.
+  const torn = "zeros from near the end on"
+  const all = [...Object.keys(damages), torn, torn]
   const what = all[below(random, all.length)]!
   // Most things happen to the files that are written last.
   const name = random.next() < 0.4 ? names.at(-1)! : names[below(random, names.length)]!
-  disk.change(name, damages[what]!(random, disk.content(name)))
+  files.change(name, damages[what]!(random, files.content(name)))
   return `${what}: ${name}`
 }

@@ -48,7 +48,7 @@ describe("looking at a log", () => {
       for (let seed = 1; seed <= 600; seed++) {
         const random = seeded(seed)
         const disk = yield* written(drawScript(random, 6 + below(random, 8)).writes)
-        const said = drawChange(random, disk, disk.names)
+        const said = drawChange(random, disk)
         const items = yield* itemsOf(disk)
         const problems = items.flatMap((item) => item._tag === "Problem" ? [item] : [])
         const notes = items.flatMap((item) => item._tag === "Note" ? [item.message] : [])

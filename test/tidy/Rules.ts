@@ -29,8 +29,8 @@ const imports_allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   cli: [
     "base", "wire", "client", "store/Operation.ts", "vr/Message.ts",
     // What looks at the files of a node, without one.
-    "storage/Journal.ts", "storage/LogDiskLive.ts", "storage/LogInspectionLive.ts", "storage/SnapshotInspectionLive.ts",
-    "storage/log/LogDisk.ts"
+    "node/DataCheckLive.ts", "storage/Journal.ts", "storage/LockLive.ts", "storage/LogDiskLive.ts",
+    "storage/LogInspectionLive.ts", "storage/SnapshotInspectionLive.ts", "storage/log/LogDisk.ts"
   ],
   devrel: ["base", "wire", "network", "client"]
 }

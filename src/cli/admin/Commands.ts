@@ -22,7 +22,7 @@ import { usage } from "../Failure.ts"
 import { since } from "../Format.ts"
 import { adminFlags } from "../Options.ts"
 import { commonCommands, root } from "../Root.ts"
-import { inspectGroup } from "./Offline.ts"
+import { dataGroup, inspectGroup } from "./Offline.ts"
 import { statusPlain, statusText } from "./StatusView.ts"
 
 const admin = Effect.map(Admin, ({ call }) => call)
@@ -311,6 +311,7 @@ export const adminTree = root("v2r2-admin", {
       ])
     ),
     inspectGroup,
+    dataGroup,
     group("config", "Configuration of the node", "config get").pipe(Command.withSubcommands([configGet, configSet])),
     ...commonCommands
   ]),

@@ -1,5 +1,5 @@
 /**
- * Commands that look at the files of a node, without a node: `inspect …`. They change nothing.
+ * Commands that look at the files of a node, without a node: `inspect …` and `data check`. They change nothing.
  *
  * @module
  */
@@ -10,6 +10,8 @@ import * as Stream from "effect/Stream"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { checkData, surveyData } from "../../node/DataCheckLive.ts"
+import type { LockRefusal } from "../../storage/LockLive.ts"
 import { makeReadableDisk } from "../../storage/LogDiskLive.ts"
 import { inspectLog, logFiles, processAt } from "../../storage/LogInspectionLive.ts"
 import { inspectSnapshots, snapshotFiles } from "../../storage/SnapshotInspectionLive.ts"
@@ -19,7 +21,9 @@ import { type ExitName, Failure, usage } from "../Failure.ts"
 import { fileFailure } from "../FileTrouble.ts"
 import { type Options, Switch, Whole } from "../Options.ts"
 import { Output } from "../Output.ts"
+import { makeProgress } from "../Progress.ts"
 import type { View } from "../View.ts"
+import { checkJson, checkPlain, CheckedData, checkText } from "./CheckView.ts"
 import { LogLine, LogLines } from "./LogLines.ts"
 import { SnapshotLine, SnapshotLines } from "./SnapshotLines.ts"
 
@@ -147,6 +151,69 @@ const snapshot = define({
     } satisfies View<typeof SnapshotLine["Type"]> & Ending
   })
 })
+
+const check = define({
+  name: "check",
+  config: {
+    data_dir: Argument.String("data_dir").pipe(Argument.withDescription("The data_dir of a node, as its config.json names it")),
+    while_running: flag("while-running", "Look even if a node is at work there: what is said may not hold any more")
+  },
+  offline: true,
+  summary: "Check all that a node keeps on its disk; needs no cluster",
+  details: "Files are judged by the code that a start of the node runs, and nothing is changed. For each replica it says whether it is " +
+    "whole, torn (whole, after a write that a crash cut short and nobody was told of), in doubt (it may not be all that was " +
+    "acknowledged), or refused (not this replica's, of a newer version, or unreadable), and what the next start does with it. Not " +
+    "read are files that were set aside, and those of replicas that do not belong here.\nThe exit code is 0 if all is whole, 1 if " +
+    "something is damaged, 2 if the command line makes no sense, 3 if there is no such folder, or nothing of a node in it, 4 if a " +
+    "node is at work there.",
+  examples: [
+    { command: "data check /var/lib/v2r2", description: "Before a node is started again" },
+    { command: "data check --while-running /var/lib/v2r2 --json", description: "For a program, which knows that a node may run" }
+  ],
+  json: CheckedData,
+  attempt: ({ data_dir }) => `data check ${data_dir}`,
+  run: Effect.fnUntraced(function*({ data_dir, while_running }, options) {
+    const { fs, isFolder } = yield* lookAt(data_dir)
+    const seen = isFolder ? yield* Effect.mapError(surveyData(fs, data_dir), unreadable) : null
+    if (seen === null || seen.isEmpty) return yield* noNode(data_dir)
+    if (seen.running !== null && !while_running) return yield* inUse(data_dir, seen.running)
+    const total = seen.found.replicas.reduce((sum, { bytes }) => sum + bytes, 0)
+    // The bar goes away before anything is shown.
+    const report = yield* Effect.scoped(Effect.flatMap(makeProgress("check", total, options), (advance) =>
+      checkData(fs, data_dir, seen, advance)))
+    return {
+      _tag: "Text",
+      json: checkJson(report),
+      plain: checkPlain(report),
+      pretty: (paint) => checkText(report, paint),
+      ...(report.verdict === "whole" ? {} : { exit: "failed" as const })
+    } satisfies View<typeof CheckedData["Type"]> & Ending
+  })
+})
+
+const noNode = (data_dir: string): Failure =>
+  new Failure({
+    exit: "not_found",
+    code: "no_node",
+    attempt: "",
+    message: `there is nothing of a node in ${data_dir}`,
+    hint: "data_dir in the config.json of the node says which folder it is; it is relative to that file",
+    detail: { file: data_dir }
+  })
+
+const inUse = (data_dir: string, { file, pid }: LockRefusal): Failure =>
+  new Failure({
+    exit: "conflict",
+    code: "in_use",
+    attempt: "",
+    message: `${pid === null ? "another process" : `process ${pid}`} is at work in ${data_dir}`,
+    hint: `stop it first, or look nevertheless with --while-running (if that process is no v2r2 node, remove ${file})`,
+    detail: { file: data_dir, pid }
+  })
+
+export const dataGroup = group("data", "The folder of a node; needs no cluster", "data check /var/lib/v2r2").pipe(
+  Command.withSubcommands([check])
+)
 
 export const inspectGroup = group(
   "inspect",
