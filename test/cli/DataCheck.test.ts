@@ -308,6 +308,11 @@ describe("data check, of the files of a node,", () => {
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 
   const withdrawn = tenantOf({ id: "9a4d3f2b-8c1e-4e6f-8b1a-0c2d3e4f5a6b", withdrawn: true })
+  const elsewhere = tenantOf({
+    id: "2c8d7a63-1a6a-4d66-8e6f-1d3a3a5daa22",
+    name: "elsewhere",
+    replicas: [{ name: "r1", node: "dev2" }, { name: "r2", node: "dev3" }]
+  })
   scenario("lists what is left over, and why", (folder) =>
     Effect.gen(function*() {
       yield* filled(folder, [], { id: withdrawn.id })
@@ -342,5 +347,5 @@ describe("data check, of the files of a node,", () => {
         "TENANT/r9@dev1.*: SIZE, its tenant has no such replica"
       ])
       assert.include((yield* check(folder, [], { terminal: true })).stdout, "LEFT OVER")
-    }), [tenantOf(), withdrawn])
+    }), [tenantOf(), withdrawn, elsewhere])
 })

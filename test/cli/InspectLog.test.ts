@@ -76,6 +76,9 @@ describe("inspect log, of a log that is whole,", () => {
         `  11  0  ${when}  request  1  11  0  1  cannot be read: an operation is a msgpack array`
       ])
       assert.notInclude(rows.join("\n"), "6-7")
+      // Of a write with others, only what was asked for.
+      const one = yield* inspect(folder, [log(folder), "--entries", "--from", "4", "--to", "4", "--json"])
+      assert.deepStrictEqual(linesOf(one.stdout).flatMap((line) => line.line === "entry" ? [line.op] : []), [4])
     }))
 
   scenario("is one JSON value a line, each of the documented shape", (folder) =>
@@ -161,25 +164,29 @@ describe("inspect log, of a log that is not,", () => {
       assert.include(stdout, "\n1 problem: 4 files of 14 KB, 7 writes,")
     }))
 
-  const ways: ReadonlyArray<readonly [string, (folder: string) => void, ReadonlyArray<string>, number]> = [
-    ["a file is missing", (folder) => rmSync(segment(folder, 2)), ["LOG/00000002.log is missing"], 1],
+  type Damage = (folder: string) => void
+  const ways: ReadonlyArray<readonly [string, Damage, says: ReadonlyArray<string>, exit: number, hidden: ReadonlyArray<number>]> = [
+    ["a file is missing", (folder) => rmSync(segment(folder, 2)), ["LOG/00000002.log is missing"], 1, [4]],
     [
       "a file stands in the place of another",
       (folder) => copyFileSync(segment(folder, 3), segment(folder, 2)),
       ["LOG/00000002.log: it is file 3 of its log, where file 2 has to be"],
-      1
+      1,
+      [4]
     ],
     [
       "a file was cut",
       (folder) => change(segment(folder, 2), (bytes) => bytes.slice(0, 3000)),
       ["LOG/00000002.log: it has been cut: it has 3000 bytes, no multiple of 1024"],
-      1
+      1,
+      [4]
     ],
     [
       "a file is no segment",
       (folder) => writeFileSync(segment(folder, 1), "a text"),
       ["LOG/00000001.log: its header is missing"],
-      1
+      1,
+      [1, 2, 3]
     ],
     [
       "a file is of a newer version",
@@ -187,16 +194,20 @@ describe("inspect log, of a log that is not,", () => {
       [
         "LOG/00000003.log: it has format version 3; this program knows version 2; start the program that wrote it, or a newer one"
       ],
-      4
+      4,
+      [5]
     ]
   ]
-  for (const [name, damage, says, exit] of ways) {
+  for (const [name, damage, says, exit, hidden] of ways) {
     scenario(`says that ${name}`, (folder) =>
       Effect.gen(function*() {
         damage(folder)
         const ran = yield* inspect(folder, [log(folder), "--json"])
         assert.deepStrictEqual(messages(ran.stdout), says.map((message) => `problem: ${message}`))
         assert.strictEqual(ran.exit, exit)
+        // What follows is shown, if it can be read at all.
+        const shown = linesOf(ran.stdout).flatMap((line) => line.line === "write" ? [line.write] : [])
+        assert.deepStrictEqual(shown, [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((one) => !hidden.includes(one)))
       }))
   }
 
