@@ -61,7 +61,10 @@ export const hexdump = (bytes: Uint8Array): string => {
   return lines.join("\n")
 }
 
-const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)))
+/** Columns on a terminal. To ask for each character is slow, and most text is plain. */
+const widthOf = (text: string): number => /^[\x20-\x7e]*$/.test(text) ? text.length : displayWidth(text)
+
+const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)))
 
 /** The width that each column needs: no less than `least`. */
 export const columnWidths = (
@@ -71,7 +74,7 @@ export const columnWidths = (
   const widths = [...least]
   for (const row of rows) {
     row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell))
+      widths[i] = Math.max(widths[i] ?? 0, widthOf(cell))
     })
   }
   return widths

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import * as Array from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
 import * as Queue from "effect/Queue"
@@ -28,8 +29,8 @@ export type LogItem =
   /** Why opening does not take it. `refused`: it is another's or of a newer program, and a node would not start on it. */
   | { readonly _tag: "Problem"; readonly message: string; readonly refused: boolean }
 
-/** How many items may wait for whoever shows them: they hold the files in memory that they are of. */
-const waiting_max = 64
+/** So many items and entries are shown together: enough to be quick, and not much to be held in memory. */
+const together_max = 1_024
 
 /** The process that has the data_dir open which this log, or snapshot, is in; null if there is none. */
 export const processAt = (fs: FileSystem, path: string, isFolder: boolean): Effect.Effect<number | null> =>
@@ -68,11 +69,25 @@ export const logFiles = Effect.fnUntraced(function*(
 
 /** Reads them from beginning to end, as fast as the items are taken. */
 export const inspectLog = (disk: ReadableDisk, files: LogFiles): Stream.Stream<LogItem> =>
-  Stream.callback<LogItem>((queue) =>
+  Stream.callback<Array.NonEmptyArray<LogItem>>((queue) =>
     Effect.gen(function*() {
-      yield* readAll(disk, yield* placeOf(disk, files), files, (item) => Effect.asVoid(Queue.offer(queue, item)))
+      let items: Array<LogItem> = []
+      let weight = 0
+      const flush = Effect.suspend(() => {
+        const together = items
+        items = []
+        weight = 0
+        return Array.isArrayNonEmpty(together) ? Effect.asVoid(Queue.offer(queue, together)) : Effect.void
+      })
+      const show = (item: LogItem): Effect.Effect<void> => {
+        items.push(item)
+        weight += item._tag === "Batch" ? 1 + item.entries.length : 1
+        return weight < together_max ? Effect.void : flush
+      }
+      yield* readAll(disk, yield* placeOf(disk, files), files, show)
+      yield* flush
       yield* Queue.end(queue)
-    }), { bufferSize: waiting_max, strategy: "suspend" })
+    }), { bufferSize: 1, strategy: "suspend" }).pipe(Stream.flattenArray)
 
 type Show = (item: LogItem) => Effect.Effect<void>
 

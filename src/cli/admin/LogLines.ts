@@ -110,9 +110,13 @@ export class LogLines {
   private commit = 0
   private bytes = 0
 
-  constructor(range: LogRange, paint: Paint) {
+  private readonly pretty: boolean
+
+  /** Without `pretty`, lines are for programs alone. */
+  constructor(range: LogRange, paint: Paint, pretty: boolean) {
     this.range = range
     this.paint = paint
+    this.pretty = pretty
   }
 
   ofAll(items: ReadonlyArray<LogItem>): ReadonlyArray<Line<LogLine>> {
@@ -189,7 +193,7 @@ export class LogLines {
     const ops = first === null ? "" : entries.length === 1 ? String(first) : `${first}-${first + entries.length - 1}`
     const [its_head, cut, install] = [headText(head), truncate_to === null ? "" : String(truncate_to), installText(snapshot)]
     const cells = [String(sequence), String(at), String(bytes), ops, String(commit), its_head, cut, install]
-    this.write_widths = columnWidths([cells], this.write_widths)
+    if (this.pretty) this.write_widths = columnWidths([cells], this.write_widths)
     return {
       json: {
         line: "write", segment: number, write: sequence, offset: at, bytes, first_op: first, entries: entries.length, commit, head,
@@ -199,7 +203,7 @@ export class LogLines {
         "write", String(number), String(sequence), String(at), String(bytes), first === null ? "" : String(first),
         String(entries.length), String(commit), its_head, cut, install
       ],
-      pretty: aligned(cells, this.write_widths)
+      pretty: this.pretty ? aligned(cells, this.write_widths) : ""
     }
   }
 
@@ -210,14 +214,18 @@ export class LogLines {
     const cells = [
       String(op), String(view), timeText(time), kind, String(session), String(request),
       String(answered), String(bytes), operationText(operation)
-    ].map(printable)
-    const indented = [`  ${cells[0]}`, ...cells.slice(1)]
-    this.entry_widths = columnWidths([indented], this.entry_widths)
+    ]
     return {
       json: { line: "entry", op, view, time_ms: time, kind, session, request, answered, bytes, operation },
       plain: ["entry", ...cells],
-      pretty: this.paint.dim(aligned(indented, this.entry_widths))
+      pretty: this.pretty ? this.indented(cells.map(printable)) : ""
     }
+  }
+
+  private indented([first, ...rest]: ReadonlyArray<string>): string {
+    const cells = [`  ${first}`, ...rest]
+    this.entry_widths = columnWidths([cells], this.entry_widths)
+    return this.paint.dim(aligned(cells, this.entry_widths))
   }
 }
 

@@ -103,8 +103,8 @@ const log = define({
       return yield* notThere(path, "file of a log, 00000001.log and so on,", "give the .log folder of a replica, or one of its files")
     }
     yield* sayIfRunning(fs, path, isFolder, options)
-    const { paint } = yield* Output
-    const lines = new LogLines({ entries, from, to }, paint)
+    const { paint, terminal } = yield* Output
+    const lines = new LogLines({ entries, from, to }, paint, terminal && !options.json)
     const items = inspectLog(disk, files).pipe(
       Stream.mapArray((batch) => [lines.ofAll(batch)] as const),
       Stream.filter(Array.isReadonlyArrayNonEmpty),
