@@ -58,7 +58,12 @@ export interface Definition<Name extends string, Config extends Command.Command.
   readonly run: (
     input: Command.Command.Config.Infer<Config>,
     options: Options
-  ) => Effect.Effect<View<S["Type"], Explainable, R> & { readonly exit?: ExitName }, Explainable, R | Scope.Scope>
+  ) => Effect.Effect<View<S["Type"], Explainable, R> & Ending, Explainable, R | Scope.Scope>
+}
+
+/** How a command ends that did what it should, and does not end with `ok`; a function is asked once all was shown. */
+export interface Ending {
+  readonly exit?: ExitName | (() => ExitName | null)
 }
 
 /** A library call gets all of the time; the command a little more, so that it can say what the library found out. */
@@ -80,7 +85,8 @@ export const define = <
         if (definition.offline !== true) yield* needEndpoints
         const view = yield* run(input, options)
         yield* show(view, options)
-        if (view.exit !== undefined) yield* new Stop({ exit: view.exit, leave: false })
+        const exit = typeof view.exit === "function" ? view.exit() : view.exit ?? null
+        if (exit !== null) yield* new Stop({ exit, leave: false })
       }).pipe(
         Effect.scoped,
         withinTimeout(options.timeout_ms),

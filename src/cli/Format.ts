@@ -3,6 +3,8 @@
  *
  * @module
  */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 import * as Base64 from "effect/encoding/Base64"
 import { displayWidth } from "effect/cli/CliOutput"
 import { editDistance } from "../base/Suggest.ts"
@@ -59,7 +61,10 @@ export const hexdump = (bytes: Uint8Array): string => {
   return lines.join("\n")
 }
 
-const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - displayWidth(text)))
+/** Columns on a terminal. To ask for each character is slow, and most text is plain. */
+const widthOf = (text: string): number => /^[\x20-\x7e]*$/.test(text) ? text.length : displayWidth(text)
+
+const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - widthOf(text)))
 
 /** The width that each column needs: no less than `least`. */
 export const columnWidths = (
@@ -69,7 +74,7 @@ export const columnWidths = (
   const widths = [...least]
   for (const row of rows) {
     row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell))
+      widths[i] = Math.max(widths[i] ?? 0, widthOf(cell))
     })
   }
   return widths
@@ -107,6 +112,10 @@ export const size = (bytes: number): string => {
   }
   return `${unit === "B" || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${unit}`
 }
+
+/** A time in ms since 1970, in UTC; one that is none stays a number. */
+export const timeText = (ms: number): string =>
+  Option.match(DateTime.make(ms), { onNone: () => String(ms), onSome: (time) => DateTime.formatIso(time) })
 
 /** A CRC-32 as all our programs show it. */
 export const hex32 = (value: number): string => value.toString(16).padStart(8, "0")

@@ -66,21 +66,32 @@ export const begin = (
     yield* Effect.forEach(stored.notes, (note) => Effect.logInfo(`replica ${id} of tenant ${label(tenant)}: ${note}`), {
       discard: true
     })
-    const doubt = doubtOf(tenant, stored)
-    if (doubt !== null) return yield* replaceLog(tenant, id, journal, stored, doubt)
-    const { base, commit, entries, head, snapshot } = stored
-    // Without a head it has lost its disk, and is never taken for a new one.
-    if (head === null) return { _tag: "Recovery", promised: 0, doubt: null }
-    if (head.fresh) {
-      // After this it is never new again.
-      yield* journal.write({ ...onlyHead({ ...freshHead(tenant.epoch), fresh: false }), commit })
-      return { _tag: "New", snapshot }
+    const beginning = decide(tenant, stored, pinned)
+    if (beginning._tag === "Irreparable") return yield* beginning
+    if (beginning._tag === "Recovery" && beginning.doubt !== null) {
+      yield* replaceLog(tenant, id, journal, stored, beginning.doubt)
     }
-    if (pinned !== null) return { _tag: "New", snapshot: pinned.op }
-    return tenant.durability === "memory"
-      ? { _tag: "Recovery", promised: head.view, doubt: null }
-      : { _tag: "Restart", head, snapshot, base, entries, commit }
+    // After this it is never new again.
+    if (beginning._tag === "New" && stored.head?.fresh === true) {
+      yield* journal.write({ ...onlyHead({ ...freshHead(tenant.epoch), fresh: false }), commit: stored.commit })
+    }
+    return beginning
   })
+
+/** What it does with what its journal holds; `pinned`: as in {@link begin}. */
+export const decide = (tenant: Tenant, stored: Stored, pinned: Snapshot | null): Beginning | Irreparable => {
+  const { base, commit, entries, head, snapshot } = stored
+  const doubt = doubtOf(tenant, stored)
+  if (doubt !== null && tenant.replicas.length === 1) return irreparable(tenant, doubt)
+  if (doubt !== null) return { _tag: "Recovery", promised: head?.view ?? 0, doubt }
+  // Without a head it has lost its disk, and is never taken for a new one.
+  if (head === null) return { _tag: "Recovery", promised: 0, doubt: null }
+  if (head.fresh) return { _tag: "New", snapshot }
+  if (pinned !== null) return { _tag: "New", snapshot: pinned.op }
+  return tenant.durability === "memory"
+    ? { _tag: "Recovery", promised: head.view, doubt: null }
+    : { _tag: "Restart", head, snapshot, base, entries, commit }
+}
 
 /** In words for the log. */
 export const describeBeginning = (beginning: Beginning): string => {
@@ -110,21 +121,20 @@ const replaceLog = (
   journal: Journal,
   { head }: Stored,
   doubt: string
-): Effect.Effect<Beginning, JournalError | Irreparable> =>
+): Effect.Effect<void, JournalError> =>
   Effect.gen(function*() {
-    if (tenant.replicas.length === 1) {
-      return yield* new Irreparable({
-        message: `${doubt}; it is the only replica of its tenant, so there is no other to repair it from, and it does not ` +
-          `start without what it has acknowledged. Put back the files of tenants/${tenant.id} in its data_dir from a ` +
-          "backup, and start the node again; or create a new tenant. Nothing on the disk was changed"
-      })
-    }
     yield* Effect.logWarning(
       `replica ${id} of tenant ${label(tenant)} does not trust its own log: ${doubt}. It takes part in nothing before it ` +
         "has recovered from the other replicas"
     )
     yield* journal.write(replacement(head ?? freshHead(tenant.epoch)))
-    return { _tag: "Recovery", promised: head?.view ?? 0, doubt }
+  })
+
+const irreparable = ({ id }: Tenant, doubt: string): Irreparable =>
+  new Irreparable({
+    message: `${doubt}; it is the only replica of its tenant, so there is no other to repair it from, and it does not ` +
+      `start without what it has acknowledged. Put back the files of tenants/${id} in its data_dir from a ` +
+      "backup, and start the node again; or create a new tenant. Nothing on the disk was changed"
   })
 
 const label = ({ id, name }: Tenant): string => name ?? id

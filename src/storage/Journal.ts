@@ -76,7 +76,7 @@ export interface Stored {
    * that can still be read.
    */
   readonly doubt: string | null
-  /** What opening did, in words, for the log: "a write that was cut short by a crash was dropped". */
+  /** What opening does, in words, for the log: "a write that was cut short by a crash is dropped". */
   readonly notes: ReadonlyArray<string>
 }
 

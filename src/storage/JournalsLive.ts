@@ -16,12 +16,13 @@ import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { isUuid, parseReplicaId } from "../base/Names.ts"
 import { DiskJournal } from "./DiskJournalLive.ts"
-import { decodeHeadFile, encodeHeadFile } from "./HeadFileLive.ts"
+import { encodeHeadFile } from "./HeadFileLive.ts"
 import { type Journal, JournalError, Journals, readThrough, type ReplicaHead } from "./Journal.ts"
 import { checkContiguous, checkHead, nothingStored } from "./JournalModel.ts"
 import type { LogDisk } from "./log/LogDisk.ts"
 import { makeLogDisk } from "./LogDiskLive.ts"
 import type { Place } from "./LogReaderLive.ts"
+import { readHeadFile } from "./OpeningLive.ts"
 import type { Layout } from "./SegmentsLive.ts"
 
 const usualLayout: Layout = {
@@ -88,11 +89,7 @@ const headJournal = (disk: LogDisk, place: Place): Journal => {
   }
   const open = Effect.gen(function*() {
     if (failed) return yield* failed
-    const bytes = yield* disk.read(file).pipe(Effect.catch(({ reason }) => fail("open", reason)))
-    const found = bytes === null ? null : decodeHeadFile(bytes, place, "memory")
-    if (found !== null && "reason" in found) {
-      return yield* fail("open", found.damaged ? `the file is damaged: ${found.reason}; ${damage_advice}` : found.reason)
-    }
+    const found = yield* Effect.tapError(readHeadFile(disk, place), (error) => Effect.sync(() => void (failed = error)))
     // It may have been written just before a crash: it is durable before anyone acts on it.
     if (found !== null) yield* disk.syncNames(dirname(file)).pipe(Effect.catch(({ reason }) => fail("open", reason)))
     head = found?.head ?? null
@@ -121,10 +118,8 @@ const headJournal = (disk: LogDisk, place: Place): Journal => {
   }
 }
 
-const damage_advice =
-  "if the other replicas of this tenant are up, remove it, and this replica recovers from them"
-
-const placeOf = (data_dir: string, tenant: string, replica: string): Place => {
+/** Where a replica's files are. */
+export const placeOf = (data_dir: string, tenant: string, replica: string): Place => {
   const name = parseReplicaId(replica)
   invariant(isUuid(tenant) && name.ok, "a journal belongs to a replica of a tenant", { tenant, replica })
   const path = join(data_dir, "tenants", tenant, `${name.value.name}@${name.value.node}`)

@@ -43,6 +43,20 @@ export const holdLock = (fs: FileSystem, folder: string): Effect.Effect<void, Lo
     yield* Effect.acquireRelease(take(fs, folder, me), () => release(fs, join(folder, "lock"), me))
   })
 
+/** Why the lock of a folder would not be given now, or null. It is not taken, and nothing is changed. */
+export const lookAtLock = (fs: FileSystem, folder: string): Effect.Effect<LockRefusal | null, PlatformError> =>
+  Effect.gen(function*() {
+    const file = join(folder, "lock")
+    const text = yield* readText(fs, file)
+    if (text === null) return null
+    const held = yield* refusalIfAlive(fs, file, holderIn(text))
+    if (held !== null) return held
+    // It is stale, but someone is about to break it.
+    const breaking = join(folder, "lock.break")
+    const breaker = yield* readText(fs, breaking)
+    return breaker === null ? null : { _tag: "Contended", file: breaking, pid: holderIn(breaker)?.pid ?? null }
+  })
+
 const take = Effect.fnUntraced(function*(fs: FileSystem, folder: string, me: Holder) {
   const file = join(folder, "lock")
   if (yield* place(fs, file, me)) return
@@ -89,12 +103,15 @@ const refuseIfAlive = (
   file: string,
   holder: Holder | null
 ): Effect.Effect<void, LockRefusal | PlatformError> =>
+  Effect.flatMap(refusalIfAlive(fs, file, holder), (refusal) => refusal === null ? Effect.void : Effect.fail(refusal))
+
+const refusalIfAlive = (fs: FileSystem, file: string, holder: Holder | null): Effect.Effect<LockRefusal | null> =>
   Effect.gen(function*() {
-    if (holder === null || !isAlive(holder.pid)) return
+    if (holder === null || !isAlive(holder.pid)) return null
     const started = yield* startOf(fs, holder.pid)
-    if (started === zombie) return
-    if (started !== null && holder.started !== null && started !== holder.started) return
-    return yield* Effect.fail<LockRefusal>({ _tag: "Held", file, pid: holder.pid })
+    if (started === zombie) return null
+    if (started !== null && holder.started !== null && started !== holder.started) return null
+    return { _tag: "Held", file, pid: holder.pid }
   })
 
 const readHolder = (fs: FileSystem, file: string): Effect.Effect<Holder | null, PlatformError> =>

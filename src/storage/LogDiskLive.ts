@@ -9,26 +9,31 @@ import type { PlatformError } from "effect/PlatformError"
 import { close, fdatasync, ftruncate, open, read, writev } from "node:fs"
 import { dirname } from "node:path"
 import { makeFolder, platformReason, replaceFile, syncFolder, systemReason } from "./FilesLive.ts"
-import { DiskError, type LogDisk, type LogFile } from "./log/LogDisk.ts"
+import { DiskError, type LogDisk, type LogFile, type ReadableDisk } from "./log/LogDisk.ts"
 
-export const makeLogDisk = (fs: FileSystem): LogDisk => {
-  const at = <A>(file: string, effect: Effect.Effect<A, PlatformError>): Effect.Effect<A, DiskError> =>
-    Effect.mapError(effect, (error) => new DiskError({ file, reason: platformReason(error) }))
-  const unlessMissing = <A>(effect: Effect.Effect<A, PlatformError>, otherwise: A) =>
-    Effect.catchIf(effect, (error) => error.reason._tag === "NotFound", () => Effect.succeed(otherwise))
-  return {
-    list: (folder) => at(folder, unlessMissing(fs.readDirectory(folder), [])),
-    read: (path) => at(path, unlessMissing<Uint8Array | null>(Effect.map(fs.readFile(path), plain), null)),
-    put: (path, bytes) => at(path, Effect.andThen(makeFolder(fs, dirname(path)), replaceFile(fs, path, bytes))),
-    rename: (from, to) => at(from, Effect.andThen(fs.rename(from, to), syncFolder(fs, dirname(from)))),
-    create: (path) => Effect.andThen(at(path, makeFolder(fs, dirname(path))), openFile(path, "w+")),
-    remove: (path) => at(path, Effect.andThen(unlessMissing(fs.remove(path), undefined), syncFolder(fs, dirname(path)))),
-    syncNames: (folder) => at(folder, unlessMissing(syncFolder(fs, folder), undefined)),
-    open: (path) => openFile(path, "r+")
-  }
-}
+const at = <A>(file: string, effect: Effect.Effect<A, PlatformError>): Effect.Effect<A, DiskError> =>
+  Effect.mapError(effect, (error) => new DiskError({ file, reason: platformReason(error) }))
+const unlessMissing = <A>(effect: Effect.Effect<A, PlatformError>, otherwise: A) =>
+  Effect.catchIf(effect, (error) => error.reason._tag === "NotFound", () => Effect.succeed(otherwise))
 
-const openFile = (path: string, flag: "r+" | "w+"): Effect.Effect<LogFile, DiskError> =>
+/** Files are opened to be read, so it works where nothing may be written, too. */
+export const makeReadableDisk = (fs: FileSystem): ReadableDisk => ({
+  list: (folder) => at(folder, unlessMissing(fs.readDirectory(folder), [])),
+  read: (path) => at(path, unlessMissing<Uint8Array | null>(Effect.map(fs.readFile(path), plain), null)),
+  open: (path) => openFile(path, "r")
+})
+
+export const makeLogDisk = (fs: FileSystem): LogDisk => ({
+  ...makeReadableDisk(fs),
+  put: (path, bytes) => at(path, Effect.andThen(makeFolder(fs, dirname(path)), replaceFile(fs, path, bytes))),
+  rename: (from, to) => at(from, Effect.andThen(fs.rename(from, to), syncFolder(fs, dirname(from)))),
+  create: (path) => Effect.andThen(at(path, makeFolder(fs, dirname(path))), openFile(path, "w+")),
+  remove: (path) => at(path, Effect.andThen(unlessMissing(fs.remove(path), undefined), syncFolder(fs, dirname(path)))),
+  syncNames: (folder) => at(folder, unlessMissing(syncFolder(fs, folder), undefined)),
+  open: (path) => openFile(path, "r+")
+})
+
+const openFile = (path: string, flag: "r" | "r+" | "w+"): Effect.Effect<LogFile, DiskError> =>
   Effect.map(systemCall<number>(path, (done) => open(path, flag, done)), (fd) => logFile(path, fd))
 
 /** The same bytes, not as a `Buffer`. */

@@ -6,13 +6,14 @@
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
+import { invariant } from "../base/Invariant.ts"
 import { newer_advice, othersReason, type Owner } from "./HeadFileLive.ts"
 import { JournalError } from "./Journal.ts"
-import { type BatchHeader, nextOffset } from "./log/Batch.ts"
+import { type Batch, type BatchHeader, decodeBody, nextOffset } from "./log/Batch.ts"
 import { Fold } from "./log/Fold.ts"
-import type { DiskError, LogDisk } from "./log/LogDisk.ts"
+import type { DiskError, ReadableDisk } from "./log/LogDisk.ts"
 import { scan } from "./log/Scan.ts"
-import { decodeBound, decodePreamble, preamble_bytes, seedOf, type SegmentHeader } from "./log/Segment.ts"
+import { type Bound, decodeBound, decodePreamble, preamble_bytes, seedOf, type SegmentHeader } from "./log/Segment.ts"
 
 /** Where a replica's files are. */
 export interface Place extends Owner {
@@ -37,6 +38,31 @@ export interface SegmentFile {
   readonly op: number
 }
 
+/** A segment whose header is whole, before anything else of it is judged. */
+export interface SeenSegment {
+  readonly file: string
+  readonly header: SegmentHeader
+  readonly bound: Bound | null
+  readonly bytes: number
+}
+
+/** A batch that is whole, and follows the one before. */
+export interface SeenBatch extends Pick<Batch, "entries" | "head" | "snapshot"> {
+  /** Of the segment that it is in. */
+  readonly number: number
+  readonly at: number
+  readonly bytes: number
+  readonly header: BatchHeader
+  /** The last op of the log behind it. */
+  readonly op: number
+}
+
+/** Someone who looks at all that is read, at once: what is shown shares memory with the file. */
+export interface LogViewer {
+  readonly segment: (segment: SeenSegment) => Effect.Effect<void>
+  readonly batch: (batch: SeenBatch) => Effect.Effect<void>
+}
+
 /** After so many bytes, others get their turn. */
 const turn_bytes = 1 * 1024 * 1024
 export const segment_name = /^\d{8}\.log$/
@@ -49,7 +75,7 @@ export const orFail = <A>(effect: Effect.Effect<A, DiskError>): Effect.Effect<A,
   Effect.mapError(effect, ({ file, reason }) => openError(file, reason))
 
 export class LogReader {
-  fold = new Fold(0)
+  fold: Fold
   readonly notes: Array<string> = []
   id: string | null = null
   sequence = 0
@@ -60,26 +86,40 @@ export class LogReader {
   files: Array<SegmentFile> = []
   /** From here on there is all that is needed: the number of the segment in which the log was begun anew, or 0. */
   first = 0
-  private readonly disk: LogDisk
+  private readonly disk: ReadableDisk
   private readonly place: Place
+  private readonly viewer: LogViewer | null
 
-  constructor(disk: LogDisk, place: Place) {
+  /** With a viewer, the entries are for it alone: none is kept. */
+  constructor(disk: ReadableDisk, place: Place, viewer: LogViewer | null = null) {
     this.disk = disk
     this.place = place
+    this.viewer = viewer
+    this.fold = new Fold(0, viewer === null)
   }
 
   /** What is wrong with a segment, or null. Those before it have been read; the first one may have any number. */
   segment(name: string, last: boolean): Effect.Effect<string | null, JournalError> {
-    const { disk, place } = this
-    const file = join(place.folder, name)
+    const { place } = this
     const number = (this.files.at(-1)?.number ?? Number(name.slice(0, 8)) - 1) + 1
     return Effect.suspend(() => {
       if (name !== segmentName(number)) return Effect.succeed(`${join(place.folder, segmentName(number))} is missing`)
-      return Effect.flatMap(orFail(disk.read(file)), (bytes) => this.content(file, bytes ?? new Uint8Array(0), number, last))
+      return this.file(join(place.folder, name), number, last)
     })
   }
 
-  private content(file: string, bytes: Uint8Array, number: number, last: boolean) {
+  /** The same for a file of any name. Without a `number` it may have any. */
+  file(file: string, number: number | null, last: boolean): Effect.Effect<string | null, JournalError> {
+    return Effect.flatMap(orFail(this.disk.read(file)), (bytes) =>
+      this.content(file, bytes ?? new Uint8Array(0), number, last))
+  }
+
+  private content(
+    file: string,
+    bytes: Uint8Array,
+    number: number | null,
+    last: boolean
+  ): Effect.Effect<string | null, JournalError> {
     const { place } = this
     const header = decodePreamble(bytes, crc32)
     if ("reason" in header) {
@@ -90,10 +130,13 @@ export class LogReader {
     if (header.tenant !== place.tenant || header.replica !== place.replica) {
       return Effect.fail(openError(file, othersReason("log", header, place)))
     }
-    const problem = this.continues(header, bytes.length, number)
-    return problem === null
-      ? this.batches(file, bytes, header, last)
-      : Effect.succeed(`${file}: ${problem}`)
+    const judged = Effect.suspend(() => {
+      const problem = this.continues(header, bytes.length, number ?? header.number)
+      return problem === null ? this.batches(file, bytes, header, last) : Effect.succeed(`${file}: ${problem}`)
+    })
+    if (this.viewer === null) return judged
+    const bound = decodeBound(bytes, seedOf(header.log, crc32), crc32)
+    return Effect.andThen(this.viewer.segment({ file, header, bound, bytes: bytes.length }), judged)
   }
 
   /** Does this segment follow the one before? */
@@ -115,7 +158,7 @@ export class LogReader {
     if (header.number === 1) return
     this.sequence = header.sequence - 1
     this.chain = header.chain
-    this.fold = new Fold(header.op)
+    this.fold = new Fold(header.op, this.viewer === null)
   }
 
   private batches(
@@ -140,6 +183,7 @@ export class LogReader {
         const problem = this.fold.take(bytes, at, found.header)
         if (problem !== null) return `${file}, at byte ${at}: ${problem}`
         this.took(found.header)
+        if (this.viewer !== null) yield* this.viewer.batch(this.seen(bytes, at, found.header))
         at = nextOffset(at, found.header)
         if (at - turn < turn_bytes) continue
         turn = at
@@ -156,11 +200,17 @@ export class LogReader {
     this.files[this.files.length - 1] = { number, op: this.fold.op }
   }
 
+  private seen(bytes: Uint8Array, at: number, header: BatchHeader): SeenBatch {
+    const body = decodeBody(bytes, at, header)
+    invariant(body !== null, "what the fold took can be read", { at })
+    return { ...body, number: this.files.at(-1)!.number, at, bytes: nextOffset(at, header) - at, header, op: this.fold.op }
+  }
+
   private torn(file: string, at: number, to: number): void {
     this.torn_to = to
     const behind = this.fold.op
     this.notes.push(
-      `${file}: a write that was cut short by a crash (${to - at} bytes behind op ${behind}) was dropped; ` +
+      `${file}: a write that was cut short by a crash (${to - at} bytes behind op ${behind}) is dropped; ` +
         "it was never acknowledged"
     )
   }

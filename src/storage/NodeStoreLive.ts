@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type { PlatformError } from "effect/PlatformError"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import { randomUUID } from "node:crypto"
@@ -71,7 +72,7 @@ export const layer = (
           error._tag === "PlatformError" ? unwritable(data_dir, error) : lockedError(data_dir, error)
         )
       )
-      const identity = (yield* load(fs, data_dir, identityFile)) ?? (yield* bootstrap(fs, data_dir, owner))
+      const identity = (yield* loadIdentity(fs, data_dir)) ?? (yield* bootstrap(fs, data_dir, owner))
       const foreign = foreignError(identity, owner, data_dir)
       if (foreign) return yield* foreign
       const kept = {
@@ -88,13 +89,37 @@ export const layer = (
     })
   )
 
-/** The identity is written last: it stands for "all files are there". */
-const bootstrap = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data_dir: string, owner: Owner) {
+/** What the next opening finds in each of the files, or why it refuses it; null: the file is not there, and need not be. */
+export interface SeenStore {
+  readonly identity: Result.Result<Identity | null, NodeStoreError>
+  readonly members: Result.Result<Members | null, NodeStoreError>
+  readonly tenants: Result.Result<Tenants | null, NodeStoreError>
+}
+
+/** Judges the files as opening does, and changes nothing. */
+export const lookAtStore = (fs: FileSystem.FileSystem, data_dir: string): Effect.Effect<SeenStore> =>
+  Effect.gen(function*() {
+    const identity = yield* Effect.result(loadIdentity(fs, data_dir))
+    const isNew = Result.isSuccess(identity) && identity.success === null
+    const look = <A>(file: Kind<A>): Effect.Effect<Result.Result<A | null, NodeStoreError>> =>
+      Effect.result(isNew ? load(fs, data_dir, file) : demand(fs, data_dir, file))
+    return { identity, members: yield* look(membersFile), tenants: yield* look(tenantsFile) }
+  })
+
+/** Null: this is no node yet, and nothing shows that it was one. */
+const loadIdentity = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data_dir: string) {
+  const identity = yield* load(fs, data_dir, identityFile)
+  if (identity !== null) return identity
   const members = yield* load(fs, data_dir, membersFile)
   const tenants = yield* load(fs, data_dir, tenantsFile)
   if ((members && members.size > 0) || (tenants && tenants.size > 0)) {
     return yield* damaged(data_dir, identityFile.name, "it is missing, though other files show that there was a node")
   }
+  return null
+})
+
+/** The identity is written last: it stands for "all files are there". */
+const bootstrap = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data_dir: string, owner: Owner) {
   yield* save(fs, data_dir, membersFile, noMembers)
   yield* save(fs, data_dir, tenantsFile, noTenants)
   const { name, cluster } = owner
@@ -150,7 +175,7 @@ const unwritable = (file: string, error: PlatformError): NodeStoreError =>
       "data_dir has to be a folder on a working disk that this user may write"
   })
 
-const lockedError = (data_dir: string, { _tag, file, pid }: LockRefusal): NodeStoreError => {
+export const lockedError = (data_dir: string, { _tag, file, pid }: LockRefusal): NodeStoreError => {
   const holder = pid === null ? "another process" : `process ${pid}`
   const message = _tag === "Held"
     ? `${data_dir} is in use by ${holder}: stop it first, or set data_dir to a folder of this node's own ` +

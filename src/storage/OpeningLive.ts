@@ -8,8 +8,11 @@ import * as Effect from "effect/Effect"
 import { decodeHeadFile, type HeadFile } from "./HeadFileLive.ts"
 import type { JournalError, ReplicaHead, Stored } from "./Journal.ts"
 import { nothingStored } from "./JournalModel.ts"
-import type { LogDisk } from "./log/LogDisk.ts"
-import { LogReader, openError, orFail, type Place, segment_name, type SegmentFile, type Tail } from "./LogReaderLive.ts"
+import type { Fold } from "./log/Fold.ts"
+import type { ReadableDisk } from "./log/LogDisk.ts"
+import {
+  LogReader, type LogViewer, openError, orFail, type Place, segment_name, type SegmentFile, type Tail
+} from "./LogReaderLive.ts"
 import { type Choice, chooseSnapshot, noChoice } from "./SnapshotReadingLive.ts"
 
 /** Where a log goes on. */
@@ -30,11 +33,15 @@ export interface Opened {
   readonly end: LogEnd | null
   readonly choice: Choice
   readonly headFile: HeadFile | null | "damaged"
+  /** What the log comes to, be it in doubt or not. */
+  readonly fold: Fold
 }
 
+/** With a viewer, `stored` has no entries. */
 export const readLog = Effect.fnUntraced(function*(
-  disk: LogDisk,
-  place: Place
+  disk: ReadableDisk,
+  place: Place,
+  viewer: LogViewer | null = null
 ): Effect.fn.Return<Opened, JournalError> {
   const headBytes = yield* orFail(disk.read(place.headFile))
   const decoded = headBytes === null ? null : decodeHeadFile(headBytes, place, "disk")
@@ -42,7 +49,7 @@ export const readLog = Effect.fnUntraced(function*(
   if (headProblem?.damaged === false) return yield* openError(place.headFile, headProblem.reason)
   const headFile = decoded === null || "reason" in decoded ? null : decoded
   const names = (yield* orFail(disk.list(place.folder))).filter((name) => segment_name.test(name)).sort()
-  const reader = new LogReader(disk, place)
+  const reader = new LogReader(disk, place, viewer)
   let doubt: string | null = null
   for (const [index, name] of names.entries()) doubt ??= yield* reader.segment(name, index + 1 === names.length)
   if (headProblem) doubt ??= `${place.headFile} is damaged: ${headProblem.reason}`
@@ -57,8 +64,23 @@ export const readLog = Effect.fnUntraced(function*(
   const stored: Stored = doubt === null
     ? { head, base, snapshot, entries, commit, doubt, notes: [...notes, ...choice.notes] }
     : { ...nothingStored, head, doubt }
-  return { stored, end: endOf(reader), choice, headFile: headProblem ? "damaged" : headFile }
+  return { stored, end: endOf(reader), choice, headFile: headProblem ? "damaged" : headFile, fold }
 })
+
+/** Durability `memory`: the head file is all that there is. Null: there is none. */
+export const readHeadFile = Effect.fnUntraced(function*(
+  disk: ReadableDisk,
+  place: Place
+): Effect.fn.Return<HeadFile | null, JournalError> {
+  const bytes = yield* orFail(disk.read(place.headFile))
+  const found = bytes === null ? null : decodeHeadFile(bytes, place, "memory")
+  if (found === null || !("reason" in found)) return found
+  const reason = found.damaged ? `the file is damaged: ${found.reason}; ${damage_advice}` : found.reason
+  return yield* openError(place.headFile, reason)
+})
+
+const damage_advice =
+  "if the other replicas of this tenant are up, remove it, and this replica recovers from them"
 
 const endOf = ({ chain, files, first, id, sequence, tail, torn_to }: LogReader): LogEnd | null =>
   id === null || tail === null ? null : { log: { id, sequence, chain }, tail, torn_to, files, first }

@@ -13,13 +13,13 @@ import { type PartsTotal, SnapshotDecoder, type SnapshotFault, type SnapshotHead
 import { newer_advice } from "./HeadFileLive.ts"
 import type { JournalError } from "./Journal.ts"
 import type { Fold } from "./log/Fold.ts"
-import type { DiskError, LogDisk } from "./log/LogDisk.ts"
+import type { DiskError, ReadableDisk } from "./log/LogDisk.ts"
 import { openError, orFail, type Place } from "./LogReaderLive.ts"
 
 /** What it is called while it is written by a save, and by an install: until then the log may rely on the latter only. */
 export const save_name = "save.tmp"
 export const install_name = "install.tmp"
-const snapshot_name = /^\d{16}\.snapshot$/
+export const snapshot_name = /^\d{16}\.snapshot$/
 export const snapshotName = (op: number): string => `${String(op).padStart(16, "0")}.snapshot`
 
 /** What is read of a file at once. */
@@ -48,7 +48,7 @@ export const noChoice: Choice = { kept: [], isUnnamed: false, damaged: [], usele
 
 /** `fold`: the log, which is whole by itself. `isWhole`: it has all that its replica acknowledged. */
 export const chooseSnapshot = Effect.fnUntraced(function*(
-  disk: LogDisk,
+  disk: ReadableDisk,
   place: Place,
   fold: Fold,
   isWhole: boolean
@@ -92,14 +92,14 @@ const choiceOf = (
     isUnnamed: chosen?.name === install_name,
     damaged: aside.map(({ name }) => name),
     useless: names.filter((name) => !needed.includes(name) && (name.endsWith(".tmp") || snapshot_name.test(name))),
-    notes: aside.map(({ name, reason }) => `${join(snapshots, name)} is damaged: ${reason}. It was set aside; ${serves}`),
+    notes: aside.map(({ name, reason }) => `${join(snapshots, name)} is damaged: ${reason}. It is set aside; ${serves}`),
     doubt: null
   }
 }
 
 /** Why a file, which is read whole, does not serve; null if it does. */
-const problemOf = (
-  disk: LogDisk,
+export const problemOf = (
+  disk: ReadableDisk,
   place: Place,
   { installed }: Fold,
   { name, op }: Candidate
@@ -123,13 +123,23 @@ export interface SnapshotContent {
   readonly total: PartsTotal
   /** What is wrong with the file, or null. */
   readonly fault: SnapshotFault | null
+  /** How many bytes are as they were written. */
+  readonly offset: number
 }
 
 /** Reads a file to its end, or to what is wrong with it. Each part that is as it was written is given, then others get their turn. */
 export const readSnapshot = (
-  disk: LogDisk,
+  disk: ReadableDisk,
   file: string,
   take: (part: Uint8Array) => void
+): Effect.Effect<SnapshotContent, DiskError> =>
+  readParts(disk, file, (part) => Effect.andThen(Effect.sync(() => take(part)), Effect.yieldNow))
+
+/** The same, for one who takes its time over each part. */
+export const readParts = (
+  disk: ReadableDisk,
+  file: string,
+  take: (part: Uint8Array) => Effect.Effect<void>
 ): Effect.Effect<SnapshotContent, DiskError> =>
   Effect.acquireUseRelease(
     disk.open(file),
@@ -139,14 +149,11 @@ export const readSnapshot = (
         let at = 0
         while (decoder.fault === null) {
           const chunk = yield* read(at, read_bytes)
-          for (const part of decoder.push(chunk)) {
-            take(part)
-            yield* Effect.yieldNow
-          }
+          for (const part of decoder.push(chunk)) yield* take(part)
           if (chunk.length < read_bytes) break
           at += chunk.length
         }
-        return { header: decoder.header, total: decoder.total, fault: decoder.finish() }
+        return { header: decoder.header, total: decoder.total, fault: decoder.finish(), offset: decoder.offset }
       }),
     ({ close }) => close
   )

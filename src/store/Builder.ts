@@ -23,7 +23,7 @@ const part_bytes_max = Math.max(Limits.snapshot_part_bytes_max, Limits.operation
 const writer = new MsgpackWriter(part_bytes_max)
 
 /** All of a record but the state of its element. */
-interface Heading {
+export interface Heading {
   readonly depth: number
   readonly name: string
   readonly type: ElementType
@@ -153,7 +153,7 @@ export class Builder implements StateBuilder {
 }
 
 /** Null if the reader has found a fault. */
-const readHeading = (reader: MsgpackReader): Heading | null => {
+export const readHeading = (reader: MsgpackReader): Heading | null => {
   if (reader.array("record", record_fields) < record_fields) reader.fail(`a record has ${record_fields} fields`)
   const depth = reader.integer("depth")
   const name = reader.string("name", Limits.path_bytes_max)

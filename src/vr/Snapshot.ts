@@ -177,7 +177,7 @@ export class Restoration {
   private readonly sessions: Array<KeptSession & { readonly results: Map<RequestNumber, Uint8Array> }> = []
   private readonly data: StateBuilder
 
-  constructor(application: Application) {
+  constructor(application: Pick<Application, "restore">) {
     this.data = application.restore()
   }
 

@@ -12,7 +12,7 @@ import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { holdLock } from "../../src/storage/LockLive.ts"
+import { holdLock, lookAtLock } from "../../src/storage/LockLive.ts"
 
 const inFolder = <A, E>(body: (fs: FileSystem.FileSystem, folder: string) => Effect.Effect<A, E>) =>
   Effect.gen(function*() {
@@ -111,6 +111,23 @@ describe("a lock", () => {
         writeFileSync(join(folder, "lock.break"), JSON.stringify({ pid: 1, started: null, token: "t" }))
         const refusal = yield* Effect.flip(Effect.scoped(holdLock(fs, folder)))
         assert.deepStrictEqual(refusal, { _tag: "Contended", file: join(folder, "lock.break"), pid: 1 })
+      })
+    ))
+
+  it.effect("says who holds it, or is about to, to one who only looks, and stays as it is", () =>
+    inFolder((fs, folder) =>
+      Effect.gen(function*() {
+        assert.isNull(yield* lookAtLock(fs, folder))
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* holdLock(fs, folder)
+          assert.deepStrictEqual(yield* lookAtLock(fs, folder), { _tag: "Held", file: join(folder, "lock"), pid: process.pid })
+        }))
+        const stale = JSON.stringify({ pid: goneProcess(), started: null, token: "t" })
+        writeFileSync(join(folder, "lock"), stale)
+        assert.isNull(yield* lookAtLock(fs, folder))
+        writeFileSync(join(folder, "lock.break"), JSON.stringify({ pid: 1, started: null, token: "t" }))
+        assert.deepStrictEqual(yield* lookAtLock(fs, folder), { _tag: "Contended", file: join(folder, "lock.break"), pid: 1 })
+        assert.strictEqual(readFileSync(join(folder, "lock"), "utf8"), stale)
       })
     ))
 

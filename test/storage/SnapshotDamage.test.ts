@@ -152,7 +152,7 @@ describe("a snapshot, damaged", () => {
         changed(disk, snapshotFile(4), (bytes) => void (bytes[70]! ^= 1))
         const journal = journalOn(disk)
         const { notes } = yield* journal.open
-        const reason = "part 1 is not as it was written. It was set aside; that of op 2 serves"
+        const reason = "part 1 is not as it was written. It is set aside; that of op 2 serves"
         assert.deepStrictEqual(notes, [`${snapshotFile(4)} is damaged: ${reason}`])
         yield* journal.save(snapshotOf(4))
         const aside = range(1, time).map((number) => `${snapshotFile(4)}.${number}.damaged`)

@@ -24,6 +24,7 @@ import { adminFlags } from "../Options.ts"
 import { commonCommands, root } from "../Root.ts"
 import { snapshotGroup } from "./SnapshotCommands.ts"
 import { placesOf, tenantFlags } from "./TenantFlags.ts"
+import { dataGroup, inspectGroup } from "./Offline.ts"
 import { statusPlain, statusText } from "./StatusView.ts"
 
 const admin = Effect.map(Admin, ({ call }) => call)
@@ -304,6 +305,8 @@ export const adminTree = root("v2r2-admin", {
       ])
     ),
     snapshotGroup,
+    inspectGroup,
+    dataGroup,
     group("config", "Configuration of the node", "config get").pipe(Command.withSubcommands([configGet, configSet])),
     ...commonCommands
   ]),

@@ -9,21 +9,25 @@ import { type BatchHeader, decodeBody } from "./Batch.ts"
 
 export class Fold {
   head: ReplicaHead | null = null
-  /** Contiguous, from `base` + 1. */
+  /** Contiguous, from `base` + 1; none if they are not kept. */
   readonly entries: Array<Entry> = []
   /** What came before is in files that were removed, or was replaced by a snapshot. */
   base: number
   commit = 0
   /** The snapshot that the log was begun anew with, if it was. */
   installed: SavedSnapshot | null = null
+  private count = 0
+  private readonly keeps: boolean
 
-  constructor(base: number) {
+  /** Without `keeps` it judges as well, and takes no memory that grows with the log. */
+  constructor(base: number, keeps = true) {
     this.base = base
+    this.keeps = keeps
   }
 
   /** The last op. */
   get op(): number {
-    return this.base + this.entries.length
+    return this.base + this.count
   }
 
   /** Takes a batch whose checksums are right. Returns what is wrong with it, or null. Shares memory with `bytes`. */
@@ -41,16 +45,22 @@ export class Fold {
     if (snapshot !== null) this.beginAt(last, snapshot)
     // The files with what it kept are removed: nothing of that is needed any more.
     else if (last < this.base) this.beginAt(last, null)
-    else if (last < this.op) this.entries.length = last - this.base
-    for (const entry of entries) this.entries.push(entry)
+    else if (last < this.op) this.cut(last - this.base)
+    this.count += entries.length
+    if (this.keeps) for (const entry of entries) this.entries.push(entry)
     this.head = head ?? this.head
     this.commit = commit
     return null
   }
 
   private beginAt(base: number, installed: SavedSnapshot | null): void {
-    this.entries.length = 0
+    this.cut(0)
     this.base = base
     this.installed = installed
+  }
+
+  private cut(count: number): void {
+    this.count = count
+    if (this.keeps) this.entries.length = count
   }
 }

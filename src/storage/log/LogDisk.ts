@@ -12,23 +12,31 @@ export class DiskError extends Schema.TaggedError<DiskError>()("DiskError", {
   reason: Schema.String
 }) {}
 
-/** An open file. Nothing of it is durable before the next `sync` returns. */
-export interface LogFile {
-  /** Writes all of the chunks, one after the other, from offset `at` on. */
-  readonly write: (at: number, chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DiskError>
-  /** Up to `length` bytes from offset `at` on; fewer only if the file ends. */
-  readonly read: (at: number, length: number) => Effect.Effect<Uint8Array, DiskError>
-  /** Makes the file `size` bytes long, with zeros. */
-  readonly grow: (size: number) => Effect.Effect<void, DiskError>
-  readonly sync: Effect.Effect<void, DiskError>
-  readonly close: Effect.Effect<void>
-}
-
-export interface LogDisk {
+/** A disk that is looked at. Whoever judges what is there takes this one, and so cannot change anything. */
+export interface ReadableDisk {
   /** The names in a folder, in no order; none if there is no such folder. */
   readonly list: (folder: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
   /** Null if there is no such file. */
   readonly read: (path: string) => Effect.Effect<Uint8Array | null, DiskError>
+  readonly open: (path: string) => Effect.Effect<ReadableFile, DiskError>
+}
+
+export interface ReadableFile {
+  /** Up to `length` bytes from offset `at` on; fewer only if the file ends. */
+  readonly read: (at: number, length: number) => Effect.Effect<Uint8Array, DiskError>
+  readonly close: Effect.Effect<void>
+}
+
+/** An open file. Nothing of it is durable before the next `sync` returns. */
+export interface LogFile extends ReadableFile {
+  /** Writes all of the chunks, one after the other, from offset `at` on. */
+  readonly write: (at: number, chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DiskError>
+  /** Makes the file `size` bytes long, with zeros. */
+  readonly grow: (size: number) => Effect.Effect<void, DiskError>
+  readonly sync: Effect.Effect<void, DiskError>
+}
+
+export interface LogDisk extends ReadableDisk {
   /** Makes or replaces a file, and the folder if need be: durably, and all of it or nothing. */
   readonly put: (path: string, bytes: Uint8Array) => Effect.Effect<void, DiskError>
   /** Gives a file or folder another name in the same folder, durably. */
