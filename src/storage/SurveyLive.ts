@@ -109,6 +109,7 @@ const leftoversOf = (found: ReadonlyArray<Found>): ReadonlyArray<Leftover> => {
 const unfinished = "a write that did not end: nobody relies on it, and the next one replaces it"
 const aside = "it was set aside: nothing reads it; remove it once it is not needed to find out what happened"
 const unknown = "it is no file of a node: nothing reads it"
+const upload = "somebody was sending it: the next start removes it"
 
 const leftoverAt = (parts: ReadonlyArray<string>, isFolder: boolean): Omit<Leftover, "bytes"> | null => {
   const at = parts.findIndex((part) => part.endsWith(".damaged"))
@@ -118,6 +119,7 @@ const leftoverAt = (parts: ReadonlyArray<string>, isFolder: boolean): Omit<Lefto
   if (name === "lock.break") return { path, reason: "a start that did not end left it behind: remove it if no node is starting" }
   // Whatever a save or an install left is looked at with the snapshots.
   if (name.endsWith(".tmp") && !isFolder) return parts[2]?.endsWith(".snapshots") ? null : { path, reason: unfinished }
+  if (parts[0] === "uploads") return isFolder && parts.length === 1 ? null : { path, reason: upload }
   if (isKnown(parts, isFolder)) return null
   // A folder that is none of ours is one leftover.
   const ours = parts[0] !== "tenants" ? 1 : ownerOf(parts) === null ? 3 : 4

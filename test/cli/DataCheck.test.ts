@@ -320,11 +320,13 @@ describe("data check, of the files of a node,", () => {
       yield* filled(folder, [], { replica: "r2::dev2" })
       yield* filled(folder, [], { replica: "r9::dev1" })
       mkdirSync(replicaFile(folder, "r1@dev1.log.1.damaged"))
+      mkdirSync(join(folder, "uploads"))
       copyFileSync(segment(folder, 4), replicaFile(folder, "r1@dev1.log.1.damaged", "00000004.log"))
       for (const [path, bytes] of [
         ["notes.txt", 6], ["identity.json.tmp", 7], [`tenants/${tenant}/r1@dev1.snapshots/save.tmp`, 8],
         [`tenants/${tenant}/r1@dev1.log/00000005.log.tmp`, 9], [`tenants/${tenant}/r1@dev1.snapshots/0000000000000003.snapshot`, 10],
-        [`tenants/${tenant}/other`, 11], [`tenants/${tenant}/r1@dev1.log/x`, 12], ["tenants/x", 13]
+        [`tenants/${tenant}/other`, 11], [`tenants/${tenant}/r1@dev1.log/x`, 12], ["tenants/x", 13],
+        ["uploads/x.snapshot", 14]
       ] as const) writeFileSync(join(folder, path), "x".repeat(bytes))
       const { exit, leftovers, replicas } = yield* report(folder)
       assert.strictEqual(exit, 0)
@@ -335,6 +337,7 @@ describe("data check, of the files of a node,", () => {
         "identity.json.tmp: 7, a write that did not end",
         "notes.txt: 6, it is no file of a node",
         "tenants/x: 13, it is no file of a node",
+        "uploads/x.snapshot: 14, somebody was sending it",
         "TENANT/other: 11, it is no file of a node",
         "TENANT/r1@dev1.log/x: 12, it is no file of a node",
         "TENANT/r1@dev1.log/00000005.log.tmp: 9, a write that did not end",
