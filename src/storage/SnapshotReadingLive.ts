@@ -19,6 +19,8 @@ import { openError, orFail, type Place } from "./LogReaderLive.ts"
 /** What it is called while it is written by a save, and by an install: until then the log may rely on the latter only. */
 export const save_name = "save.tmp"
 export const install_name = "install.tmp"
+/** Is it what a write left behind that did not come to its end? */
+export const isUnfinished = (name: string): boolean => name.endsWith(".tmp")
 const snapshot_name = /^\d{16}\.snapshot$/
 export const snapshotName = (op: number): string => `${String(op).padStart(16, "0")}.snapshot`
 
@@ -91,7 +93,7 @@ const choiceOf = (
     kept: [second, chosen].flatMap((candidate) => candidate ? [candidate.op] : []),
     isUnnamed: chosen?.name === install_name,
     damaged: aside.map(({ name }) => name),
-    useless: names.filter((name) => !needed.includes(name) && (name.endsWith(".tmp") || snapshot_name.test(name))),
+    useless: names.filter((name) => !needed.includes(name) && (isUnfinished(name) || snapshot_name.test(name))),
     notes: aside.map(({ name, reason }) => `${join(snapshots, name)} is damaged: ${reason}. It was set aside; ${serves}`),
     doubt: null
   }
