@@ -65,6 +65,12 @@ const fileOf = (op: number, of = tenant, parts = partsOf(op)): Uint8Array => {
   return concat([encoder.header, ...parts.flatMap((part) => [...encoder.part(part)]), encoder.end()])
 }
 
+const changedHeader = (op: number): Uint8Array => {
+  const bytes = fileOf(op)
+  bytes[20]! ^= 1
+  return bytes
+}
+
 type Result = "doubt" | "refused" | number | null
 
 /** What opening comes to: the snapshot that serves, with all that was ever written, or why there is none. */
@@ -188,6 +194,33 @@ describe("a snapshot, damaged", () => {
       })
       const newer = "it has format version 2; this program knows version 1; start the program that wrote it, or a newer one"
       assert.strictEqual((yield* Effect.flip(journalOn(disk).open)).message, `${snapshotFile(4)}: ${newer}`)
+    }))
+
+  it.effect("is refused if it is another tenant's, wherever its name puts it", () =>
+    Effect.gen(function*() {
+      for (const op of [1, 3, 9]) {
+        const disk = yield* filledDisk(2, 4)
+        disk.change(snapshotFile(op), fileOf(op, otherTenant))
+        assert.strictEqual(yield* outcome(disk, `op ${op}`, states), "refused")
+      }
+    }))
+
+  it.effect("in its header, or called otherwise than it is, is set aside, and never the older one", () =>
+    Effect.gen(function*() {
+      const files = (op: number) => [new Uint8Array(0), changedHeader(op), fileOf(op).slice(0, 63), fileOf(5)]
+      for (const op of [1, 3, 9]) {
+        for (const [index, bytes] of files(op).entries()) {
+          const said = `op ${op}, file ${index}`
+          const disk = yield* filledDisk(2, 4)
+          disk.change(snapshotFile(op), bytes)
+          const { notes } = yield* journalOn(disk).open
+          assert.lengthOf(notes, 1, said)
+          assert.include(notes[0], `${snapshotFile(op)} is damaged: `)
+          assert.include(disk.names, `${snapshotFile(op)}.1.damaged`, said)
+          changed(disk, snapshotFile(4), (bytes) => bytes.slice(0, 100))
+          assert.strictEqual(yield* outcome(disk, said, states), 2)
+        }
+      }
     }))
 
   it.effect("while it is restored fails, and the next life finds it", () =>

@@ -243,17 +243,19 @@ describe("a disk that refuses a step", () => {
 
   it.effect("since it is full, gets room when the next life begins, before that needs any", () =>
     Effect.gen(function*() {
-      const { disk } = yield* filledDisk
+      const { disk, journal } = yield* filledDisk
+      const old = disk.content(snapshotFile(2))
+      yield* journal.save(snapshotOf(5))
       fill(disk)
       const files = ["save.tmp", "install.tmp"].map((name) => `${place.snapshots}/${name}`)
       for (const file of files) disk.change(file, new Uint8Array(1000))
-      disk.change(snapshotFile(1), disk.content(snapshotFile(2)))
+      disk.change(snapshotFile(2), old)
       disk.steps.length = 0
       const again = yield* opened(disk)
-      yield* judge(again.journal, again.found, [held], "with room")
+      yield* judge(again.journal, again.found, [afterSave(held, { op: 5, parts: partsOf(5) })], "with room")
       const names = disk.steps.filter((step) => /^(put|remove|rename) /.test(step))
       assert.sameMembers(names.slice(0, 2), files.map((file) => `remove ${file}`))
-      assert.deepStrictEqual(names.slice(2), [`remove ${snapshotFile(1)}`, `put ${place.headFile}`])
+      assert.deepStrictEqual(names.slice(2), [`remove ${snapshotFile(2)}`, `put ${place.headFile}`])
     }))
 
   it.effect("of opening is an error, and what was begun is finished later", () =>
