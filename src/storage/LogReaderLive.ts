@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
 import { newer_advice, othersReason, type Owner } from "./HeadFileLive.ts"
-import { JournalError } from "./Journal.ts"
-import { type BatchHeader, nextOffset } from "./log/Batch.ts"
+import { JournalError, type ReplicaHead } from "./Journal.ts"
+import { type BatchHeader, decodeBatchHeader, decodeBody, isBodyWhole, nextOffset } from "./log/Batch.ts"
 import { Fold } from "./log/Fold.ts"
 import type { DiskError, LogDisk } from "./log/LogDisk.ts"
 import { scan } from "./log/Scan.ts"
@@ -47,6 +47,18 @@ export const openError = (file: string, reason: string): JournalError =>
 
 export const orFail = <A>(effect: Effect.Effect<A, DiskError>): Effect.Effect<A, JournalError> =>
   Effect.mapError(effect, ({ file, reason }) => openError(file, reason))
+
+/** The head in the first batch of a segment; null if it cannot be read. By its checksums it stands without what came before. */
+export const promiseIn = (disk: LogDisk, place: Place, name: string): Effect.Effect<ReplicaHead | null, JournalError> =>
+  Effect.map(orFail(disk.read(join(place.folder, name))), (read) => {
+    const bytes = read ?? new Uint8Array(0)
+    const segment = decodePreamble(bytes, crc32)
+    if ("reason" in segment || segment.tenant !== place.tenant || segment.replica !== place.replica) return null
+    const seed = seedOf(segment.log, crc32)
+    const header = decodeBatchHeader(bytes, preamble_bytes, seed, crc32)
+    if (header === null || !isBodyWhole(bytes, preamble_bytes, header, seed, crc32)) return null
+    return decodeBody(bytes, preamble_bytes, header)?.head ?? null
+  })
 
 export class LogReader {
   fold = new Fold(0)

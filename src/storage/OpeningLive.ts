@@ -9,7 +9,7 @@ import { decodeHeadFile, type HeadFile } from "./HeadFileLive.ts"
 import type { JournalError, ReplicaHead, Stored } from "./Journal.ts"
 import { nothingStored } from "./JournalModel.ts"
 import type { LogDisk } from "./log/LogDisk.ts"
-import { LogReader, openError, orFail, type Place, segment_name, type SegmentFile, type Tail } from "./LogReaderLive.ts"
+import { LogReader, openError, orFail, type Place, promiseIn, segment_name, type SegmentFile, type Tail } from "./LogReaderLive.ts"
 import { type Choice, chooseSnapshot, noChoice } from "./SnapshotReadingLive.ts"
 
 /** Where a log goes on. */
@@ -44,11 +44,15 @@ export const readLog = Effect.fnUntraced(function*(
   const names = (yield* orFail(disk.list(place.folder))).filter((name) => segment_name.test(name)).sort()
   const reader = new LogReader(disk, place)
   let doubt: string | null = null
-  for (const [index, name] of names.entries()) doubt ??= yield* reader.segment(name, index + 1 === names.length)
+  let promise = headFile?.head ?? null
+  for (const [index, name] of names.entries()) {
+    doubt ??= yield* reader.segment(name, index + 1 === names.length)
+    if (doubt !== null) promise = higher(promise, yield* promiseIn(disk, place, name))
+  }
   if (headProblem) doubt ??= `${place.headFile} is damaged: ${headProblem.reason}`
   doubt ??= mismatch(place, reader, headFile)
   const { fold, notes } = reader
-  const head = doubt === null ? fold.head ?? headFile?.head ?? null : higher(headFile?.head ?? null, fold.head)
+  const head = doubt === null ? fold.head ?? headFile?.head ?? null : higher(promise, fold.head)
   const choice = doubt === null ? yield* chooseSnapshot(disk, place, fold, head?.whole !== false) : noChoice
   doubt ??= choice.doubt
   const { base, entries } = fold

@@ -16,7 +16,15 @@ import { SnapshotEncoder } from "../wire/SnapshotFile.ts"
 import type { SavedSnapshot } from "./Journal.ts"
 import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
 import type { Place } from "./LogReaderLive.ts"
-import { type Choice, install_name, isUnfinished, readSnapshot, save_name, type SnapshotContent, snapshotName } from "./SnapshotReadingLive.ts"
+import {
+  type Choice,
+  install_name,
+  isUnfinished,
+  readSnapshot,
+  save_name,
+  type SnapshotContent,
+  snapshotName
+} from "./SnapshotReadingLive.ts"
 
 export class SnapshotFolder {
   /** Ops, the older one first. */

@@ -274,6 +274,27 @@ describe("a log that begins behind a snapshot", () => {
       assert.deepStrictEqual(promise, head(3))
     }))
 
+  it.effect("and is in doubt has the highest promise that can be read, be it in a file behind the damage", () =>
+    Effect.gen(function*() {
+      const disk = yield* filledDisk(2, 4)
+      const journal = journalOn(disk)
+      yield* journal.open
+      const last = { ...entries(7, 1)[0]!, view: 9, operation: new Uint8Array(5000) }
+      yield* journal.write(write({ head: head(9), entries: [last], commit: 6 }))
+      flip(place.headFile, 2400)[1](disk)
+      const damages = [flip(segment(3), 8800)[1], flip(segment(4), 100)[1], (disk: TestLogDisk) => disk.change(segment(5), null)]
+      for (const damage of damages) {
+        const copy = copyOf(disk)
+        damage(copy)
+        const { doubt, head: promise } = yield* journalOn(copy).open
+        assert.isString(doubt)
+        assert.deepStrictEqual(promise, head(9))
+        // What cannot be read itself promises nothing.
+        flip(segment(7), 8800)[1](copy)
+        assert.deepStrictEqual((yield* journalOn(copy).open).head, head(3))
+      }
+    }))
+
   const seed = 18_055
   it.effect(`damaged by bits drawn from seed ${seed} is as it was, or in doubt`, () =>
     Effect.gen(function*() {
