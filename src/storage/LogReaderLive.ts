@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
-import { newer_advice, othersReason, type Owner } from "./HeadFileLive.ts"
+import { newer_advice, older_advice, othersReason, type Owner } from "./HeadFileLive.ts"
 import { JournalError, type ReplicaHead } from "./Journal.ts"
 import { type BatchHeader, decodeBatchHeader, decodeBody, isBodyWhole, nextOffset } from "./log/Batch.ts"
 import { Fold } from "./log/Fold.ts"
@@ -95,9 +95,10 @@ export class LogReader {
     const { place } = this
     const header = decodePreamble(bytes, crc32)
     if ("reason" in header) {
-      return header.newer
-        ? Effect.fail(openError(file, `${header.reason}; ${newer_advice}`))
-        : Effect.succeed(`${file}: ${header.reason}`)
+      const { reason, version } = header
+      return version === null
+        ? Effect.succeed(`${file}: ${reason}`)
+        : Effect.fail(openError(file, `${reason}; ${version === "newer" ? newer_advice : older_advice}`))
     }
     if (header.tenant !== place.tenant || header.replica !== place.replica) {
       return Effect.fail(openError(file, othersReason("log", header, place)))
