@@ -141,8 +141,9 @@ export class DiskJournal implements Journal {
         // A log that was about to begin.
         else if (headFile !== null && headFile !== "damaged" && headFile.log !== null) this.segments.begin(headFile.log.id)
         yield* this.snapshots.begin(choice)
-        if (end !== null) yield* this.putHeadFile(head)
+        // Before the head file, which needs room.
         yield* this.removeUseless
+        if (end !== null) yield* this.putHeadFile(head)
       } else this.snapshots.forget()
       this.state = { commit, doubt, head, op: lastOp(stored) }
     })

@@ -62,6 +62,8 @@ const foreign = (reason: string) => ({ damaged: false, reason })
 
 /** What to do about a file that a newer program wrote. */
 export const newer_advice = "start the program that wrote it, or a newer one"
+/** The same if it was an older one. */
+export const older_advice = "start the program that wrote it"
 
 export const othersReason = (what: string, its: Owner, owner: Owner): string =>
   `the ${what} belongs to ${its.tenant}::${its.replica}, not to ${owner.tenant}::${owner.replica}; ` +

@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
 import { invariant } from "../base/Invariant.ts"
-import { newer_advice, othersReason, type Owner } from "./HeadFileLive.ts"
-import { JournalError } from "./Journal.ts"
-import { type Batch, type BatchHeader, decodeBody, nextOffset } from "./log/Batch.ts"
+import { newer_advice, older_advice, othersReason, type Owner } from "./HeadFileLive.ts"
+import { JournalError, type ReplicaHead } from "./Journal.ts"
+import { type Batch, type BatchHeader, decodeBatchHeader, decodeBody, isBodyWhole, nextOffset } from "./log/Batch.ts"
 import { Fold } from "./log/Fold.ts"
 import type { DiskError, ReadableDisk } from "./log/LogDisk.ts"
 import { scan } from "./log/Scan.ts"
@@ -74,6 +74,18 @@ export const openError = (file: string, reason: string): JournalError =>
 export const orFail = <A>(effect: Effect.Effect<A, DiskError>): Effect.Effect<A, JournalError> =>
   Effect.mapError(effect, ({ file, reason }) => openError(file, reason))
 
+/** The head in the first batch of a segment; null if it cannot be read. By its checksums it stands without what came before. */
+export const promiseIn = (disk: ReadableDisk, place: Place, name: string): Effect.Effect<ReplicaHead | null, JournalError> =>
+  Effect.map(orFail(disk.read(join(place.folder, name))), (read) => {
+    const bytes = read ?? new Uint8Array(0)
+    const segment = decodePreamble(bytes, crc32)
+    if ("reason" in segment || segment.tenant !== place.tenant || segment.replica !== place.replica) return null
+    const seed = seedOf(segment.log, crc32)
+    const header = decodeBatchHeader(bytes, preamble_bytes, seed, crc32)
+    if (header === null || !isBodyWhole(bytes, preamble_bytes, header, seed, crc32)) return null
+    return decodeBody(bytes, preamble_bytes, header)?.head ?? null
+  })
+
 export class LogReader {
   fold: Fold
   readonly notes: Array<string> = []
@@ -123,9 +135,10 @@ export class LogReader {
     const { place } = this
     const header = decodePreamble(bytes, crc32)
     if ("reason" in header) {
-      return header.newer
-        ? Effect.fail(openError(file, `${header.reason}; ${newer_advice}`))
-        : Effect.succeed(`${file}: ${header.reason}`)
+      const { reason, version } = header
+      return version === null
+        ? Effect.succeed(`${file}: ${reason}`)
+        : Effect.fail(openError(file, `${reason}; ${version === "newer" ? newer_advice : older_advice}`))
     }
     if (header.tenant !== place.tenant || header.replica !== place.replica) {
       return Effect.fail(openError(file, othersReason("log", header, place)))

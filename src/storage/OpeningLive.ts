@@ -11,7 +11,7 @@ import { nothingStored } from "./JournalModel.ts"
 import type { Fold } from "./log/Fold.ts"
 import type { ReadableDisk } from "./log/LogDisk.ts"
 import {
-  LogReader, type LogViewer, openError, orFail, type Place, segment_name, type SegmentFile, type Tail
+  LogReader, type LogViewer, openError, orFail, type Place, promiseIn, segment_name, type SegmentFile, type Tail
 } from "./LogReaderLive.ts"
 import { type Choice, chooseSnapshot, noChoice } from "./SnapshotReadingLive.ts"
 
@@ -51,11 +51,15 @@ export const readLog = Effect.fnUntraced(function*(
   const names = (yield* orFail(disk.list(place.folder))).filter((name) => segment_name.test(name)).sort()
   const reader = new LogReader(disk, place, viewer)
   let doubt: string | null = null
-  for (const [index, name] of names.entries()) doubt ??= yield* reader.segment(name, index + 1 === names.length)
+  let promise = headFile?.head ?? null
+  for (const [index, name] of names.entries()) {
+    doubt ??= yield* reader.segment(name, index + 1 === names.length)
+    if (doubt !== null) promise = higher(promise, yield* promiseIn(disk, place, name))
+  }
   if (headProblem) doubt ??= `${place.headFile} is damaged: ${headProblem.reason}`
   doubt ??= mismatch(place, reader, headFile)
   const { fold, notes } = reader
-  const head = doubt === null ? fold.head ?? headFile?.head ?? null : higher(headFile?.head ?? null, fold.head)
+  const head = doubt === null ? fold.head ?? headFile?.head ?? null : higher(promise, fold.head)
   const choice = doubt === null ? yield* chooseSnapshot(disk, place, fold, head?.whole !== false) : noChoice
   doubt ??= choice.doubt
   const { base, entries } = fold

@@ -7,6 +7,7 @@
  * @module
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { dirname, join } from "node:path"
 import { crc32 } from "node:zlib"
 import { Limits } from "../base/Limits.ts"
@@ -15,7 +16,15 @@ import { SnapshotEncoder } from "../wire/SnapshotFile.ts"
 import type { SavedSnapshot } from "./Journal.ts"
 import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
 import type { Place } from "./LogReaderLive.ts"
-import { type Choice, install_name, readSnapshot, save_name, type SnapshotContent, snapshotName } from "./SnapshotReadingLive.ts"
+import {
+  type Choice,
+  install_name,
+  isUnfinished,
+  readSnapshot,
+  save_name,
+  type SnapshotContent,
+  snapshotName
+} from "./SnapshotReadingLive.ts"
 
 export class SnapshotFolder {
   /** Ops, the older one first. */
@@ -40,7 +49,9 @@ export class SnapshotFolder {
     const { disk, place } = this
     return Effect.gen({ self: this }, function*() {
       this.kept = kept
-      this.useless = useless
+      this.useless = useless.filter((name) => !isUnfinished(name))
+      // First of all: on a full disk, all that follows may need their room.
+      for (const name of useless.filter(isUnfinished)) yield* disk.remove(join(place.snapshots, name))
       for (const name of damaged) yield* this.setAside(name)
       if (isUnnamed) yield* this.name(install_name, this.newest!)
       // It may have got its name just before a crash.
@@ -48,21 +59,26 @@ export class SnapshotFolder {
     })
   }
 
-  /** Writes all parts to a file that has no name yet. It is durable when this returns; null: `goesOn` said no. */
+  /**
+   * Writes all parts to a file that has no name yet. It is durable when this returns; null: `goesOn` said no. Else nothing
+   * is left of it, if the disk lets it go: it would keep a full disk full, for all that have their files there.
+   */
   write(
     name: typeof save_name | typeof install_name,
     snapshot: Snapshot,
     goesOn: () => boolean
   ): Effect.Effect<SavedSnapshot | null, DiskError> {
     const { disk, place: { snapshots, tenant } } = this
+    const file = join(snapshots, name)
     return Effect.acquireUseRelease(
-      disk.create(join(snapshots, name)),
+      disk.create(file),
       (file) => writeParts(file, tenant, snapshot, goesOn),
       ({ close }) => close
     ).pipe(
       Effect.tap((saved) =>
         saved === null ? Effect.void : Effect.andThen(disk.syncNames(snapshots), disk.syncNames(dirname(snapshots)))
-      )
+      ),
+      Effect.onExit((exit) => Exit.isSuccess(exit) && exit.value !== null ? Effect.void : Effect.ignore(disk.remove(file)))
     )
   }
 

@@ -9,7 +9,7 @@
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
-import { type PartsTotal, SnapshotDecoder, type SnapshotFault, type SnapshotHeader } from "../wire/SnapshotFile.ts"
+import { header_bytes, type PartsTotal, SnapshotDecoder, type SnapshotFault, type SnapshotHeader } from "../wire/SnapshotFile.ts"
 import { newer_advice } from "./HeadFileLive.ts"
 import type { JournalError } from "./Journal.ts"
 import type { Fold } from "./log/Fold.ts"
@@ -19,6 +19,8 @@ import { openError, orFail, type Place } from "./LogReaderLive.ts"
 /** What it is called while it is written by a save, and by an install: until then the log may rely on the latter only. */
 export const save_name = "save.tmp"
 export const install_name = "install.tmp"
+/** Is it what a write left behind that did not come to its end? */
+export const isUnfinished = (name: string): boolean => name === save_name || name === install_name
 export const snapshot_name = /^\d{16}\.snapshot$/
 export const snapshotName = (op: number): string => `${String(op).padStart(16, "0")}.snapshot`
 
@@ -54,8 +56,16 @@ export const chooseSnapshot = Effect.fnUntraced(function*(
   isWhole: boolean
 ): Effect.fn.Return<Choice, JournalError> {
   const names = yield* orFail(disk.list(place.snapshots))
-  const all = names.filter((name) => snapshot_name.test(name)).map((name) => ({ op: Number(name.slice(0, 16)), name }))
-    .sort((one, other) => other.op - one.op)
+  const all: Array<Candidate> = []
+  const damaged: Array<Candidate & { readonly reason: string }> = []
+  // Before any is believed by its name.
+  for (const name of names.filter((name) => snapshot_name.test(name))) {
+    const candidate = { op: Number(name.slice(0, 16)), name }
+    const reason = yield* problemSeen(disk, place, candidate, readHeader)
+    if (reason === null) all.push(candidate)
+    else damaged.push({ ...candidate, reason })
+  }
+  all.sort((one, other) => other.op - one.op)
   const newest = all[0]
   // It was saved when the log had its op, durably. What a log that is not whole left behind says nothing.
   if (newest !== undefined && newest.op > fold.op && isWhole) {
@@ -64,7 +74,6 @@ export const chooseSnapshot = Effect.fnUntraced(function*(
   }
   const candidates: Array<Candidate> = all.filter(({ op }) => op >= fold.base && op <= fold.op)
   if (fold.installed !== null && names.includes(install_name)) candidates.push({ op: fold.installed.op, name: install_name })
-  const damaged: Array<Candidate & { readonly reason: string }> = []
   for (const [index, candidate] of candidates.entries()) {
     const reason = yield* problemOf(disk, place, fold, candidate)
     if (reason !== null) damaged.push({ ...candidate, reason })
@@ -91,32 +100,63 @@ const choiceOf = (
     kept: [second, chosen].flatMap((candidate) => candidate ? [candidate.op] : []),
     isUnnamed: chosen?.name === install_name,
     damaged: aside.map(({ name }) => name),
-    useless: names.filter((name) => !needed.includes(name) && (name.endsWith(".tmp") || snapshot_name.test(name))),
+    useless: names.filter((name) => !needed.includes(name) && (isUnfinished(name) || snapshot_name.test(name))),
     notes: aside.map(({ name, reason }) => `${join(snapshots, name)} is damaged: ${reason}. It is set aside; ${serves}`),
     doubt: null
   }
 }
 
-/** Why a file, which is read whole, does not serve; null if it does. */
+interface Seen {
+  readonly header: SnapshotHeader | null
+  readonly fault: SnapshotFault | null
+}
+
+/** Why a file, which is read whole, does not serve beside the log `fold`; null if it does. */
 export const problemOf = (
   disk: ReadableDisk,
   place: Place,
-  { installed }: Fold,
-  { name, op }: Candidate
+  fold: Fold,
+  candidate: Candidate
+): Effect.Effect<string | null, JournalError> =>
+  problemSeen(disk, place, candidate, (disk, file) => readWhole(disk, file, fold))
+
+/** The same, by what `read` sees of it, as far as that goes. */
+const problemSeen = (
+  disk: ReadableDisk,
+  place: Place,
+  { name, op }: Candidate,
+  read: (disk: ReadableDisk, file: string) => Effect.Effect<Seen, DiskError>
 ): Effect.Effect<string | null, JournalError> => {
   const file = join(place.snapshots, name)
-  return Effect.flatMap(orFail(readSnapshot(disk, file, () => {})), ({ fault, header, total }) => {
+  return Effect.flatMap(orFail(read(disk, file)), ({ fault, header }) => {
     if (fault?.newer) return Effect.fail(openError(file, `${fault.reason}; ${newer_advice}`))
     if (header !== null && header.tenant !== place.tenant) {
       const reason = `the snapshot is of tenant ${header.tenant}, not ${place.tenant}; put it back where it was`
       return Effect.fail(openError(file, reason))
     }
     if (fault !== null || header === null) return Effect.succeed(fault?.reason ?? null)
-    if (header.op !== op) return Effect.succeed(`it is of op ${header.op}`)
-    const isOther = installed?.op === op && installed.digest !== total.digest
-    return Effect.succeed(isOther ? "it is not the one that the log was begun with" : null)
+    return Effect.succeed(header.op === op ? null : `it is of op ${header.op}`)
   })
 }
+
+const readHeader = (disk: ReadableDisk, file: string): Effect.Effect<Seen, DiskError> =>
+  Effect.acquireUseRelease(
+    disk.open(file),
+    ({ read }) =>
+      Effect.map(read(0, header_bytes), (bytes) => {
+        const decoder = new SnapshotDecoder(crc32)
+        decoder.push(bytes)
+        return { header: decoder.header, fault: decoder.header === null ? decoder.finish() : null }
+      }),
+    ({ close }) => close
+  )
+
+const readWhole = (disk: ReadableDisk, file: string, { installed }: Fold): Effect.Effect<Seen, DiskError> =>
+  Effect.map(readSnapshot(disk, file, () => {}), ({ fault, header, total }) => {
+    const isOther = installed !== null && installed.op === header?.op && installed.digest !== total.digest
+    const other = { newer: false, reason: "it is not the one that the log was begun with" }
+    return { header, fault: fault ?? (isOther ? other : null) }
+  })
 
 export interface SnapshotContent {
   readonly header: SnapshotHeader | null

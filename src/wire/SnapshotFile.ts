@@ -23,7 +23,7 @@ export const beginsAsSnapshot = (head: Uint8Array): boolean =>
   head.length >= magic_bytes && viewOf(head).getUint32(0) === magic[0] && viewOf(head).getUint32(4) === magic[1]
 export const magic_bytes = 8
 
-const header_bytes = 64
+export const header_bytes = 64
 const block_header_bytes = 8
 /** What follows the header of the block that ends the file. */
 const end_bytes = 24

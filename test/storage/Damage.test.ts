@@ -301,14 +301,17 @@ describe("a log is refused", () => {
       assert.strictEqual(message, `${segment(1)}: ${said}`)
     }))
 
-  it.effect("of a newer program", () =>
+  it.effect.each([
+    ["a newer", 3, "start the program that wrote it, or a newer one"],
+    ["an older", 1, "start the program that wrote it"]
+  ] as const)("of %s program", ([, version, advice]) =>
     Effect.gen(function*() {
       const message = yield* refusal((disk) =>
         changed(disk, segment(1), (bytes) => {
-          bytes[11] = 3
+          bytes[11] = version
           resealed(bytes)
         }))
-      const said = "it has format version 3; this program knows version 2; start the program that wrote it, or a newer one"
+      const said = `it has format version ${version}; this program knows version 2; ${advice}`
       assert.strictEqual(message, `${segment(1)}: ${said}`)
     }))
 

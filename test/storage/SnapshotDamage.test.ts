@@ -65,6 +65,12 @@ const fileOf = (op: number, of = tenant, parts = partsOf(op)): Uint8Array => {
   return concat([encoder.header, ...parts.flatMap((part) => [...encoder.part(part)]), encoder.end()])
 }
 
+const changedHeader = (op: number): Uint8Array => {
+  const bytes = fileOf(op)
+  bytes[20]! ^= 1
+  return bytes
+}
+
 type Result = "doubt" | "refused" | number | null
 
 /** What opening comes to: the snapshot that serves, with all that was ever written, or why there is none. */
@@ -190,6 +196,33 @@ describe("a snapshot, damaged", () => {
       assert.strictEqual((yield* Effect.flip(journalOn(disk).open)).message, `${snapshotFile(4)}: ${newer}`)
     }))
 
+  it.effect("is refused if it is another tenant's, wherever its name puts it", () =>
+    Effect.gen(function*() {
+      for (const op of [1, 3, 9]) {
+        const disk = yield* filledDisk(2, 4)
+        disk.change(snapshotFile(op), fileOf(op, otherTenant))
+        assert.strictEqual(yield* outcome(disk, `op ${op}`, states), "refused")
+      }
+    }))
+
+  it.effect("in its header, or called otherwise than it is, is set aside, and never the older one", () =>
+    Effect.gen(function*() {
+      const files = (op: number) => [new Uint8Array(0), changedHeader(op), fileOf(op).slice(0, 63), fileOf(5)]
+      for (const op of [1, 3, 9]) {
+        for (const [index, bytes] of files(op).entries()) {
+          const said = `op ${op}, file ${index}`
+          const disk = yield* filledDisk(2, 4)
+          disk.change(snapshotFile(op), bytes)
+          const { notes } = yield* journalOn(disk).open
+          assert.lengthOf(notes, 1, said)
+          assert.include(notes[0], `${snapshotFile(op)} is damaged: `)
+          assert.include(disk.names, `${snapshotFile(op)}.1.damaged`, said)
+          changed(disk, snapshotFile(4), (bytes) => bytes.slice(0, 100))
+          assert.strictEqual(yield* outcome(disk, said, states), 2)
+        }
+      }
+    }))
+
   it.effect("while it is restored fails, and the next life finds it", () =>
     Effect.gen(function*() {
       const disk = yield* filledDisk(2, 4)
@@ -239,6 +272,27 @@ describe("a log that begins behind a snapshot", () => {
       const { doubt, head: promise } = yield* journalOn(disk).open
       assert.strictEqual(doubt, `${snapshotFile(8)} was saved, though the log ends with op 6`)
       assert.deepStrictEqual(promise, head(3))
+    }))
+
+  it.effect("and is in doubt has the highest promise that can be read, be it in a file behind the damage", () =>
+    Effect.gen(function*() {
+      const disk = yield* filledDisk(2, 4)
+      const journal = journalOn(disk)
+      yield* journal.open
+      const last = { ...entries(7, 1)[0]!, view: 9, operation: new Uint8Array(5000) }
+      yield* journal.write(write({ head: head(9), entries: [last], commit: 6 }))
+      flip(place.headFile, 2400)[1](disk)
+      const damages = [flip(segment(3), 8800)[1], flip(segment(4), 100)[1], (disk: TestLogDisk) => disk.change(segment(5), null)]
+      for (const damage of damages) {
+        const copy = copyOf(disk)
+        damage(copy)
+        const { doubt, head: promise } = yield* journalOn(copy).open
+        assert.isString(doubt)
+        assert.deepStrictEqual(promise, head(9))
+        // What cannot be read itself promises nothing.
+        flip(segment(7), 8800)[1](copy)
+        assert.deepStrictEqual((yield* journalOn(copy).open).head, head(3))
+      }
     }))
 
   const seed = 18_055

@@ -220,6 +220,44 @@ describe("a disk that refuses a step", () => {
       })
   )
 
+  /** Nearly full: the head file fits just so. */
+  const fill = (disk: TestLogDisk) => {
+    disk.room_bytes = disk.used_bytes + disk.content(place.headFile).length
+  }
+  const tooLong = range(1, 20).map(() => new Uint8Array(100))
+
+  it.effect.each([["a save", null], ["an install", write({ snapshot: snapshotOf(20, tooLong), commit: 20 })]] as const)(
+    "since it is full, of %s, is as full as before: the others on it go on, and the replica can be started",
+    ([, install]) =>
+      Effect.gen(function*() {
+        const { disk, journal } = yield* filledDisk
+        const before = disk.names
+        fill(disk)
+        const error = yield* Effect.flip(install === null ? journal.save(snapshotOf(5, tooLong)) : journal.write(install))
+        assert.match(error.message, /(save|install)\.tmp: no space left on device$/)
+        assert.deepStrictEqual(disk.names, before)
+        const again = yield* opened(disk)
+        yield* judge(again.journal, again.found, [held], "after that")
+      })
+  )
+
+  it.effect("since it is full, gets room when the next life begins, before that needs any", () =>
+    Effect.gen(function*() {
+      const { disk, journal } = yield* filledDisk
+      const old = disk.content(snapshotFile(2))
+      yield* journal.save(snapshotOf(5))
+      fill(disk)
+      const files = ["save.tmp", "install.tmp"].map((name) => `${place.snapshots}/${name}`)
+      for (const file of files) disk.change(file, new Uint8Array(1000))
+      disk.change(snapshotFile(2), old)
+      disk.steps.length = 0
+      const again = yield* opened(disk)
+      yield* judge(again.journal, again.found, [afterSave(held, { op: 5, parts: partsOf(5) })], "with room")
+      const names = disk.steps.filter((step) => /^(put|remove|rename) /.test(step))
+      assert.sameMembers(names.slice(0, 2), files.map((file) => `remove ${file}`))
+      assert.deepStrictEqual(names.slice(2), [`remove ${snapshotFile(2)}`, `put ${place.headFile}`])
+    }))
+
   it.effect("of opening is an error, and what was begun is finished later", () =>
     Effect.gen(function*() {
       for (let step = 0, failed = true; failed; step++) {

@@ -32,6 +32,8 @@ export class TestLogDisk implements LogDisk {
   readonly steps: Array<string> = []
   /** Others get a turn before some of the steps. */
   isBusy = false
+  /** It takes no more bytes than that. What is there can still be changed, renamed and removed. */
+  room_bytes = Number.POSITIVE_INFINITY
   private readonly random: Random
   private cached: Names = new Map()
   private durable: Names = new Map()
@@ -74,6 +76,10 @@ export class TestLogDisk implements LogDisk {
     this.repair()
   }
 
+  get used_bytes(): number {
+    return [...new Set(this.cached.values())].reduce((sum, { cached }) => sum + cached.length, 0)
+  }
+
   get names(): ReadonlyArray<string> {
     return [...this.cached.keys()].sort()
   }
@@ -104,7 +110,9 @@ export class TestLogDisk implements LogDisk {
 
   put(path: string, bytes: Uint8Array) {
     const inode = { cached: bytes.slice(), durable: bytes.slice() }
-    return this.naming("put", path, (names) => void names.set(path, inode))
+    const put = this.naming("put", path, (names) => void names.set(path, inode))
+    // What it replaces goes last.
+    return Effect.andThen(this.needs(path, () => bytes.length), put)
   }
 
   rename(from: string, to: string) {
@@ -150,7 +158,8 @@ export class TestLogDisk implements LogDisk {
             inode.cached.set(part, at)
           }
           const short = () => take(bytes.subarray(0, Math.floor(this.random.next() * (bytes.length + 1))))
-          return this.step("write", path, () => take(bytes), short)
+          const growth = () => at + bytes.length - inode.cached.length
+          return Effect.andThen(this.needs(path, growth), this.step("write", path, () => take(bytes), short))
         },
         grow: (size) => this.step("grow", path, () => void (inode.cached = resized(inode.cached, size)), () => {}),
         sync: this.step("sync", path, () => void (inode.durable = inode.cached.slice()), () => {}),
@@ -192,6 +201,11 @@ export class TestLogDisk implements LogDisk {
       return Effect.void
     })
     return Effect.suspend(() => this.isBusy && this.chance() ? Effect.andThen(Effect.yieldNow, step) : step)
+  }
+
+  private needs(path: string, bytes: () => number): Effect.Effect<void, DiskError> {
+    const full = new DiskError({ file: path, reason: "no space left on device" })
+    return Effect.suspend(() => this.used_bytes + bytes() > this.room_bytes ? full : Effect.void)
   }
 
   private unlessBroken<A>(path: string, value: () => A): Effect.Effect<A, DiskError> {

@@ -73,19 +73,20 @@ export const encodePreamble = (header: SegmentHeader, crc: Crc32): Uint8Array =>
 const preambleChecksum = (bytes: Uint8Array, crc: Crc32): number =>
   crc(bytes.subarray(16, bound_offset), crc(bytes.subarray(8, 12), 0))
 
-/** The header of a segment, or what is wrong with it. `newer`: it is whole, and for another version of this program. */
+/** The header of a segment, or what is wrong with it. `version`: it is whole, and for such a version of this program. */
 export const decodePreamble = (
   bytes: Uint8Array,
   crc: Crc32
-): SegmentHeader | { readonly newer: boolean; readonly reason: string } => {
-  if (bytes.length < preamble_bytes) return { newer: false, reason: "its header is missing" }
+): SegmentHeader | { readonly version: "older" | "newer" | null; readonly reason: string } => {
+  if (bytes.length < preamble_bytes) return { version: null, reason: "its header is missing" }
   const view = viewOf(bytes)
   const whole = view.getUint32(0) === segment_magic[0] && view.getUint32(4) === segment_magic[1] &&
     view.getUint32(12) === preambleChecksum(bytes, crc)
-  if (!whole) return { newer: false, reason: "its header is not as it was written" }
+  if (!whole) return { version: null, reason: "its header is not as it was written" }
   const version = view.getUint32(8)
   if (version !== format_version) {
-    return { newer: true, reason: `it has format version ${version}; this program knows version ${format_version}` }
+    const reason = `it has format version ${version}; this program knows version ${format_version}`
+    return { version: version < format_version ? "older" : "newer", reason }
   }
   let at = 44
   const text = (): string => {

@@ -150,7 +150,7 @@ describe("a segment", () => {
       assert.strictEqual(bytes.length, preamble_bytes)
       assert.deepStrictEqual(decodePreamble(bytes, crc32), header)
       bytes[at]! ^= 1 << bit
-      assert.deepStrictEqual(decodePreamble(bytes, crc32), { newer: false, reason: "its header is not as it was written" })
+      assert.deepStrictEqual(decodePreamble(bytes, crc32), { version: null, reason: "its header is not as it was written" })
     }))
   })
 
