@@ -63,9 +63,9 @@ export const begin = (
 ): Effect.Effect<Beginning, JournalError | Irreparable> =>
   Effect.gen(function*() {
     const stored = yield* journal.open
-    yield* Effect.forEach(stored.notes, (note) => Effect.logInfo(`replica ${id} of tenant ${label(tenant)}: ${note}`), {
-      discard: true
-    })
+    const said = `replica ${id} of tenant ${label(tenant)}`
+    for (const note of stored.notes) yield* Effect.logInfo(`${said}: ${note}`)
+    for (const damage of stored.damage) yield* Effect.logWarning(`${said}: ${damage}`)
     const beginning = decide(tenant, stored, pinned)
     if (beginning._tag === "Irreparable") return yield* beginning
     if (beginning._tag === "Recovery" && beginning.doubt !== null) {

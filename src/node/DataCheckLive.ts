@@ -250,11 +250,11 @@ const judge = Effect.fnUntraced(function*(disk: ReadableDisk, data_dir: string, 
         message: `replica ${replica} of tenant ${known.name ?? id}: ${doubt}`,
         remedy: beginning._tag === "Irreparable" ? "until then, this replica does not start" : recovery_remedy
       }]),
-      ...(choice?.notes ?? []).map((message) => ({ message, remedy: snapshot_remedy })),
+      ...(choice?.damage ?? []).map((message) => ({ message, remedy: snapshot_remedy })),
       ...spare
     ],
     notes: [
-      ...(torn ? stored.notes.filter((note) => choice?.notes.includes(note) !== true) : []),
+      ...(torn ? stored.damage.filter((note) => choice?.notes.includes(note) !== true) : []),
       ...(doubt === null && stored.head === null ? [`${place.headFile} is not there: this replica was never started here, or lost it`] : [])
     ],
     useless: (choice?.useless ?? []).map((name) => `tenants/${id}/${replica.replace("::", "@")}.snapshots/${name}`)

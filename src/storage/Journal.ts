@@ -78,6 +78,8 @@ export interface Stored {
   readonly doubt: string | null
   /** What opening does, in words, for the log: "a write that was cut short by a crash is dropped". */
   readonly notes: ReadonlyArray<string>
+  /** What was damaged and is set aside, in words, to warn of: nothing is lost by it, as long as the rest is whole. */
+  readonly damage: ReadonlyArray<string>
 }
 
 /** What a snapshot came to. At equal ops all replicas of a tenant have the same. */

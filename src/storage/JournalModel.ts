@@ -19,12 +19,21 @@ export interface Held extends Stored {
   readonly kept: ReadonlyArray<KeptSnapshot>
 }
 
-export const nothingStored: Stored = { head: null, base: 0, snapshot: null, entries: [], commit: 0, doubt: null, notes: [] }
+export const nothingStored: Stored = {
+  head: null,
+  base: 0,
+  snapshot: null,
+  entries: [],
+  commit: 0,
+  doubt: null,
+  notes: [],
+  damage: []
+}
 export const nothingHeld: Held = { ...nothingStored, kept: [] }
 
 /** What opening gives. */
-export const foundIn = ({ base, commit, doubt, entries, head, notes, snapshot }: Held): Stored =>
-  doubt === null ? { head, base, snapshot, entries, commit, doubt, notes } : { ...nothingStored, head, doubt }
+export const foundIn = ({ base, commit, damage, doubt, entries, head, notes, snapshot }: Held): Stored =>
+  doubt === null ? { head, base, snapshot, entries, commit, doubt, notes, damage } : { ...nothingStored, head, doubt }
 
 /** The last op of the log. */
 export const lastOp = ({ base, entries }: Pick<Stored, "base" | "entries">): number => base + entries.length
@@ -68,7 +77,7 @@ export const afterWrite = (held: Held, write: JournalWrite, durability: Durabili
     return { ...nothingHeld, head, base: op, snapshot: op, entries, commit, kept: [{ op, parts: partsOf(snapshot) }] }
   }
   const left = truncate_to === null ? held.entries : held.entries.slice(0, truncate_to - held.base)
-  return { ...held, head, entries: [...left, ...entries], commit, notes: [] }
+  return { ...held, head, entries: [...left, ...entries], commit, notes: [], damage: [] }
 }
 
 /** What a save makes of it; the log may be {@link shortened} then. A newer snapshot makes it superfluous. */

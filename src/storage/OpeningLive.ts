@@ -66,7 +66,7 @@ export const readLog = Effect.fnUntraced(function*(
   const snapshot = choice.kept.at(-1) ?? null
   const commit = Math.max(fold.commit, snapshot ?? 0)
   const stored: Stored = doubt === null
-    ? { head, base, snapshot, entries, commit, doubt, notes: [...notes, ...choice.notes] }
+    ? { head, base, snapshot, entries, commit, doubt, notes, damage: choice.damage }
     : { ...nothingStored, head, doubt }
   return { stored, end: endOf(reader), choice, headFile: headProblem ? "damaged" : headFile, fold }
 })

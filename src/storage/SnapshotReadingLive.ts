@@ -36,7 +36,8 @@ export interface Choice {
   /** Names of files: to be set aside, and to be removed. */
   readonly damaged: ReadonlyArray<string>
   readonly useless: ReadonlyArray<string>
-  readonly notes: ReadonlyArray<string>
+  /** What there is to say of the damaged ones. */
+  readonly damage: ReadonlyArray<string>
   /** Why the log cannot be used, or null. */
   readonly doubt: string | null
 }
@@ -46,7 +47,7 @@ interface Candidate {
   readonly name: string
 }
 
-export const noChoice: Choice = { kept: [], isUnnamed: false, damaged: [], useless: [], notes: [], doubt: null }
+export const noChoice: Choice = { kept: [], isUnnamed: false, damaged: [], useless: [], damage: [], doubt: null }
 
 /** `fold`: the log, which is whole by itself. `isWhole`: it has all that its replica acknowledged. */
 export const chooseSnapshot = Effect.fnUntraced(function*(
@@ -101,7 +102,7 @@ const choiceOf = (
     isUnnamed: chosen?.name === install_name,
     damaged: aside.map(({ name }) => name),
     useless: names.filter((name) => !needed.includes(name) && (isUnfinished(name) || snapshot_name.test(name))),
-    notes: aside.map(({ name, reason }) => `${join(snapshots, name)} is damaged: ${reason}. It is set aside; ${serves}`),
+    damage: aside.map(({ name, reason }) => `${join(snapshots, name)} is damaged: ${reason}. It is set aside; ${serves}`),
     doubt: null
   }
 }

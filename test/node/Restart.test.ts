@@ -44,6 +44,20 @@ describe("a cluster that loses its power", () => {
       yield* isWell(world, nodes)
     }))
 
+  story("warns of a snapshot that was damaged and set aside, but not of a write that was cut short", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(1)
+      yield* world.tenant("t", nodes)
+      yield* isWell(world, nodes)
+      yield* world.crash(nodes)
+      const { journals } = nodes[0]!.disk
+      for (const [key, stored] of journals) journals.set(key, { ...stored, notes: ["a write was dropped"], damage: ["it is damaged"] })
+      yield* restart(world, nodes)
+      yield* isWell(world, nodes)
+      assert.isTrue(nodes[0]!.logged(/Info replica r1::n1 of tenant t: a write was dropped/))
+      assert.isTrue(nodes[0]!.logged(/Warn replica r1::n1 of tenant t: it is damaged/))
+    }))
+
   story("under load, at any moment: sessions go on, each write once", (world) =>
     Effect.gen(function*() {
       const nodes = yield* world.cluster(3)

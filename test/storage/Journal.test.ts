@@ -32,7 +32,7 @@ const makeHarness: Effect.Effect<JournalsHarness> = Effect.sync(() => {
       const kept = held.kept.filter((one) => one.op !== op)
       const snapshot = kept.at(-1)?.op ?? null
       const doubt = snapshot === null && held.base > 0 ? "a bit has flipped" : null
-      disk.journals.set(key, { ...held, kept, snapshot, doubt, notes: [`the snapshot of op ${op} is damaged`] })
+      disk.journals.set(key, { ...held, kept, snapshot, doubt, damage: [`the snapshot of op ${op} is damaged`] })
     }
   }
 })
@@ -105,7 +105,7 @@ describe("the model of a journal", () => {
   it("begins behind a snapshot that is installed", () => {
     const nine = shortened(afterSave(after(nothingHeld, { head: head(1), entries: entries(1, 9), commit: 3 }), kept(3)))
     const installed = after(nine, { snapshot: snapshotOf(20), entries: entries(21, 2), commit: 21 })
-    const stored = { head: head(1), base: 20, snapshot: 20, entries: entries(21, 2), commit: 21, doubt: null, notes: [] }
+    const stored = { head: head(1), base: 20, snapshot: 20, entries: entries(21, 2), commit: 21, doubt: null, notes: [], damage: [] }
     assert.deepStrictEqual(foundIn(installed), stored)
     assert.deepStrictEqual(installed.kept, [kept(20)])
     const replaced = afterWrite(installed, replacement(head(1)), "disk")

@@ -83,7 +83,7 @@ const outcome = (disk: TestLogDisk, said: string, states: ReadonlyArray<Held>): 
       const { commit, ...found } = exit.value
       // Of what only a snapshot that is damaged had committed, nothing is known.
       const known = states.map((held) => ({ ...held, commit }))
-      yield* judge(journal, { ...found, commit, notes: [] }, known, said)
+      yield* judge(journal, { ...found, commit, notes: [], damage: [] }, known, said)
       assert.isTrue(commit >= (found.snapshot ?? 0) && commit <= 6)
       return found.snapshot
     }
@@ -157,9 +157,9 @@ describe("a snapshot, damaged", () => {
       for (const time of [1, 2]) {
         changed(disk, snapshotFile(4), (bytes) => void (bytes[70]! ^= 1))
         const journal = journalOn(disk)
-        const { notes } = yield* journal.open
+        const { damage } = yield* journal.open
         const reason = "part 1 is not as it was written. It is set aside; that of op 2 serves"
-        assert.deepStrictEqual(notes, [`${snapshotFile(4)} is damaged: ${reason}`])
+        assert.deepStrictEqual(damage, [`${snapshotFile(4)} is damaged: ${reason}`])
         yield* journal.save(snapshotOf(4))
         const aside = range(1, time).map((number) => `${snapshotFile(4)}.${number}.damaged`)
         const log = range(3, 6).map(segment)
@@ -213,9 +213,9 @@ describe("a snapshot, damaged", () => {
           const said = `op ${op}, file ${index}`
           const disk = yield* filledDisk(2, 4)
           disk.change(snapshotFile(op), bytes)
-          const { notes } = yield* journalOn(disk).open
-          assert.lengthOf(notes, 1, said)
-          assert.include(notes[0], `${snapshotFile(op)} is damaged: `)
+          const { damage } = yield* journalOn(disk).open
+          assert.lengthOf(damage, 1, said)
+          assert.include(damage[0], `${snapshotFile(op)} is damaged: `)
           assert.include(disk.names, `${snapshotFile(op)}.1.damaged`, said)
           changed(disk, snapshotFile(4), (bytes) => bytes.slice(0, 100))
           assert.strictEqual(yield* outcome(disk, said, states), 2)
@@ -353,7 +353,7 @@ describe("a replacement", () => {
           else disk.repair()
           const again = journalOn(disk)
           const found = yield* again.open
-          yield* judge(again, { ...found, notes: [] }, failed ? [savedAt(2, 4), replaced] : [replaced], `step ${step}`)
+          yield* judge(again, { ...found, notes: [], damage: [] }, failed ? [savedAt(2, 4), replaced] : [replaced], `step ${step}`)
           if (found.snapshot === null) assert.isFalse(disk.names.some((name) => name.startsWith(place.snapshots)))
         }
       }
