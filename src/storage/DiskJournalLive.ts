@@ -170,7 +170,6 @@ export class DiskJournal implements Journal {
       if (bytes !== null) yield* disk.put(asideOf(place.headFile), bytes)
       this.segments.begin()
       yield* this.putHeadFile(head)
-      this.snapshots.forget()
       for (const path of [place.snapshots, place.folder].filter(isThere)) yield* disk.rename(path, asideOf(path))
     })
   }
