@@ -76,15 +76,10 @@ const takeTurns = Effect.fnUntraced(function*(
       const appended = write.entries.length > 0
       yield* release(options, outcome.early, [])
       yield* persist(options, write)
-      yield* release(options, outcome.sends, outcome.replies)
-      yield* report(options, outcome)
-      // Only now: what a snapshot holds is in the log.
-      if (outcome.snapshot !== null) Queue.offerUnsafe(snapshots, outcome.snapshot)
+      yield* letOut(options, snapshots, outcome, outcome.sends)
       outcome = appended ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome()
     }
-    yield* release(options, [...outcome.early, ...outcome.sends], outcome.replies)
-    yield* report(options, outcome)
-    if (outcome.snapshot !== null) Queue.offerUnsafe(snapshots, outcome.snapshot)
+    yield* letOut(options, snapshots, outcome, [...outcome.early, ...outcome.sends])
   }
 })
 
@@ -131,6 +126,19 @@ const persist = ({ journal, metrics }: ReplicaFiberOptions, write: JournalWrite)
   if (write.head !== null) metrics.heads_written++
   return journal.write(write)
 }
+
+/** What had to wait until the writes are durable: what a snapshot holds is in the log now. */
+const letOut = (
+  options: ReplicaFiberOptions,
+  snapshots: Queue.Queue<Snapshot>,
+  outcome: Outcome,
+  sends: Outcome["sends"]
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    yield* release(options, sends, outcome.replies)
+    yield* report(options, outcome)
+    if (outcome.snapshot !== null) Queue.offerUnsafe(snapshots, outcome.snapshot)
+  })
 
 const release = (
   { dispatcher, local, reads }: ReplicaFiberOptions,

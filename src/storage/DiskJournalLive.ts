@@ -72,8 +72,12 @@ export class DiskJournal implements Journal {
     return Effect.flatMap(this.opened, () => {
       invariant(this.snapshots.newest !== null, "there is a snapshot to restore", this.place)
       const file = this.snapshots.pathOfNewest
+      // Opening found it whole a moment ago; the next one finds what this one has.
+      const advice = this.snapshots.kept.length === 2
+        ? "start the node again: it is set aside then, and the older one serves"
+        : "start the node again: the replica does without it then"
       return this.ends("restore", Effect.flatMap(this.snapshots.read(take), ({ fault }) =>
-        fault === null ? Effect.void : Effect.fail(new DiskError({ file, reason: fault.reason }))))
+        fault === null ? Effect.void : Effect.fail(new DiskError({ file, reason: `${fault.reason}; ${advice}` }))))
     })
   }
 
@@ -166,7 +170,6 @@ export class DiskJournal implements Journal {
       if (bytes !== null) yield* disk.put(asideOf(place.headFile), bytes)
       this.segments.begin()
       yield* this.putHeadFile(head)
-      this.snapshots.forget()
       for (const path of [place.snapshots, place.folder].filter(isThere)) yield* disk.rename(path, asideOf(path))
     })
   }

@@ -112,7 +112,7 @@ export class SnapshotFolder {
     return Effect.as(this.disk.remove(join(this.place.snapshots, name)), true)
   })
 
-  /** The folder is not here any more. */
+  /** The log is in doubt, and what is here with it. */
   forget(): void {
     this.kept = []
     this.useless = []

@@ -17,6 +17,7 @@ import { makeLogDisk } from "../../src/storage/LogDiskLive.ts"
 import { entries, head, journalContract, type JournalsHarness, tenant, write } from "../contracts/Journal.ts"
 import { discardContract } from "../contracts/JournalDiscards.ts"
 import { snapshotContract } from "../contracts/JournalSnapshots.ts"
+import { snapshotOf } from "../contracts/Snapshots.ts"
 import { makeTestDisk, type TestDisk } from "./TestDisk.ts"
 
 const layer = (disk: TestDisk) => Layer.provide(JournalsLive.layer(disk.folder), disk.layer)
@@ -88,6 +89,20 @@ it.effect("a log that could not be written stays dead for every later owner in t
     })
     const [first, second] = yield* Effect.provide(errors, journals)
     assert.deepStrictEqual(second, first)
+  }))
+
+it.effect("a folder among the snapshots that is called as a file that is not finished is left alone", () =>
+  Effect.gen(function*() {
+    const disk = yield* makeTestDisk
+    const life = Effect.gen(function*() {
+      const journal = yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")
+      yield* journal.open
+      yield* journal.write(write({ entries: entries(1, 3), commit: 3 }))
+      yield* journal.save(snapshotOf(2))
+      mkdirSync(join(disk.folder, "tenants", tenant, "r1@dev1.snapshots", "x.tmp"))
+      return (yield* (yield* (yield* Journals).journal(tenant, "r1::dev1", "disk")).open).snapshot
+    })
+    assert.strictEqual(yield* Effect.provide(life, layer(disk)), 2)
   }))
 
 it.effect("a log has one owner: the earlier one cannot write any more", () =>

@@ -230,7 +230,9 @@ describe("a snapshot, damaged", () => {
       yield* journal.open
       changed(disk, snapshotFile(4), (bytes) => void (bytes[70]! ^= 1))
       const error = yield* Effect.flip(journal.restore(() => {}))
-      assert.deepInclude(error, { during: "restore", message: `${snapshotFile(4)}: part 1 is not as it was written` })
+      const advice = "start the node again: it is set aside then, and the older one serves"
+      const message = `${snapshotFile(4)}: part 1 is not as it was written; ${advice}`
+      assert.deepInclude(error, { during: "restore", message })
       assert.deepStrictEqual(yield* Effect.flip(journal.write(write({ head: head(4), commit: 5 }))), error)
       assert.strictEqual(yield* outcome(disk, "the next life", states), 2)
     }))
