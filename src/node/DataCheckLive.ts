@@ -254,7 +254,7 @@ const judge = Effect.fnUntraced(function*(disk: ReadableDisk, data_dir: string, 
       ...spare
     ],
     notes: [
-      ...(torn ? stored.damage.filter((note) => choice?.notes.includes(note) !== true) : []),
+      ...(torn ? stored.notes : []),
       ...(doubt === null && stored.head === null ? [`${place.headFile} is not there: this replica was never started here, or lost it`] : [])
     ],
     useless: (choice?.useless ?? []).map((name) => `tenants/${id}/${replica.replace("::", "@")}.snapshots/${name}`)

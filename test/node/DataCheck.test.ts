@@ -89,7 +89,7 @@ const compared = (folder: string, tenant: Tenant, said: string) =>
       const torn = opened.notes.some((note) => note.includes("cut short"))
       assert.strictEqual(one!.verdict, torn ? "torn" : "whole", said)
       // All that a start tells is told, and nothing else happens to the log.
-      for (const note of opened.notes) assert.include([...notes, messages].join("\n"), note, said)
+      for (const note of [...opened.notes, ...opened.damage]) assert.include([...notes, messages].join("\n"), note, said)
     }
     return one!.verdict
   })
