@@ -29,7 +29,7 @@ export const helpText = (doc: HelpDoc, start: string, paint: Paint): string => {
     ...flagSections(doc, command === "", paint),
     ...(documentation.details === "" ? [] : [wrap(documentation.details)]),
     ...(documentation.json === null ? [] : [
-      section(documentation.json.lines ? "JSON, one on each line" : "JSON", [`  ${shape(documentation.json.schema)}`], paint)
+      section(documentation.json.lines ? "JSON, one on each line" : "JSON", shapes(documentation.json.schema), paint)
     ])
   ]
   return sections.join("\n\n")
@@ -102,6 +102,13 @@ interface JsonSchema {
   readonly [key: string]: unknown
 }
 const isJsonSchema = (value: unknown): value is JsonSchema => typeof value === "object" && value !== null
+
+/** The kinds of lines that there may be, each on a line of its own. */
+const shapes = (schema: Schema.Top): ReadonlyArray<string> =>
+  (isUnion(schema) ? schema.members : [schema]).map((member) => `  ${shape(member)}`)
+
+const isUnion = (schema: Schema.Top): schema is Schema.Top & { readonly members: ReadonlyArray<Schema.Top> } =>
+  "members" in schema && Array.isArray(schema.members)
 
 /** A schema as people write an example: `{"path": string, "version": integer}`. */
 export const shape = (schema: Schema.Top): string => {

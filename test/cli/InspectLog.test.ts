@@ -110,7 +110,7 @@ describe("inspect log, of a log that is whole,", () => {
     Effect.gen(function*() {
       const { stdout } = yield* inspect(folder, [log(folder), "--from", "7", "--to", "8"])
       assert.deepStrictEqual(stdout.trimEnd().split("\n").map((line) => line.split("\t")[0]), [
-        "segment", "segment", "segment", "write", "segment", "write", "end"
+        "segment", "write", "segment", "write", "end"
       ])
       assert.include(stdout, "write\t4\t6\t1024\t2048\t7\t2\t6\t0/3\t6\t\n")
       const broken = yield* inspect(folder, [log(folder)], { stdoutBreaks: { after: 0, code: "EPIPE" } })
@@ -159,7 +159,10 @@ describe("inspect log, of a log that is not,", () => {
       change(segment(folder, 1), (bytes) => void (bytes[preamble_bytes + 140]! ^= 1))
       const { exit, stdout } = yield* inspect(folder, [log(folder)], { terminal: true })
       assert.strictEqual(exit, 1)
-      assert.include(stdout, "! LOG/00000001.log, at byte 1152: a write is not as it was written, and write 3 follows at byte 1408\n")
+      const says = "! LOG/00000001.log, at byte 1152: a write is not as it was written, and write 3 follows at byte 1408\n"
+      // Where it is, and at the end.
+      assert.lengthOf(stdout.split(says), 3)
+      assert.isTrue(stdout.endsWith(says))
       assert.include(stdout, "\n9       3392")
       assert.include(stdout, "\n1 problem: 4 files of 14 KB, 7 writes,")
     }))
@@ -210,6 +213,16 @@ describe("inspect log, of a log that is not,", () => {
         assert.deepStrictEqual(shown, [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((one) => !hidden.includes(one)))
       }))
   }
+
+  scenario("has help without an address, with a line for each kind of JSON", () =>
+    Effect.gen(function*() {
+      const { stdout } = yield* offline(["inspect", "log", "--help"])
+      assert.include(stdout, "\n  v2r2-admin inspect log [flags] <path>\n")
+      assert.include(stdout, "\n  v2r2-admin inspect log r1@dev1.log\n")
+      assert.include(stdout, `\n  {"line": "note", "message": string}\n  {"line": "problem", "message": string}\n`)
+      const group = yield* offline(["inspect", "--help"])
+      assert.include(group.stdout, "\n  v2r2-admin inspect <command>\n")
+    }))
 
   scenario("has exit codes for what is no log, and for a command line without sense", (folder) =>
     Effect.gen(function*() {

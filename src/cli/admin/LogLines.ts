@@ -99,10 +99,13 @@ export class LogLines {
   /** Problems; `refused` are those of files that are as they were written. */
   damaged = 0
   refused = 0
+  private readonly problems: Array<string> = []
   private readonly range: LogRange
   private readonly paint: Paint
   private write_widths = columnWidths([write_columns], write_widths)
   private entry_widths = columnWidths([entry_columns], entry_widths)
+  /** Owner and column names are there. */
+  private begun = false
   private segments = 0
   private writes = 0
   private entries = 0
@@ -111,12 +114,18 @@ export class LogLines {
   private bytes = 0
 
   private readonly pretty: boolean
+  /** Between bounds, a file is shown with the first write of it that is. */
+  private pending: Line<LogLine> | null = null
 
   /** Without `pretty`, lines are for programs alone. */
   constructor(range: LogRange, paint: Paint, pretty: boolean) {
     this.range = range
     this.paint = paint
     this.pretty = pretty
+  }
+
+  private get isBounded(): boolean {
+    return this.range.from > 0 || this.range.to < Number.MAX_SAFE_INTEGER
   }
 
   ofAll(items: ReadonlyArray<LogItem>): ReadonlyArray<Line<LogLine>> {
@@ -132,6 +141,7 @@ export class LogLines {
       case "Note":
         return [said("note", item.message, this.paint.yellow)]
       case "Problem":
+        this.problems.push(item.message)
         if (item.refused) this.refused++
         else this.damaged++
         return [said("problem", item.message, this.paint.red)]
@@ -141,20 +151,23 @@ export class LogLines {
   /** The last line: what there is, and whether it is whole. */
   end(): Line<LogLine> {
     const { bytes, commit, entries, op, segments, writes } = this
-    const problems = this.damaged + this.refused
+    const problems = this.problems.length
     const what = `${plural(segments, "file")} of ${size(bytes)}, ${plural(writes, "write")}, up to op ${op}, committed up to ${commit}`
     const verdict = problems === 0 ? this.paint.green("whole") : this.paint.red(plural(problems, "problem"))
     return {
       json: { line: "end", segments, writes, entries, op, commit, bytes, problems },
       plain: ["end", segments, writes, entries, op, commit, bytes, problems].map(String),
-      pretty: `${verdict}: ${what}`
+      // Once more: who looks at a long log sees its end.
+      pretty: [`${verdict}: ${what}`, ...this.problems.map((message) => this.paint.red(`! ${printable(message)}`))].join("\n")
     }
   }
 
   private segment({ bound, bytes, file, header }: Extract<LogItem, { _tag: "Segment" }>): ReadonlyArray<Line<LogLine>> {
     const { log, number, op, replica, sequence, tenant } = header
     const { paint } = this
-    const isFirst = this.segments++ === 0
+    const isFirst = !this.begun
+    this.segments++
+    if (!this.isBounded) this.begun = true
     this.bytes += bytes
     const bounds = bound === null ? "" : `; ${size(bound.size)} and write ${bound.sequence} were durable`
     const title = `${paint.bold(printable(file))}  file ${number} of log ${printable(log)}, ${size(bytes)}: ` +
@@ -164,14 +177,16 @@ export class LogLines {
       ...(this.range.entries ? [paint.dim(aligned(entry_columns, this.entry_widths))] : [])
     ]
     const owner = `${paint.dim("tenant")} ${printable(tenant)}  ${paint.dim("replica")} ${printable(replica)}`
-    return [{
+    const line: Line<LogLine> = {
       json: {
         line: "segment", file, bytes, number, log, tenant, replica, first_write: sequence, op_before: op,
         bound: bound === null ? null : { bytes: bound.size, write: bound.sequence }
       },
       plain: ["segment", file, String(number), String(bytes), log, tenant, replica, String(sequence), String(op)],
       pretty: [...(isFirst ? [owner] : []), title, ...(isFirst ? heads : [])].join("\n")
-    }]
+    }
+    this.pending = this.isBounded ? line : null
+    return this.isBounded ? [] : [line]
   }
 
   private batch(batch: Extract<LogItem, { _tag: "Batch" }>): ReadonlyArray<Line<LogLine>> {
@@ -183,8 +198,11 @@ export class LogLines {
     this.commit = header.commit
     const first = entries[0]?.op ?? op
     if (op < from || first > to) return []
+    const opening = this.pending === null ? [] : [this.pending]
+    this.pending = null
+    this.begun = true
     const shown = this.range.entries ? entries.filter((entry) => entry.op >= from && entry.op <= to) : []
-    return [this.write(batch), ...shown.map((entry) => this.entry(entry))]
+    return [...opening, this.write(batch), ...shown.map((entry) => this.entry(entry))]
   }
 
   private write({ at, bytes, entries, head, header, number, snapshot }: Extract<LogItem, { _tag: "Batch" }>): Line<LogLine> {

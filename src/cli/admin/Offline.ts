@@ -16,7 +16,7 @@ import { makeReadableDisk } from "../../storage/LogDiskLive.ts"
 import { inspectLog, logFiles, processAt } from "../../storage/LogInspectionLive.ts"
 import { inspectSnapshots, snapshotFiles } from "../../storage/SnapshotInspectionLive.ts"
 import type { DiskError } from "../../storage/log/LogDisk.ts"
-import { define, type Ending, group } from "../Definition.ts"
+import { define, Documentation, type Ending, group } from "../Definition.ts"
 import { type ExitName, Failure, usage } from "../Failure.ts"
 import { fileFailure } from "../FileTrouble.ts"
 import { type Options, Switch, Whole } from "../Options.ts"
@@ -211,12 +211,15 @@ const inUse = (data_dir: string, { file, pid }: LockRefusal): Failure =>
     detail: { file: data_dir, pid }
   })
 
+const needsNoAddress = Command.annotate(Documentation, { details: "", json: null, offline: true })
+
 export const dataGroup = group("data", "The folder of a node; needs no cluster", "data check /var/lib/v2r2").pipe(
-  Command.withSubcommands([check])
+  Command.withSubcommands([check]),
+  needsNoAddress
 )
 
 export const inspectGroup = group(
   "inspect",
   "What the files of a replica hold; needs no cluster",
   "inspect log r1@dev1.log"
-).pipe(Command.withSubcommands([log, snapshot]))
+).pipe(Command.withSubcommands([log, snapshot]), needsNoAddress)

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { SeenSnapshot, SnapshotItem } from "../../storage/SnapshotInspectionLive.ts"
-import { aligned, columnWidths, hex32, printable, size, timeText } from "../Format.ts"
+import { aligned, columnWidths, hex32, plural, printable, size, timeText } from "../Format.ts"
 import type { Paint } from "../Output.ts"
 import type { Line } from "../View.ts"
 
@@ -96,7 +96,7 @@ export class SnapshotLines {
         ["op", op === null ? "unknown" : String(op)],
         ["time", time_ms === null ? "unknown" : timeText(time_ms)],
         ...groups.map((group) => ["group", group] as const),
-        ["holds", `${elements} elements, ${sessions} sessions`],
+        ["holds", `${plural(elements, "element")}, ${plural(sessions, "session")}`],
         ["parts", `${parts}, ${size(bytes)}, digest ${hex32(digest)}`]
       ])
     }
