@@ -57,6 +57,8 @@ export const replaceFile = (
   content: string | Uint8Array
 ): Effect.Effect<void, PlatformError> =>
   writeSynced(fs, `${path}.tmp`, content).pipe(
+    // A full disk is no fuller for it.
+    Effect.onError(() => Effect.ignore(fs.remove(`${path}.tmp`))),
     Effect.andThen(fs.rename(`${path}.tmp`, path)),
     Effect.andThen(syncFolder(fs, dirname(path))),
     Effect.uninterruptible

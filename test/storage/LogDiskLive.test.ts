@@ -6,6 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as PlatformError from "effect/PlatformError"
 import * as fc from "fast-check"
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -67,6 +68,22 @@ describe("the disk", () => {
       yield* disk.remove(path)
       assert.deepStrictEqual(yield* disk.list(join(folder, "deep")), [])
       yield* disk.syncNames(join(folder, "nowhere"))
+    }))
+
+  it.effect("leaves nothing behind of a file that it had no room for", () =>
+    Effect.gen(function*() {
+      const { folder, layer } = yield* makeTestDisk
+      const fs = yield* Effect.provide(FileSystem.FileSystem, layer)
+      const full = PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "write" })
+      const fullFile = (file: FileSystem.File): FileSystem.File =>
+        Object.create(file, {
+          writeAll: { value: (bytes: Uint8Array) => Effect.andThen(file.writeAll(bytes.subarray(1)), Effect.fail(full)) }
+        })
+      const disk = makeLogDisk({ ...fs, open: (path, options) => Effect.map(fs.open(path, options), fullFile) })
+      yield* makeLogDisk(fs).put(join(folder, "1"), bytes(1))
+      yield* Effect.flip(disk.put(join(folder, "1"), bytes(2, 3)))
+      assert.deepStrictEqual(yield* disk.list(folder), ["1"])
+      assert.deepStrictEqual(yield* disk.read(join(folder, "1")), bytes(1))
     }))
 
   it.effect("says what it refuses in words", () =>
