@@ -12,6 +12,7 @@ import { Limits } from "../base/Limits.ts"
 import { replicaId, uuid } from "../base/Names.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
 import type { PartReader } from "../vr/Application.ts"
+import { partRoom } from "../vr/Snapshot.ts"
 import { AdminError, type Args, type Ok } from "../wire/AdminProtocol.ts"
 import { makeCustody } from "./Custody.ts"
 import type { DispatcherInbox, TakenSnapshot } from "./Queues.ts"
@@ -58,7 +59,7 @@ export const makeExports = Effect.fnUntraced(function*(
     const { elements, snapshot: { op, read, size } } = taken
     const random = yield* Random.Random
     const id = uuid({ next: () => random.nextDoubleUnsafe() })
-    const room = new Uint8Array(1 + Limits.snapshot_part_bytes_max)
+    const room = partRoom()
     if (!(yield* kept.put(id, { reader: read(), room, index: -1, bytes: null }))) {
       return yield* unavailable(
         `${Limits.exports_max} snapshots are being read from node ${node} already; one that is not asked for is let go ` +

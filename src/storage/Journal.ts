@@ -21,7 +21,7 @@ import * as Schema from "effect/Schema"
 import type { Crc32 } from "../base/Bytes.ts"
 import { invariant } from "../base/Invariant.ts"
 import type { Entry } from "../vr/Message.ts"
-import type { Snapshot } from "../vr/Snapshot.ts"
+import { partRoom, type Snapshot } from "../vr/Snapshot.ts"
 import { noParts, withPart } from "../wire/SnapshotFile.ts"
 import { afterSave, afterWrite, checkSave, foundIn, type Held, lastOp, nothingHeld, shortened } from "./JournalModel.ts"
 import type { MemoryDisk } from "./MemoryDisk.ts"
@@ -205,7 +205,7 @@ const memoryJournal = ({ crc, disk, durability, isOwned, key }: MemoryJournalOpt
   }
 }
 
-/** Goes through all parts, and lets others have their turn after each. */
+/** Goes through all parts, and lets others have their turn after each. A part is valid until `take` returns. */
 export const readThrough = (
   { op, read }: Snapshot,
   crc: Crc32,
@@ -213,8 +213,9 @@ export const readThrough = (
 ): Effect.Effect<SavedSnapshot> =>
   Effect.gen(function*() {
     const reader = read()
+    const room = partRoom()
     let total = noParts
-    for (let part = reader.next(); part !== null; part = reader.next()) {
+    for (let part = reader.next(room); part !== null; part = reader.next(room)) {
       total = withPart(total, part, crc)
       take(part)
       yield* Effect.yieldNow

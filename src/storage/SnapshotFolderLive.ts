@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import { dirname, join } from "node:path"
 import { crc32 } from "node:zlib"
 import { Limits } from "../base/Limits.ts"
-import type { Snapshot } from "../vr/Snapshot.ts"
+import { partRoom, type Snapshot } from "../vr/Snapshot.ts"
 import { SnapshotEncoder } from "../wire/SnapshotFile.ts"
 import type { SavedSnapshot } from "./Journal.ts"
 import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
@@ -155,10 +155,11 @@ const writeParts = (
   Effect.gen(function*() {
     const encoder = new SnapshotEncoder({ tenant, op: snapshot.op }, crc32)
     const reader = snapshot.read()
+    const room = partRoom()
     yield* file.write(0, [encoder.header])
     let at = encoder.header.length
     let flushed = 0
-    for (let part = reader.next(); part !== null; part = reader.next()) {
+    for (let part = reader.next(room); part !== null; part = reader.next(room)) {
       const block = encoder.part(part)
       yield* file.write(at, block)
       at += block[0].length + part.length

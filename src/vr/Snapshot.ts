@@ -33,6 +33,9 @@ export interface Snapshot {
   readonly read: () => PartReader
 }
 
+/** Room for the parts of a snapshot, one after the other: what `PartReader.next` takes. */
+export const partRoom = (): Uint8Array => new Uint8Array(1 + Limits.snapshot_part_bytes_max)
+
 /** What a snapshot says beside sessions and data. */
 export interface SnapshotHeader {
   readonly op: OpNumber
