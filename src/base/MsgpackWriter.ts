@@ -15,7 +15,7 @@ const utf8 = new TextEncoder()
 
 /**
  * `begin`, then exactly one msgpack value, then `end`, for a frame; `start`, the values, then `take`, without a frame.
- * What was returned is never written to again. What was begun and not ended is dropped by the next one.
+ * What was returned is never written to again, but by `beginAnew`. What was begun and not ended is dropped by the next one.
  */
 export class MsgpackWriter {
   private readonly slab_bytes: number
@@ -36,6 +36,12 @@ export class MsgpackWriter {
     this.reserve(header_bytes)
     this.at += header_bytes
     return this
+  }
+
+  /** Begins a frame in the memory of those before, which are not needed any more. */
+  beginAnew(): this {
+    this.first = 0
+    return this.begin()
   }
 
   /** The whole frame, its length header filled in: a view of the slab. */

@@ -147,6 +147,8 @@ export class Dispatcher {
     const node = this.directory.nodeOf(to)
     if (node === undefined) return
     if (message !== this.lastMessage) {
+      // Whatever becomes of this one: the bytes of the last one are overwritten.
+      this.lastMessage = null
       this.lastBytes = encodeMessage(message)
       this.lastMessage = message
     }

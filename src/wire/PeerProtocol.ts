@@ -70,10 +70,13 @@ export const encodeEnvelope = (
   return w.end()
 }
 
-/** The message alone, without a frame: the same bytes serve every receiver. */
+/**
+ * The message alone, without a frame: the same bytes serve every receiver. Valid until the next message is encoded: it is
+ * copied into an envelope at once, and memory of their own for large ones costs the collector more than all the rest.
+ */
 export const encodeMessage = (message: Message): Uint8Array => {
   const w = messageWriter
-  w.begin()
+  w.beginAnew()
   switch (message._tag) {
     case "Prepare":
     case "StartView":

@@ -26,6 +26,8 @@ const seconds = Number(values.seconds)
 const value_bytes = 256
 const outstanding = 64
 const soak_keys = 1_000
+/** About a third of what the machine can do, so that there is room for what is done beside. */
+const offered_moderate = 4_000
 const value = new Uint8Array(value_bytes).fill(7)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 const pathOf = (n: number): string => `/d/${String(n).padStart(9, "0")}`
@@ -67,12 +69,17 @@ const fill = async (tenant: PromiseTenant, count: number): Promise<void> => {
 
 class Writer {
   count = 0
+  private begun = 0
   private running = true
   private readonly done: Promise<unknown>
 
-  constructor(tenant: PromiseTenant, keys: number) {
+  /** `offered`: as many writes a second as are tried; without it, as many as can be done. */
+  constructor(tenant: PromiseTenant, keys: number, offered = Infinity) {
+    const begin = performance.now()
     const done = Promise.all(Array.from({ length: outstanding }, async () => {
       while (this.running) {
+        const early_ms = this.begun++ / offered * 1_000 - (performance.now() - begin)
+        if (early_ms > 0) await sleep(early_ms)
         await tenant.put(pathOf(Math.floor(Math.random() * keys)), value)
         this.count++
       }
@@ -155,9 +162,9 @@ const restart = async (cluster: Cluster): Promise<void> => {
 }
 
 /** A replica loses all but its head file, and gets the whole state while writes go on. */
-const transfer = async (cluster: Cluster, tenant: PromiseTenant): Promise<void> => {
+const transfer = async (cluster: Cluster, tenant: PromiseTenant, offered?: number): Promise<void> => {
   const node = await backup(cluster)
-  const writer = new Writer(tenant, elements)
+  const writer = new Writer(tenant, elements, offered)
   await sleep(5_000)
   const before = await writer.rate(20)
   await node.kill()
@@ -175,7 +182,8 @@ const transfer = async (cluster: Cluster, tenant: PromiseTenant): Promise<void> 
   const during = (writer.count - count) / took_s
   const after = await writer.rate(20)
   await writer.stop()
-  say(`transfer of ${elements} elements: ${took_s.toFixed(1)} s; writes/s before ${Math.round(before)}, without the node ` +
+  const load = offered === undefined ? "" : ` at ${offered} writes/s offered`
+  say(`transfer of ${elements} elements${load}: ${took_s.toFixed(1)} s; writes/s before ${Math.round(before)}, without the node ` +
     `${Math.round(without)}, during ${Math.round(during)} (${Math.round(100 * during / before)} % of before, ` +
     `${Math.round(100 * during / without)} % of without), after ${Math.round(after)}`)
 }
@@ -210,5 +218,6 @@ if (values.soak !== undefined) {
     await pauses("with snapshots", cluster, tenant)
     await restart(cluster)
     await transfer(cluster, tenant)
+    await transfer(cluster, tenant, offered_moderate)
   })
 }

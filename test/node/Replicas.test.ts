@@ -190,7 +190,7 @@ describe("a replica that breaks, breaks alone", () => {
       const scene = yield* two(world)
       const [primary] = scene.nodes
       // Nobody of the group says this: an acknowledgement of what the primary never had.
-      const lie = encodeMessage({ _tag: "PrepareOk", view: 0, op: 1_000_000 })
+      const lie = encodeMessage({ _tag: "PrepareOk", view: 0, op: 1_000_000 }).slice()
       yield* asNode(world, primary!, "v2r2-peer", (framed) =>
         framed.send([encodeEnvelope(scene.ids.a, "r1::n1", "r2::n2", 0, lie)]))
       yield* world.until("it has stopped", Effect.sync(() => primary!.metrics!.replicas_failed === 1))
