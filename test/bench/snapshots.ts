@@ -11,6 +11,7 @@ import * as Path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { Limits } from "../../src/base/Limits.ts"
 import { connect, type PromiseTenant } from "../../src/client/index.ts"
 import { boundedBy, Cluster, tenant_name, type TestNode, until } from "../e2e/Cluster.ts"
 
@@ -126,8 +127,8 @@ const MiB = 1024 * 1024
 const diskOf = ({ layout }: TestNode): number => folderBytes(Path.join(layout.folder, "data")) / MiB
 
 /** The longest standstill of each second of each node. */
-const pauses = async (name: string, cluster: Cluster, tenant: PromiseTenant): Promise<void> => {
-  const writer = new Writer(tenant, elements)
+const pauses = async (name: string, cluster: Cluster, tenant: PromiseTenant, offered?: number): Promise<void> => {
+  const writer = new Writer(tenant, elements, offered)
   await sleep(5_000)
   const before = await snapshotsOf(cluster)
   const from = cluster.nodes.map(({ lines }) => lines.length)
@@ -211,7 +212,13 @@ if (values.soak !== undefined) {
 } else {
   await withCluster({ snapshot_log_bytes_min: 1e12, log_bytes_max: 1e12 }, async (cluster, tenant) => {
     await fill(tenant, elements)
+    await pauses("without snapshots, moderate", cluster, tenant, offered_moderate)
     await pauses("without snapshots", cluster, tenant)
+  })
+  // Otherwise there would hardly be one.
+  await withCluster({ snapshot_log_bytes_max: Limits.snapshot_log_bytes_min }, async (cluster, tenant) => {
+    await fill(tenant, elements)
+    await pauses("with snapshots, moderate", cluster, tenant, offered_moderate)
   })
   await withCluster({}, async (cluster, tenant) => {
     await fill(tenant, elements)

@@ -160,7 +160,7 @@ const awaitRound`,
     file: "src/vr/states/Primary.ts",
     find: "if (!state.abdicated && now.mono - contact",
     replace: "if (state.round < 0 && now.mono - contact",
-    budget: 100
+    budget: 1_200
   },
   {
     name: "F15 no probe",
