@@ -3,44 +3,12 @@
  *
  * @module
  */
-import { afterEach, assert, beforeEach, describe, it } from "vitest"
-import type { MessageTag, ReplicaId } from "../../src/vr/Message.ts"
-import type { Client, Pending } from "../simulation/Client.ts"
+import { assert, describe, it } from "vitest"
+import type { Pending } from "../simulation/Client.ts"
 import { append, appendResult, get, readResult } from "../simulation/Register.ts"
-import { Simulation, type SimulationOptions } from "../simulation/Simulation.ts"
-import { squeeze } from "../simulation/Squeeze.ts"
+import { appendTimes, count, counting, cutOff, snapshotsOften, start } from "./SnapshotsOften.ts"
 
-let release = (): void => {}
-/** A snapshot every five operations or so, of many small parts. */
-beforeEach(() => {
-  release = squeeze({ snapshot_log_bytes_min: 400, snapshot_part_bytes_max: 40 })
-})
-afterEach(() => release())
-
-const start = (options: Partial<SimulationOptions> = {}): Simulation =>
-  Simulation.start({ replicas: 3, seed: 1, durability: "disk", ...options })
-
-const appendTimes = (sim: Simulation, times: number, client?: Client): void => {
-  for (let i = 0; i < times; i++) sim.append("k", client)
-}
-
-/** How many appends there have been. */
-const count = (sim: Simulation): number => appendResult(sim.append("k").reply!.result!).length
-
-const cutOff = (sim: Simulation, id: ReplicaId): void => {
-  sim.isolate(id)
-  sim.network.loseAll()
-}
-
-/** Counts messages of a kind that are sent from now on. */
-const counting = (sim: Simulation, tag: MessageTag): () => number => {
-  let seen = 0
-  sim.hold((message) => {
-    if (message._tag === tag) seen++
-    return false
-  })
-  return () => seen
-}
+snapshotsOften()
 
 for (const durability of ["disk", "memory"] as const) {
   describe(`the log is shortened, durability ${durability}`, () => {
