@@ -27,7 +27,7 @@ const seconds = Number(values.seconds)
 const value_bytes = 256
 const outstanding = 64
 const soak_keys = 1_000
-/** About a third of what the machine can do, so that there is room for what is done beside. */
+/** About a quarter of what two cores can do: there is room for what is done beside. */
 const offered_moderate = 4_000
 const value = new Uint8Array(value_bytes).fill(7)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
