@@ -9,18 +9,24 @@ import { Limits } from "../base/Limits.ts"
 import type { PartReader } from "./Application.ts"
 import type { MessageOf, Millis, OpNumber, ReplicaId, View } from "./Message.ts"
 import { highestView, type Now, type Outcome, type Replica } from "./Replica.ts"
-import { Restoration, type Snapshot, takeSnapshot } from "./Snapshot.ts"
+import { partRoom, Restoration, type Snapshot, takeSnapshot } from "./Snapshot.ts"
 import { send } from "./states/Normal.ts"
+
+const nothing = new Uint8Array(0)
 
 /** What is sent to one replica. */
 export interface Outgoing {
   readonly snapshot: Snapshot
   /** What is in it was committed in this view at the latest. */
   readonly view: View
-  reader: PartReader
+  readonly reader: PartReader
   /** Of `part`, which was read last. */
   index: number
   part: Uint8Array
+  /** How often it was sent. */
+  copies: number
+  /** It lies in here, if it fits. */
+  room: Uint8Array
   /** Of the last question. */
   askedAt: Millis
 }
@@ -62,11 +68,12 @@ export const offerSnapshotUpTo = (replica: Replica, last: OpNumber, to: ReplicaI
 
 const begin = (snapshot: Snapshot, view: View, now: Now): Outgoing => {
   const reader = snapshot.read()
-  return { snapshot, view, reader, index: 0, part: reader.next()!, askedAt: now.mono }
+  return { snapshot, view, reader, index: 0, part: reader.next()!, copies: 0, room: nothing, askedAt: now.mono }
 }
 
 const sendPart = (outgoing: Outgoing, to: ReplicaId, now: Now, out: Outcome): void => {
   outgoing.askedAt = now.mono
+  outgoing.copies++
   const { index, part, snapshot: { op, size }, view } = outgoing
   send(out, to, { _tag: "SnapshotPart", view, op, index, size, bytes: part })
 }
@@ -97,12 +104,17 @@ const parts_a_turn_max = 8
 
 const readUpTo = (outgoing: Outgoing, index: number): void => {
   for (let i = 0; i < parts_a_turn_max && outgoing.index < index; i++) {
-    const part = outgoing.reader.next()
+    if (outgoing.room.length === 0 || isUnderWay(outgoing, index)) outgoing.room = partRoom()
+    const part = outgoing.reader.next(outgoing.room)
     if (part === null) return
     outgoing.part = part
     outgoing.index++
+    outgoing.copies = 0
   }
 }
+
+/** Is a copy of the last part perhaps still to leave? A question for the next one says that the only copy has arrived. */
+const isUnderWay = ({ copies, index }: Outgoing, asked: number): boolean => copies > 1 || (copies === 1 && asked !== index + 1)
 
 /** On every tick: what nobody asks for any more is let go. */
 export const forgetIdle = ({ outgoing }: Replica, now: Now): void => {

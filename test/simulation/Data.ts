@@ -19,10 +19,17 @@ export interface Workload {
   readonly model: () => Replicated
 }
 
-/** A reader of parts that are there already. */
+/** A reader of parts that are there already. They lie in the room that is given, as those of the store do. */
 export const readerOf = (parts: ReadonlyArray<Uint8Array>): PartReader => {
   let read = 0
-  return { next: () => parts[read++] ?? null }
+  return {
+    next: (room) => {
+      const part = parts[read++]
+      if (part === undefined || room === undefined || part.length > room.length) return part ?? null
+      room.set(part)
+      return room.subarray(0, part.length)
+    }
+  }
 }
 
 export const digestOf = (before: number, op: number, bytes: Uint8Array): number => {

@@ -64,6 +64,12 @@ interface Direction {
   latest: number
 }
 
+/** Memory that the sender uses again is copied, as it is when it is encoded. */
+const onTheWire = (payload: Payload): Payload =>
+  payload._tag === "Peer" && payload.message._tag === "SnapshotPart"
+    ? { _tag: "Peer", message: { ...payload.message, bytes: payload.message.bytes.slice() } }
+    : payload
+
 export class Network {
   weather: Weather
   readonly counts = { sent: 0, lost: 0, doubled: 0, cut: 0, clogged: 0 }
@@ -83,7 +89,7 @@ export class Network {
   }
 
   send(from: string, to: string, payload: Payload): void {
-    const envelope: Envelope = { from, to, payload }
+    const envelope: Envelope = { from, to, payload: onTheWire(payload) }
     this.counts.sent++
     for (const hold of this.holds) {
       if (!hold.matches(envelope)) continue

@@ -7,6 +7,7 @@ import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import type { Message, OpNumber, View } from "../../src/vr/Message.ts"
 import { takeSnapshot } from "../../src/vr/Snapshot.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
+import { partsOf } from "../wire/SnapshotOf.ts"
 import { entries, heard, One, only, to, write } from "./One.ts"
 
 let release = (): void => {}
@@ -119,6 +120,28 @@ describe("who sends a snapshot", () => {
     for (const op of [100, 140]) one.turn({ _tag: "Snapshotted", op, digest: 0 })
     const { early, sends } = one.receive("R2", { _tag: "GetState", view: 0, after: 70 })
     assert.deepStrictEqual([only("SnapshotPart", sends).length, only("NewState", early).length], [0, 1])
+  })
+
+  it("writes a part over the one before, unless a copy of that may still be under way", () => {
+    release()
+    release = squeeze({ snapshot_part_bytes_max: 120 })
+    const { one } = primary()
+    const ask = (index: number): Uint8Array => only("SnapshotPart", one.receive("R2", { _tag: "GetSnapshot", op: 40, index }).sends)[0]!.bytes
+    one.receive("R2", { _tag: "GetState", view: 0, after: 0 })
+    const all = partsOf(takeSnapshot(one.replica))
+    // Behind header and sessions comes the data.
+    const first = all.findIndex(([kind]) => kind === 3)
+    for (let index = 1; index < first; index++) ask(index)
+    const data = ask(first)
+    assert.deepStrictEqual(data, all[first])
+    assert.strictEqual(ask(first + 1).buffer, data.buffer)
+    assert.notDeepEqual(data, all[first])
+    const repeated = ask(first + 1)
+    const next = ask(first + 2)
+    assert.deepStrictEqual([repeated, next], [all[first + 1], all[first + 2]])
+    // One was passed over: perhaps it has not left yet.
+    const further = ask(first + 4)
+    assert.deepStrictEqual([next, further], [all[first + 2], all[first + 4]])
   })
 
   it("does not keep one state, and the log from there, for a receiver that refuses it for ever", () => {

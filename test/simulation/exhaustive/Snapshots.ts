@@ -89,10 +89,14 @@ const readerAt = (snapshot: Snapshot, next: number): PartReader => {
   return { next: () => parts[at++] ?? null }
 }
 
+/** Each part has memory of its own here. */
+const unused = new Uint8Array(1)
+
 export const copyOutgoing = ({ outgoing }: Replica): Replica["outgoing"] => {
   const copy: Replica["outgoing"] = new Map()
   for (const [to, { index, part, snapshot, view }] of [...outgoing].sort(([a], [b]) => a < b ? -1 : 1)) {
-    copy.set(to, { snapshot, view, reader: readerAt(snapshot, index + 1), index, part, askedAt: 0 })
+    const reader = readerAt(snapshot, index + 1)
+    copy.set(to, { snapshot, view, reader, index, part, copies: 0, room: unused, askedAt: 0 })
   }
   return copy
 }
