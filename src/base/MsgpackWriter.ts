@@ -44,10 +44,10 @@ export class MsgpackWriter {
     return this.begin()
   }
 
-  /** The whole frame, its length header filled in: a view of the slab. */
-  end(): Uint8Array {
+  /** The whole frame, its length header filled in: a view of the slab. `more`: bytes of the frame that follow from elsewhere. */
+  end(more = 0): Uint8Array {
     const { first, at } = this
-    this.uint32At(first, at - first - header_bytes)
+    this.uint32At(first, at - first - header_bytes + more)
     this.first = at
     return this.slab.subarray(first, at)
   }
@@ -132,8 +132,9 @@ export class MsgpackWriter {
     return this
   }
 
-  bin(bytes: Uint8Array): this {
-    this.binHeader(bytes.length)
+  /** `more`: bytes that belong to it and follow from elsewhere. */
+  bin(bytes: Uint8Array, more = 0): this {
+    this.binHeader(bytes.length, more)
     this.slab.set(bytes, this.at)
     this.at += bytes.length
     return this
@@ -174,8 +175,9 @@ export class MsgpackWriter {
   }
 
   /** Also makes room for the bytes. */
-  private binHeader(length: number): void {
-    this.reserve(5 + length)
+  private binHeader(here: number, more = 0): void {
+    this.reserve(5 + here)
+    const length = here + more
     if (length < 0x100) {
       this.slab[this.at++] = 0xc4
       this.slab[this.at++] = length

@@ -12,7 +12,7 @@ import * as Queue from "effect/Queue"
 import { Limits } from "../base/Limits.ts"
 import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
-import { encodeEnvelope, encodeMessage, type Envelope } from "../wire/PeerProtocol.ts"
+import { encodeEnvelope, encodeMessage, type Envelope, tailOf } from "../wire/PeerProtocol.ts"
 import { admit, type ClientConnection, countUnanswered, enqueue } from "./ClientConnection.ts"
 import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
 import { Directory } from "./Directory.ts"
@@ -152,7 +152,8 @@ export class Dispatcher {
       this.lastBytes = encodeMessage(message)
       this.lastMessage = message
     }
-    this.options.peers.send(node, encodeEnvelope(from.tenant, to, from.id, from.epoch, this.lastBytes))
+    const tail = tailOf(message)
+    this.options.peers.send(node, encodeEnvelope(from.tenant, to, from.id, from.epoch, this.lastBytes, tail), tail)
   }
 
   private nodeLost(node: string): void {

@@ -24,8 +24,8 @@ import { makePeerOutbox } from "./Queues.ts"
 
 export interface PeerLinks {
   readonly isConnected: (node: string) => boolean
-  /** Queues a whole frame, or drops it. */
-  readonly send: (node: string, frame: Uint8Array) => void
+  /** Queues a whole frame, with its tail if it has one, or drops it. */
+  readonly send: (node: string, frame: Uint8Array, tail: Uint8Array) => void
   /** That node has just been heard: if it is not connected, dial it now. */
   readonly nudge: (node: string) => void
   /** Dials these nodes from now on, and no others. */
@@ -93,20 +93,26 @@ export const makePeers = Effect.fnUntraced(function*(
 
   return {
     isConnected: (node) => links.get(node)?.connected ?? false,
-    send: (node, frame) => {
+    send: (node, frame, tail) => {
       const link = links.get(node)
-      const fits = link?.connected === true && link.queuedBytes + frame.length <= Limits.peer_outbox_bytes_max
-      if (!fits || !Queue.offerUnsafe(link.outbox, frame)) {
+      if (link?.connected !== true || !hasRoom(link, frame.length + tail.length)) {
         options.metrics.peer_messages_dropped++
         return
       }
-      link.queuedBytes += frame.length
+      Queue.offerUnsafe(link.outbox, frame)
+      if (tail.length > 0) Queue.offerUnsafe(link.outbox, tail)
+      link.queuedBytes += frame.length + tail.length
+      options.metrics.peer_messages_sent++
     },
     nudge: (node) => void links.get(node)?.wake.openUnsafe(),
     renew,
     reconcile
   }
 })
+
+/** For a frame and its tail. */
+const hasRoom = ({ outbox, queuedBytes }: Link, bytes: number): boolean =>
+  queuedBytes + bytes <= Limits.peer_outbox_bytes_max && Queue.sizeUnsafe(outbox) + 2 <= Limits.peer_outbox_max
 
 /** One connection, from the dial to its end. */
 const talk = ({ hello, metrics, onLost }: PeerOptions, node: string, link: Link) =>
@@ -126,7 +132,6 @@ const talk = ({ hello, metrics, onLost }: PeerOptions, node: string, link: Link)
     }))
     const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames: NonEmptyReadonlyArray<Uint8Array>) => {
       for (const frame of frames) link.queuedBytes -= frame.length
-      metrics.peer_messages_sent += frames.length
       return Effect.forEach(inWrites(frames), send, { discard: true })
     })
     // Nothing is received here; reading is how the end of the connection is noticed while there is nothing to send.

@@ -51,13 +51,14 @@ const messageWriter = new MsgpackWriter()
 const frameReader = new MsgpackReader()
 const reader = new MsgpackReader()
 
-/** A whole frame. `message`: what {@link encodeMessage} gave. */
+/** A whole frame, up to the tail, if there is one. `message`: what {@link encodeMessage} gave. */
 export const encodeEnvelope = (
   tenant: string,
   to: ReplicaId,
   from: ReplicaId,
   epoch: Epoch,
-  message: Uint8Array
+  message: Uint8Array,
+  tail: Uint8Array = nothing
 ): Uint8Array => {
   const w = frameWriter
   w.begin()
@@ -66,12 +67,17 @@ export const encodeEnvelope = (
   w.string(to)
   w.string(from)
   w.uint(epoch)
-  w.bin(message)
-  return w.end()
+  w.bin(message, tail.length)
+  return w.end(tail.length)
 }
 
+const nothing = new Uint8Array(0)
+
+/** The end of a message that is sent from where it is: a copy of each part of a snapshot costs the collector dear. */
+export const tailOf = (message: Message): Uint8Array => message._tag === "SnapshotPart" ? message.bytes : nothing
+
 /**
- * The message alone, without a frame: the same bytes serve every receiver. Valid until the next message is encoded: it is
+ * The message alone, without a frame and without its tail: the same bytes serve every receiver. Valid until the next message is encoded: it is
  * copied into an envelope at once, and memory of their own for large ones costs the collector more than all the rest.
  */
 export const encodeMessage = (message: Message): Uint8Array => {
@@ -118,7 +124,7 @@ export const encodeMessage = (message: Message): Uint8Array => {
       break
     case "SnapshotPart":
       uints(message._tag, message.view, message.op, message.index, message.size)
-      w.bin(message.bytes)
+      w.bin(nothing, message.bytes.length)
       break
     case "Recovery":
       uints(message._tag, message.nonce, message.view)

@@ -5,8 +5,9 @@
  */
 import * as fc from "fast-check"
 import { assert, describe, it } from "@effect/vitest"
+import { concat } from "../../src/base/Bytes.ts"
 import type { Entry, Message } from "../../src/vr/Message.ts"
-import { decodeEnvelope, encodeEnvelope, encodeMessage } from "../../src/wire/PeerProtocol.ts"
+import { decodeEnvelope, encodeEnvelope, encodeMessage, tailOf } from "../../src/wire/PeerProtocol.ts"
 
 const number = fc.oneof(fc.nat(300), fc.maxSafeNat())
 const tenant = "6f9619ff-8b86-4d01-8b42-00cf4fc964ff"
@@ -52,8 +53,10 @@ const message: fc.Arbitrary<Message> = fc.oneof(
 )
 
 /** What is sent, without the length before it. */
-const payloadOf = (sent: Message): Uint8Array =>
-  encodeEnvelope(tenant, "r2::dev2", "r1::dev1", 3, encodeMessage(sent)).subarray(4)
+const payloadOf = (sent: Message): Uint8Array => {
+  const tail = tailOf(sent)
+  return concat([encodeEnvelope(tenant, "r2::dev2", "r1::dev1", 3, encodeMessage(sent), tail), tail]).subarray(4)
+}
 
 describe("peer protocol", () => {
   it("brings every message over as it was", () => {
@@ -63,9 +66,13 @@ describe("peer protocol", () => {
     }), { numRuns: 500 })
   })
 
-  it("says the length of the frame before it", () => {
-    const frame = encodeEnvelope(tenant, "a::b", "c::d", 0, encodeMessage({ _tag: "PrepareOk", view: 1, op: 2 }))
-    assert.strictEqual(new DataView(frame.buffer, frame.byteOffset).getUint32(0), frame.length - 4)
+  it("says the length of the frame before it, with the tail that follows", () => {
+    const part: Message = { _tag: "SnapshotPart", view: 1, op: 2, index: 0, size: 9, bytes: new Uint8Array(300) }
+    for (const sent of [{ _tag: "PrepareOk", view: 1, op: 2 } satisfies Message, part]) {
+      const tail = tailOf(sent)
+      const frame = encodeEnvelope(tenant, "a::b", "c::d", 0, encodeMessage(sent), tail)
+      assert.strictEqual(new DataView(frame.buffer, frame.byteOffset).getUint32(0), frame.length + tail.length - 4)
+    }
   })
 
   it("refuses a message that was cut anywhere", () => {
