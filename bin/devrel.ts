@@ -11,6 +11,6 @@ import { terminal } from "../src/devrel/Show.ts"
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 main({
   folder: "dev",
-  program: "bin/v2r2.ts",
+  program: "bin/v2r2.mjs",
   screen: terminal(process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "")
 })

@@ -30,8 +30,8 @@ const nearestNode = (folder) => {
 }
 
 /** The same launcher once more, on a Node that will do. */
-const runOn = (node) => {
-  const child = spawn(node, process.argv.slice(1), { stdio: "inherit" })
+const runOn = (node, flags) => {
+  const child = spawn(node, [...flags, ...process.argv.slice(1)], { stdio: "inherit" })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     // A terminal sends Ctrl-C to the child as well; twice would look like impatience.
     process.on(signal, () => signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal))
@@ -43,16 +43,25 @@ const runOn = (node) => {
   child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }
 
-/** Runs bin/<name>.ts, or its built form, with this process's arguments, streams and signals. */
-export const launch = async (name) => {
+/** Those that nobody has set otherwise, on the command line or in NODE_OPTIONS. */
+const missing = (flags) => {
+  const set = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" ")
+  return flags.filter((flag) => !set.includes(flag.split("=")[0]))
+}
+
+/** Runs bin/<name>.ts, or its built form, with this process's arguments, streams and signals, and these flags of Node's. */
+export const launch = async (name, flags = []) => {
+  const more = missing(flags)
   if (Number(process.versions.node.split(".")[0]) >= node_major_min) {
+    // The same process, anew: these flags have no effect once the heap is there.
+    if (more.length > 0) process.execve(process.execPath, [process.execPath, ...more, ...process.execArgv, ...process.argv.slice(1)])
     const entry = entryOf(name)
     process.argv[1] = entry
     await import(pathToFileURL(entry).href)
     return
   }
   const node = nearestNode(here)
-  if (node !== undefined) return runOn(node)
+  if (node !== undefined) return runOn(node, more)
   const found = `Node ${process.versions.node}`
   console.error(`v2r2 needs Node ${node_major_min} or newer, and this is ${found}: install it (https://nodejs.org)`)
   process.exitCode = 1

@@ -88,7 +88,7 @@ export const startCluster = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Cluster, Trouble, Scope.Scope> {
   const folder = yield* temporaryFolder
   const layouts = layoutsIn(folder, yield* freePorts(4 * nodes))
-  const program = Path.join(root, "bin/v2r2.ts")
+  const program = Path.join(root, "bin/v2r2.mjs")
   let phase: "starting" | "running" | "stopping" = "starting"
   const early: Array<string> = []
   const heard = (name: string) => (text: string): void => {

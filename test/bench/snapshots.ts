@@ -1,8 +1,8 @@
 /**
- * What snapshots cost, with three real processes and durability `disk`: `node test/bench/snapshots.ts [--elements N]`:
- * how long event loops stand still while snapshots are written, with nothing but that changed; how long a restart takes;
- * what a transfer of the whole state does to writes meanwhile. `--soak MINUTES`: nothing but writes at full speed, and what
- * disk and memory do.
+ * What snapshots cost, with three real processes and durability `disk`: `node test/bench/snapshots.ts [pauses] [restart]
+ * [transfer] [--elements N]`, all three if none is named: how long event loops stand still while snapshots are written,
+ * with nothing but that changed; how long a restart takes; what a transfer of the whole state does to writes meanwhile.
+ * `--soak MINUTES`: nothing but writes at full speed, and what disk and memory do.
  *
  * @module
  */
@@ -15,18 +15,24 @@ import { Limits } from "../../src/base/Limits.ts"
 import { connect, type PromiseTenant } from "../../src/client/index.ts"
 import { boundedBy, Cluster, tenant_name, type TestNode, until } from "../e2e/Cluster.ts"
 
-const { values } = parseArgs({
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
   options: {
     elements: { type: "string", default: "1000000" },
     seconds: { type: "string", default: "60" },
     soak: { type: "string" }
   }
 })
+const works = ["pauses", "restart", "transfer"]
+const unknown = positionals.find((work) => !works.includes(work))
+if (unknown !== undefined) throw new Error(`"${unknown}" is none of ${works.join(", ")}`)
+const wants = (work: string): boolean => positionals.length === 0 || positionals.includes(work)
 const elements = Number(values.elements)
 const seconds = Number(values.seconds)
 const value_bytes = 256
 const outstanding = 64
 const soak_keys = 1_000
+const transfer_repetitions = 5
 /** About a quarter of what two cores can do: there is room for what is done beside. */
 const offered_moderate = 4_000
 const value = new Uint8Array(value_bytes).fill(7)
@@ -109,7 +115,7 @@ const delaysOf = ({ lines }: TestNode, from: number): ReadonlyArray<number> =>
 const spread = (numbers: ReadonlyArray<number>): string => {
   const sorted = [...numbers].sort((a, b) => a - b)
   const at = (share: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1)
-  return `median ${at(0.5)}, p90 ${at(0.9)}, max ${at(1)}`
+  return `min ${at(0)}, median ${at(0.5)}, p90 ${at(0.9)}, max ${at(1)}`
 }
 
 const snapshotsOf = async (cluster: Cluster): Promise<number> => {
@@ -163,7 +169,7 @@ const restart = async (cluster: Cluster): Promise<void> => {
 }
 
 /** A replica loses all but its head file, and gets the whole state while writes go on. */
-const transfer = async (cluster: Cluster, tenant: PromiseTenant, offered?: number): Promise<void> => {
+const transfer = async (cluster: Cluster, tenant: PromiseTenant, offered?: number): Promise<number> => {
   const node = await backup(cluster)
   const writer = new Writer(tenant, elements, offered)
   await sleep(5_000)
@@ -187,6 +193,14 @@ const transfer = async (cluster: Cluster, tenant: PromiseTenant, offered?: numbe
   say(`transfer of ${elements} elements${load}: ${took_s.toFixed(1)} s; writes/s before ${Math.round(before)}, without the node ` +
     `${Math.round(without)}, during ${Math.round(during)} (${Math.round(100 * during / before)} % of before, ` +
     `${Math.round(100 * during / without)} % of without), after ${Math.round(after)}`)
+  return during / before
+}
+
+const transfers = async (cluster: Cluster, tenant: PromiseTenant): Promise<void> => {
+  const shares: Array<number> = []
+  for (let i = 0; i < transfer_repetitions; i++) shares.push(100 * await transfer(cluster, tenant))
+  say(`${transfer_repetitions} transfers at full load: % of the writes that go on: ${spread(shares)}`)
+  await transfer(cluster, tenant, offered_moderate)
 }
 
 const soak = async (cluster: Cluster, tenant: PromiseTenant, minutes: number): Promise<void> => {
@@ -210,21 +224,22 @@ const soak = async (cluster: Cluster, tenant: PromiseTenant, minutes: number): P
 if (values.soak !== undefined) {
   await withCluster({}, (cluster, tenant) => soak(cluster, tenant, Number(values.soak)))
 } else {
-  await withCluster({ snapshot_log_bytes_min: 1e12, log_bytes_max: 1e12 }, async (cluster, tenant) => {
-    await fill(tenant, elements)
-    await pauses("without snapshots, moderate", cluster, tenant, offered_moderate)
-    await pauses("without snapshots", cluster, tenant)
-  })
-  // Otherwise there would hardly be one.
-  await withCluster({ snapshot_log_bytes_max: Limits.snapshot_log_bytes_min }, async (cluster, tenant) => {
-    await fill(tenant, elements)
-    await pauses("with snapshots, moderate", cluster, tenant, offered_moderate)
-  })
+  if (wants("pauses")) {
+    await withCluster({ snapshot_log_bytes_min: 1e12, log_bytes_max: 1e12 }, async (cluster, tenant) => {
+      await fill(tenant, elements)
+      await pauses("without snapshots, moderate", cluster, tenant, offered_moderate)
+      await pauses("without snapshots", cluster, tenant)
+    })
+    // Otherwise there would hardly be one.
+    await withCluster({ snapshot_log_bytes_max: Limits.snapshot_log_bytes_min }, async (cluster, tenant) => {
+      await fill(tenant, elements)
+      await pauses("with snapshots, moderate", cluster, tenant, offered_moderate)
+    })
+  }
   await withCluster({}, async (cluster, tenant) => {
     await fill(tenant, elements)
-    await pauses("with snapshots", cluster, tenant)
-    await restart(cluster)
-    await transfer(cluster, tenant)
-    await transfer(cluster, tenant, offered_moderate)
+    if (wants("pauses")) await pauses("with snapshots", cluster, tenant)
+    if (wants("restart")) await restart(cluster)
+    if (wants("transfer")) await transfers(cluster, tenant)
   })
 }

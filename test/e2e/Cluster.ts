@@ -21,7 +21,7 @@ import * as Process from "../../src/devrel/Process.ts"
 import type { Args, CommandName, Durability, Ok, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
 
 export const root = fileURLToPath(new URL("../../", import.meta.url))
-const program = Path.join(root, "bin/v2r2.ts")
+const program = Path.join(root, "bin/v2r2.mjs")
 
 const poll_ms = 20
 const patience_ms = 30_000

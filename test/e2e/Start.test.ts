@@ -32,7 +32,7 @@ const v2r2 = (...parameters: ReadonlyArray<string>): Promise<End> =>
   new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [Path.join(root, "bin/v2r2.ts"), ...parameters],
+      [Path.join(root, "bin/v2r2.mjs"), ...parameters],
       { cwd: folder, timeout: 15_000, killSignal: "SIGKILL" },
       (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr })
     )
