@@ -42,11 +42,11 @@ const pathOf = (n: number): string => `/d/${String(n).padStart(9, "0")}`
 const delay = fileURLToPath(new URL("./Delay.ts", import.meta.url))
 
 const withCluster = async (
-  limits: Parameters<typeof boundedBy>[0],
+  { limits = {}, nodes = 3 }: { readonly nodes?: number; readonly limits?: Parameters<typeof boundedBy>[0] },
   body: (cluster: Cluster, tenant: PromiseTenant) => Promise<void>
 ): Promise<void> => {
   const flags = [...boundedBy(limits), "--import", delay, "--max-old-space-size=4096"]
-  const cluster = await Cluster.start({ nodes: 3, durability: "disk", flags })
+  const cluster = await Cluster.start({ nodes, durability: "disk", flags })
   const tenant = await connect({ endpoints: cluster.endpoints, tenant: tenant_name, deadline: "120 seconds" })
   try {
     await body(cluster, tenant)
@@ -109,8 +109,12 @@ class Writer {
   }
 }
 
-const delaysOf = ({ lines }: TestNode, from: number): ReadonlyArray<number> =>
-  lines.slice(from).flatMap((line) => /^delay ([\d.]+)/.exec(line)?.[1] ?? []).map(Number)
+/** Of each second: the longest standstill, and the longest that was of the process's own doing. */
+const delaysOf = ({ lines }: TestNode, from: number): ReadonlyArray<readonly [whole: number, own: number]> =>
+  lines.slice(from).flatMap((line) => {
+    const [, whole, own] = /^delay ([\d.]+) ([\d.]+)/.exec(line) ?? []
+    return whole === undefined || own === undefined ? [] : [[Number(whole), Number(own)] as const]
+  })
 
 const spread = (numbers: ReadonlyArray<number>): string => {
   const sorted = [...numbers].sort((a, b) => a - b)
@@ -132,8 +136,7 @@ const folderBytes = (folder: string): number =>
 const MiB = 1024 * 1024
 const diskOf = ({ layout }: TestNode): number => folderBytes(Path.join(layout.folder, "data")) / MiB
 
-/** The longest standstill of each second of each node. */
-const pauses = async (name: string, cluster: Cluster, tenant: PromiseTenant, offered?: number): Promise<void> => {
+const standstills = async (name: string, cluster: Cluster, tenant: PromiseTenant, offered?: number): Promise<void> => {
   const writer = new Writer(tenant, elements, offered)
   await sleep(5_000)
   const before = await snapshotsOf(cluster)
@@ -142,7 +145,24 @@ const pauses = async (name: string, cluster: Cluster, tenant: PromiseTenant, off
   await writer.stop()
   const written = await snapshotsOf(cluster) - before
   const delays = cluster.nodes.flatMap((node, i) => delaysOf(node, from[i]!))
-  say(`${name}: ${written} snapshots written, ${Math.round(rate)} writes/s; longest standstill in a second, ms: ${spread(delays)}`)
+  say(`${name}: ${written} snapshots written, ${Math.round(rate)} writes/s; longest standstill in a second, ms: ` +
+    `${spread(delays.map(([whole]) => whole))}; of its own doing: ${spread(delays.map(([, own]) => own))}`)
+}
+
+const pauses = async (): Promise<void> => {
+  for (const nodes of [1, 3]) {
+    // None at all, or more of them than there would be.
+    for (const [name, limits] of [
+      ["without snapshots", { snapshot_log_bytes_min: 1e12, log_bytes_max: 1e12 }],
+      ["with snapshots", { snapshot_log_bytes_max: Limits.snapshot_log_bytes_min }]
+    ] as const) {
+      await withCluster({ nodes, limits }, async (cluster, tenant) => {
+        await fill(tenant, elements)
+        await standstills(`${nodes} node${nodes > 1 ? "s" : ""}, ${name}, ${offered_moderate}/s offered`, cluster, tenant, offered_moderate)
+        await standstills(`${nodes} node${nodes > 1 ? "s" : ""}, ${name}, full load`, cluster, tenant)
+      })
+    }
+  }
 }
 
 const isServing = ({ state }: { readonly state: string }): boolean => state === "primary" || state === "backup"
@@ -224,22 +244,12 @@ const soak = async (cluster: Cluster, tenant: PromiseTenant, minutes: number): P
 if (values.soak !== undefined) {
   await withCluster({}, (cluster, tenant) => soak(cluster, tenant, Number(values.soak)))
 } else {
-  if (wants("pauses")) {
-    await withCluster({ snapshot_log_bytes_min: 1e12, log_bytes_max: 1e12 }, async (cluster, tenant) => {
+  if (wants("pauses")) await pauses()
+  if (wants("restart") || wants("transfer")) {
+    await withCluster({}, async (cluster, tenant) => {
       await fill(tenant, elements)
-      await pauses("without snapshots, moderate", cluster, tenant, offered_moderate)
-      await pauses("without snapshots", cluster, tenant)
-    })
-    // Otherwise there would hardly be one.
-    await withCluster({ snapshot_log_bytes_max: Limits.snapshot_log_bytes_min }, async (cluster, tenant) => {
-      await fill(tenant, elements)
-      await pauses("with snapshots, moderate", cluster, tenant, offered_moderate)
+      if (wants("restart")) await restart(cluster)
+      if (wants("transfer")) await transfers(cluster, tenant)
     })
   }
-  await withCluster({}, async (cluster, tenant) => {
-    await fill(tenant, elements)
-    if (wants("pauses")) await pauses("with snapshots", cluster, tenant)
-    if (wants("restart")) await restart(cluster)
-    if (wants("transfer")) await transfers(cluster, tenant)
-  })
 }
