@@ -77,8 +77,9 @@ const nothing = new Uint8Array(0)
 export const tailOf = (message: Message): Uint8Array => message._tag === "SnapshotPart" ? message.bytes : nothing
 
 /**
- * The message alone, without a frame and without its tail: the same bytes serve every receiver. Valid until the next message is encoded: it is
- * copied into an envelope at once, and memory of their own for large ones costs the collector more than all the rest.
+ * The message alone, without a frame and without its tail: the same bytes serve every receiver. Valid until the next
+ * message is encoded: it is copied into an envelope at once, and memory of their own for large ones costs the collector
+ * more than all the rest.
  */
 export const encodeMessage = (message: Message): Uint8Array => {
   const w = messageWriter

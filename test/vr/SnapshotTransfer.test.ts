@@ -126,7 +126,10 @@ describe("who sends a snapshot", () => {
     release()
     release = squeeze({ snapshot_part_bytes_max: 120 })
     const { one } = primary()
-    const ask = (index: number): Uint8Array => only("SnapshotPart", one.receive("R2", { _tag: "GetSnapshot", op: 40, index }).sends)[0]!.bytes
+    const ask = (index: number): Uint8Array => {
+      const { sends } = one.receive("R2", { _tag: "GetSnapshot", op: 40, index })
+      return only("SnapshotPart", sends)[0]!.bytes
+    }
     one.receive("R2", { _tag: "GetState", view: 0, after: 0 })
     const all = partsOf(takeSnapshot(one.replica))
     // Behind header and sessions comes the data.
