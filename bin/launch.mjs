@@ -31,7 +31,7 @@ const nearestNode = (folder) => {
 
 /** The same launcher once more, on a Node that will do. */
 const runOn = (node, flags) => {
-  const child = spawn(node, [...flags, ...process.argv.slice(1)], { stdio: "inherit" })
+  const child = spawn(node, [...process.execArgv, ...flags, ...process.argv.slice(1)], { stdio: "inherit" })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     // A terminal sends Ctrl-C to the child as well; twice would look like impatience.
     process.on(signal, () => signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal))
@@ -43,18 +43,26 @@ const runOn = (node, flags) => {
   child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }
 
+const nameOf = (flag) => flag.split("=")[0].replaceAll("_", "-")
+
 /** Those that nobody has set otherwise, on the command line or in NODE_OPTIONS. */
 const missing = (flags) => {
-  const set = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" ")
-  return flags.filter((flag) => !set.includes(flag.split("=")[0]))
+  const set = new Set([...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(/\s+/)].map(nameOf))
+  return flags.filter((flag) => !set.has(nameOf(flag)))
+}
+
+/** The same process, anew: flags of the heap have no effect once that is there. Where it may not be, it runs without them. */
+const restart = (flags) => {
+  try {
+    process.execve(process.execPath, [process.execPath, ...process.execArgv, ...flags, ...process.argv.slice(1)])
+  } catch { /* No permission, or no such thing on this platform. */ }
 }
 
 /** Runs bin/<name>.ts, or its built form, with this process's arguments, streams and signals, and these flags of Node's. */
 export const launch = async (name, flags = []) => {
   const more = missing(flags)
   if (Number(process.versions.node.split(".")[0]) >= node_major_min) {
-    // The same process, anew: these flags have no effect once the heap is there.
-    if (more.length > 0) process.execve(process.execPath, [process.execPath, ...more, ...process.execArgv, ...process.argv.slice(1)])
+    if (more.length > 0) restart(more)
     const entry = entryOf(name)
     process.argv[1] = entry
     await import(pathToFileURL(entry).href)

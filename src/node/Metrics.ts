@@ -16,6 +16,7 @@ const makeCounters = () => ({
   peer_messages_received: 0,
   /** From a node that is not known, or for a replica that is not on it. */
   peer_messages_refused: 0,
+  /** Given to a connection; what that has not written when it breaks is lost. */
   peer_messages_sent: 0,
   peer_messages_dropped: 0,
   peer_connections_lost: 0,

@@ -7,7 +7,7 @@
  * | replica inbox | dispatcher → a replica | replica_queue_max, replica_queue_bytes_max | dropped: VR resends, clients retry |
  * | snapshots | a replica → the fiber that writes them | 1 | the newer one takes the place of the older one |
  * | saved snapshots | that fiber → the replica, which looks at each turn | 1 | likewise |
- * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames, peer_outbox_bytes_max | dropped: VR resends |
+ * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames and tails, peer_outbox_bytes_max | dropped: VR resends |
  * | connection outbox | dispatcher → a client's connection | connection_outbox_bytes_max | the client is disconnected |
  * | gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
  *

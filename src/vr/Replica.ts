@@ -11,8 +11,8 @@
  * 4. A replica that was started before is never created as new: with its whole log it is `restarted`, and `recovering`
  *    otherwise.
  * 5. Disk durability: the commit number is written along with each write. It may lag, and it is nothing to write for.
- * 6. The parts of snapshots in messages are encoded, or copied, when they leave: once its receiver has asked for the next
- *    one, a part may be overwritten.
+ * 6. Parts of snapshots are sent from where they lie: once its receiver has asked for the next one, a part may be
+ *    overwritten.
  * 7. A `snapshot` is written after the turn's writes, while turns go on; it is read, part by part, whenever that suits.
  *
  * @module

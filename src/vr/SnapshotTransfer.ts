@@ -113,7 +113,10 @@ const readUpTo = (outgoing: Outgoing, index: number): void => {
   }
 }
 
-/** Is a copy of the last part perhaps still to leave? A question for the next one says that the only copy has arrived. */
+/**
+ * Is a copy of the last part perhaps still to leave? A question for the next one says that the only copy has arrived,
+ * unless it comes from an earlier life of the receiver, by a connection that is gone: then the digest finds it.
+ */
 const isUnderWay = ({ copies, index }: Outgoing, asked: number): boolean => copies > 1 || (copies === 1 && asked !== index + 1)
 
 /** On every tick: what nobody asks for any more is let go. */

@@ -64,7 +64,7 @@ interface Direction {
   latest: number
 }
 
-/** Memory that the sender uses again is copied, as it is when it is encoded. */
+/** Memory that the sender uses again is copied, as the kernel does. */
 const onTheWire = (payload: Payload): Payload =>
   payload._tag === "Peer" && payload.message._tag === "SnapshotPart"
     ? { _tag: "Peer", message: { ...payload.message, bytes: payload.message.bytes.slice() } }
