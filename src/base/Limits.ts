@@ -27,6 +27,10 @@ export const Limits = {
   // Groups and clusters
   replicas_max: 7,
   replicas_default: 3,
+  /** Operations that those that are to join may lack when the change of the group is put into the log. */
+  learner_lag_ops_max: 1_024,
+  /** Groups that a replica remembers: those that the log has named last. */
+  history_max: 64,
   name_bytes_max: 64,
   /** `host:port`: a DNS name of 253 bytes, the colon, five digits. */
   address_bytes_max: 259,

@@ -27,8 +27,8 @@ export type Beginning =
     readonly entries: ReadonlyArray<Entry>
     readonly commit: number
   }
-  /** `promised`: the view that it had promised. `doubt`: why its own log will not do; null if it never had one. */
-  | { readonly _tag: "Recovery"; readonly promised: number; readonly doubt: string | null }
+  /** `promised`: the view that it had promised, null if that is lost. `doubt`: why its own log will not do; null if it never had one. */
+  | { readonly _tag: "Recovery"; readonly promised: number | null; readonly doubt: string | null }
 
 /** Its log cannot be trusted, and there is nobody to ask. The replica stops; nothing on the disk was changed. */
 export class Irreparable extends Schema.TaggedError<Irreparable>()("Irreparable", { message: Schema.String }) {}
@@ -83,9 +83,9 @@ export const decide = (tenant: Tenant, stored: Stored, pinned: Snapshot | null):
   const { base, commit, entries, head, snapshot } = stored
   const doubt = doubtOf(tenant, stored)
   if (doubt !== null && tenant.replicas.length === 1) return irreparable(tenant, doubt)
-  if (doubt !== null) return { _tag: "Recovery", promised: head?.view ?? 0, doubt }
+  if (doubt !== null) return { _tag: "Recovery", promised: head?.view ?? null, doubt }
   // Without a head it has lost its disk, and is never taken for a new one.
-  if (head === null) return { _tag: "Recovery", promised: 0, doubt: null }
+  if (head === null) return { _tag: "Recovery", promised: null, doubt: null }
   if (head.fresh) return { _tag: "New", snapshot }
   if (pinned !== null) return { _tag: "New", snapshot: pinned.op }
   return tenant.durability === "memory"
@@ -102,7 +102,7 @@ export const describeBeginning = (beginning: Beginning): string => {
       return `starts from its own ${beginning.snapshot === null ? "" : `snapshot of op ${beginning.snapshot}, and its `}log: ` +
         `view ${beginning.head.view}, op ${beginning.base + beginning.entries.length}, committed up to ${beginning.commit}`
     case "Recovery":
-      return `recovers from its group (promised view ${beginning.promised})`
+      return `recovers from its group (promised view ${beginning.promised ?? "unknown"})`
   }
 }
 

@@ -15,7 +15,7 @@ import type { Image, Imports } from "./Imports.ts"
 import { joinProblem, parseKnown, toKnown } from "./Join.ts"
 import { CallError, type Links } from "./Links.ts"
 import type { DispatcherInbox } from "./Queues.ts"
-import { configurationOf, type Replicas } from "./Replicas.ts"
+import type { Replicas } from "./Replicas.ts"
 import { describeFailed } from "./Status.ts"
 
 const bootstrap_ms = 3_000
@@ -147,7 +147,7 @@ const prepare = (
       // At op 0 there is nothing in it.
       Effect.map(replicas.bootstrap(tenant, image === null || image.snapshot.op === 0 ? null : image.snapshot), (refusal) =>
         ({ digest: image?.digest ?? null, refusal }))
-    const { digest, refusal } = yield* upload === null ? begin(null) : imports.use(upload, configurationOf(tenant), begin)
+    const { digest, refusal } = yield* upload === null ? begin(null) : imports.use(upload, begin)
     return refusal === null ? digest : yield* new CallError({ node, code: "conflict", reason: refusal })
   }).pipe(Effect.mapError((error) =>
     error._tag === "CallError" ? error : new CallError({ node, code: "internal", reason: error.message })))

@@ -15,7 +15,6 @@ import { isUuid } from "../base/Names.ts"
 import { readThrough } from "../storage/Journal.ts"
 import { type UploadError, Uploads } from "../storage/Uploads.ts"
 import { ClientTable } from "../vr/ClientTable.ts"
-import type { Configuration } from "../vr/Configuration.ts"
 import { type Snapshot, takeSnapshot } from "../vr/Snapshot.ts"
 import { AdminError, type Args, type Ok } from "../wire/AdminProtocol.ts"
 import { SnapshotDecoder } from "../wire/SnapshotFile.ts"
@@ -46,7 +45,6 @@ export interface Imports {
    */
   readonly use: <A, E>(
     upload: string,
-    configuration: Configuration,
     make: (image: Image) => Effect.Effect<A, E>
   ) => Effect.Effect<A, E | UnusableUpload>
 }
@@ -122,10 +120,10 @@ export const makeImports = Effect.fnUntraced(function*(node: string): Effect.fn.
         const found = yield* kept.take(upload)
         if (found !== undefined) yield* found.alone.withPermits(1)(uploads.remove(upload))
       }),
-    use: (upload, configuration, make) =>
+    use: (upload, make) =>
       Effect.flatMap(kept.take(upload), (found) =>
         found?.isWhole === true
-          ? uses.run(upload, Effect.flatMap(imageOf(uploads, upload, configuration), make))
+          ? uses.run(upload, Effect.flatMap(imageOf(uploads, upload), make))
           : new UnusableUpload({ message: `it has no whole upload ${upload}` }))
   }
 })
@@ -184,7 +182,7 @@ const takePart = (
   })
 
 /** It may take seconds; others have their turn meanwhile. */
-const imageOf = (uploads: Uploads["Service"], upload: string, configuration: Configuration): Effect.Effect<Image, UnusableUpload> =>
+const imageOf = (uploads: Uploads["Service"], upload: string): Effect.Effect<Image, UnusableUpload> =>
   Effect.gen(function*() {
     const image = new SnapshotImage()
     yield* Effect.mapError(uploads.read(upload, (piece) => image.push(piece)), ({ message }) => new UnusableUpload({ message }))
@@ -193,7 +191,7 @@ const imageOf = (uploads: Uploads["Service"], upload: string, configuration: Con
     const { op, time } = facts.header
     const clients = new ClientTable()
     const snapshot = takeSnapshot({
-      configuration, application: image.store, clients, commit: op, commitTime: time, sinceSnapshot: 0
+      history: [], application: image.store, clients, commit: op, commitTime: time, sinceSnapshot: 0
     })
     const { digest } = yield* readThrough(snapshot, crc32, () => {})
     return { snapshot, digest }

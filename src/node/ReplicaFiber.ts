@@ -77,7 +77,7 @@ const takeTurns = Effect.fnUntraced(function*(
       yield* release(options, outcome.early, [])
       yield* persist(options, write)
       yield* letOut(options, snapshots, outcome, outcome.sends)
-      outcome = appended ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome()
+      outcome = appended ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
     }
     yield* letOut(options, snapshots, outcome, [...outcome.early, ...outcome.sends])
   }

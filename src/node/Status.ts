@@ -5,6 +5,7 @@
  */
 import { replicaId } from "../base/Names.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
+import { countOf } from "../vr/Message.ts"
 import { tolerates } from "../vr/Quorum.ts"
 import { knownPrimary, type Now, type RecoveryState, type Replica } from "../vr/Replica.ts"
 import { isBeyondRecovery } from "../vr/states/Recovery.ts"
@@ -25,7 +26,8 @@ const stateNames = {
   Backup: "backup",
   ViewChange: "view change",
   StateTransfer: "state transfer",
-  Recovery: "recovery"
+  Recovery: "recovery",
+  Leaving: "leaving"
 } as const
 
 export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): ReplicaStatus => {
@@ -37,8 +39,8 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
     state: stateNames[state._tag],
     durability: data.durability,
     epoch: configuration.epoch,
-    view,
-    log_view: logView,
+    view: countOf(view),
+    log_view: countOf(logView),
     op: log.op,
     commit,
     primary: knownPrimary(replica),
@@ -63,9 +65,11 @@ const detail = (replica: Replica, data: ReplicaData, now: Now): string | null =>
     case "Backup":
       return null
     case "ViewChange":
-      return `has left for view ${replica.view}, for ${Math.round(now.mono - state.startedAt)} ms`
+      return `has left for view ${countOf(replica.view)}, for ${Math.round(now.mono - state.startedAt)} ms`
     case "StateTransfer":
-      return `fetches view ${state.target} from ${state.source}${incomingDetail(replica)}`
+      return `fetches view ${countOf(state.target)} from ${state.source}${incomingDetail(replica)}`
+    case "Leaving":
+      return state.isRetired ? "not needed any more" : "waits until its successors have begun"
     case "Recovery":
       return (data.doubt === null ? "" : `${data.doubt}; `) + recoveryDetail(replica, data, state)
   }

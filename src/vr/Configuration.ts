@@ -5,7 +5,7 @@
  */
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
-import type { Epoch, ReplicaId, View } from "./Message.ts"
+import { countOf, type Epoch, type ReplicaId, type View } from "./Message.ts"
 import { quorum, recoveryQuorum, tolerates } from "./Quorum.ts"
 
 export interface Configuration {
@@ -32,6 +32,8 @@ export const makeConfiguration = (epoch: Epoch, replicas: ReadonlyArray<ReplicaI
   }
 }
 
-/** The primary of a view is decided by the view alone (VRR §4). */
+/** The primary of a view of this epoch is decided by the view alone (VRR §4). */
 export const primaryOf = (configuration: Configuration, view: View): ReplicaId =>
-  configuration.replicas[view % configuration.replicas.length]!
+  configuration.replicas[countOf(view) % configuration.replicas.length]!
+
+export const isMember = ({ replicas }: Configuration, id: ReplicaId): boolean => replicas.includes(id)

@@ -9,8 +9,21 @@
 
 /** Counts configurations of a group, from 0. */
 export type Epoch = number
-/** Counts primaries within an epoch, from 0. The primary of view v is replica v mod N. */
+/**
+ * Counts primaries. Views start anew in each epoch, and are ordered across epochs: view v of epoch e is the number
+ * e × {@link views_per_epoch} + v, and its primary is replica v mod N of that epoch's group.
+ */
 export type View = number
+/** Far more than an epoch can use; 2 ^ 21 epochs of as many views are exact numbers. */
+export const views_per_epoch = 2 ** 32
+
+export const firstView = (epoch: Epoch): View => epoch * views_per_epoch
+
+export const epochOf = (view: View): Epoch => Math.floor(view / views_per_epoch)
+
+/** Of a view within its epoch, from 0: what people are told. */
+export const countOf = (view: View): number => view % views_per_epoch
+
 /** Position in the log, from 1; 0 means "before the first". */
 export type OpNumber = number
 /** `<replica name>::<node name>`, unique in its group and never reused. */
@@ -21,6 +34,9 @@ export type RequestNumber = number
 /** Milliseconds. Which clock is said where it is used. */
 export type Millis = number
 
+/** Kinds of entries, by the numbers that stand for them on the wire and on disk. */
+export const entryKinds = ["register", "request", "reconfigure"] as const
+
 /** One position of the log. The operation is opaque: encoded once by the client, decoded once, at apply. */
 export interface Entry {
   readonly op: OpNumber
@@ -28,9 +44,12 @@ export interface Entry {
   readonly view: View
   /** Wall clock of that primary, ms since 1970; never falls along the log. */
   readonly time: Millis
-  /** `register`: a new session (the operation is its nonce). `request`: a write of a session. */
-  readonly kind: "register" | "request"
-  /** 0 for a registration. */
+  /**
+   * `register`: a new session (the operation is its nonce). `request`: a write of a session. `reconfigure`: the group of
+   * the next epoch (the operation says which); the last entry of its epoch.
+   */
+  readonly kind: (typeof entryKinds)[number]
+  /** 0 but for a request. */
   readonly session: SessionId
   readonly request: RequestNumber
   /** The client has the answers of all its requests up to here. */
@@ -120,6 +139,13 @@ export type Message =
     readonly size: number
     readonly bytes: Uint8Array
   }
+  /**
+   * Whoever is in an epoch → whoever is not yet (VRR §7): "this epoch has begun; `op` was the last of the one before,
+   * given its position in `view`". Whoever holds that very entry needs nothing else; others fetch from the sender (F13).
+   */
+  | { readonly _tag: "StartEpoch"; readonly op: OpNumber; readonly view: View }
+  /** Answer of a member of the new group, which has begun it (VRR §7). A quorum of them lets the others of the old one go. */
+  | { readonly _tag: "EpochStarted" }
   /** Restarted replica → all: "I lost my memory; I had promised up to view `view`" (VRR §4.3). */
   | { readonly _tag: "Recovery"; readonly nonce: number; readonly view: View }
   /** Normal replica → recovering one: where the group stands; the log follows by GetState (VRR §4.3). */

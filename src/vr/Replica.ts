@@ -19,22 +19,25 @@
  */
 import type { Random } from "../base/Random.ts"
 import type { Application } from "./Application.ts"
-import { ClientTable } from "./ClientTable.ts"
+import type { ClientTable } from "./ClientTable.ts"
 import { type Configuration, primaryOf } from "./Configuration.ts"
-import { Log } from "./Log.ts"
-import type {
-  Entry,
-  Epoch,
-  Message,
-  MessageOf,
-  MessageTag,
-  Millis,
-  OpNumber,
-  ReplicaId,
-  RequestNumber,
-  SessionId,
-  View
+import type { Log } from "./Log.ts"
+import {
+  type Entry,
+  type Epoch,
+  epochOf,
+  type Message,
+  type MessageOf,
+  type MessageTag,
+  type Millis,
+  type OpNumber,
+  type ReplicaId,
+  type RequestNumber,
+  type SessionId,
+  type View
 } from "./Message.ts"
+import type { EpochStart } from "./NextGroup.ts"
+import type { Change } from "./Change.ts"
 import type { Snapshot } from "./Snapshot.ts"
 import type { Incoming, Outgoing } from "./SnapshotTransfer.ts"
 import type { Staging } from "./Staging.ts"
@@ -106,6 +109,10 @@ export type Input =
   | { readonly _tag: "Durable"; readonly op: OpNumber }
   /** A snapshot that an outcome asked for is as durable as the tenant's mode promises. */
   | { readonly _tag: "Snapshotted"; readonly op: OpNumber; readonly digest: number }
+  /** The group is to become this one; heard by a primary, and forgotten by the next one unless it is in the log. */
+  | { readonly _tag: "Reconfigure"; readonly replicas: ReadonlyArray<ReplicaId> }
+  /** A primary is to hand off to that one. */
+  | { readonly _tag: "HandOff"; readonly to: ReplicaId }
   /** The transport to that replica's node broke: a reason to ask for a view change at once. */
   | { readonly _tag: "PeerLost"; readonly replica: ReplicaId }
 
@@ -118,11 +125,15 @@ export interface Head {
 
 export interface Send {
   readonly to: ReplicaId
+  /** Of the sender, as it was then. */
+  readonly epoch: Epoch
   readonly message: Message
 }
 
 /** What a step gives back. Filled by the step, consumed by the owner before the next one. */
 export interface Outcome {
+  /** Of what is sent from now on. */
+  epoch: Epoch
   /** May leave before the writes are durable. */
   readonly early: Array<Send>
   head: Head | null
@@ -139,6 +150,8 @@ export interface Outcome {
    * may take its place before it is begun. Nothing waits for it.
    */
   snapshot: Snapshot | null
+  /** The group has changed. */
+  configuration: Configuration | null
   /** For logs and metrics. */
   readonly events: Array<string>
 }
@@ -166,6 +179,10 @@ export interface PrimaryState {
   /** Who to answer once that op commits. */
   readonly waiting: Map<OpNumber, ClientRequest>
   uncommittedBytes: number
+  /** Of the group, under way. */
+  change: Change | null
+  /** To whom it hands off, and when it gives that up. */
+  handOff: { readonly to: ReplicaId; readonly until: Millis } | null
   /** What waits for a round to start. */
   newReads: Array<RoundRequest>
   /** What waits for its round to be confirmed, in order of the rounds. */
@@ -207,9 +224,11 @@ export interface ViewChangeState {
 
 export interface StateTransferState {
   readonly _tag: "StateTransfer"
-  /** The view that is being joined; not adopted before its log is here (F2). */
+  /** The view that is being joined, perhaps of a later epoch; not adopted before its log is here (F2). */
   target: View
   source: ReplicaId
+  /** Whoever told of it: of a later epoch we may know nobody else (F13). */
+  readonly informant: ReplicaId
   /** null: the view is our own, and what arrives goes straight to the log. */
   staging: Staging | null
   heardAt: Millis
@@ -225,6 +244,8 @@ export interface RecoveryState {
   nonce: number
   /** Promised before the crash; nothing older may be accepted (F1). */
   readonly promised: View
+  /** What it had promised cannot be read any more: then not even in which epochs it was. */
+  readonly isHeadLost: boolean
   readonly responses: Map<ReplicaId, MessageOf<"RecoveryResponse">>
   /** Set once enough answered: the log is being fetched from this primary. */
   fetching: { readonly view: View; readonly from: ReplicaId; readonly op: OpNumber; progressAt: Millis; wait_ms: Millis } | null
@@ -234,12 +255,33 @@ export interface RecoveryState {
   readonly alsoRecovering: Map<ReplicaId, Millis>
 }
 
-export type State = PrimaryState | BackupState | ViewChangeState | StateTransferState | RecoveryState
+/** Not a member of the present group any more. It stays until a quorum of that has begun its epoch. */
+export interface LeavingState {
+  readonly _tag: "Leaving"
+  /** Those that have. */
+  readonly started: Set<ReplicaId>
+  resendAt: Millis
+  /** Nobody needs it any more. */
+  isRetired: boolean
+}
+
+export type State = PrimaryState | BackupState | ViewChangeState | StateTransferState | RecoveryState | LeavingState
 export type StateTag = State["_tag"]
 
 export interface Replica {
   readonly id: ReplicaId
-  readonly configuration: Configuration
+  /** The group, as the committed part of the log has it. One that is to join, or has left, is not in it. */
+  configuration: Configuration
+  /** The groups that the log has named, in order, the last ones: the first one of all is not among them. */
+  history: ReadonlyArray<EpochStart>
+  /** Of this epoch; null in the first one, and of one that is to join and has not come there yet. */
+  epochStart: EpochStart | null
+  /** It was a member, and is not one any more. */
+  left: boolean
+  /** Before then, news of later epochs are not heeded, as nobody there has answered. */
+  crossAfter: Millis
+  /** It has gone over to a later epoch, and its state has not. */
+  hasCrossed: boolean
   readonly application: Application
   readonly random: Random
   readonly log: Log
@@ -291,7 +333,8 @@ export type Handlers<S> = {
   ) => void
 }
 
-export const emptyOutcome = (): Outcome => ({
+export const emptyOutcome = ({ configuration }: Pick<Replica, "configuration">): Outcome => ({
+  epoch: configuration.epoch,
   early: [],
   head: null,
   install: null,
@@ -300,61 +343,22 @@ export const emptyOutcome = (): Outcome => ({
   sends: [],
   replies: [],
   snapshot: null,
+  configuration: null,
   events: []
-})
-
-export interface ReplicaOptions {
-  readonly id: ReplicaId
-  readonly configuration: Configuration
-  readonly application: Application
-  readonly random: Random
-  readonly timers: Timers
-  readonly now: Now
-  /** Sessions that the group remembers: the same number at each replica. */
-  readonly sessionsMax?: number
-}
-
-export const makeReplica = (
-  options: ReplicaOptions,
-  state: State,
-  view: View,
-  logView: View,
-  log = new Log()
-): Replica => ({
-  id: options.id,
-  configuration: options.configuration,
-  application: options.application,
-  random: options.random,
-  timers: options.timers,
-  log,
-  clients: new ClientTable(options.sessionsMax),
-  state,
-  view,
-  logView,
-  commit: 0,
-  commitTime: 0,
-  durable: 0,
-  sinceSnapshot: 0,
-  dueSnapshot: null,
-  snapshot: null,
-  forgottenUpTo: 0,
-  incoming: null,
-  outgoing: new Map(),
-  probes: new Map(),
-  probeAt: 0,
-  lost: new Set(),
-  attempts: 0,
-  normalSince: options.now.mono,
-  lastTickAt: options.now.mono,
-  lastTime: 0
 })
 
 export const isNormal = (replica: Replica): boolean =>
   replica.state._tag === "Primary" || replica.state._tag === "Backup"
 
-/** The highest view that this replica knows of: the one it is in, or the one that it is fetching. */
+/** It fetches its way into a later epoch. In its own it goes on as before. */
+export const isCrossing = ({ configuration, state }: Replica): boolean =>
+  state._tag === "StateTransfer" && epochOf(state.target) > configuration.epoch
+
+/** The highest view of its epoch that this replica knows of: the one it is in, or the one that it is fetching. */
 export const highestView = (replica: Replica): View =>
-  replica.state._tag === "StateTransfer" ? Math.max(replica.view, replica.state.target) : replica.view
+  replica.state._tag === "StateTransfer" && !isCrossing(replica)
+    ? Math.max(replica.view, replica.state.target)
+    : replica.view
 
 /** The replica that this one would name to a client, if any. */
 export const knownPrimary = (replica: Replica): ReplicaId | null =>

@@ -6,7 +6,7 @@
  */
 import { Limits } from "../base/Limits.ts"
 import { entryBytes } from "./Log.ts"
-import type { Entry } from "./Message.ts"
+import type { Entry, OpNumber } from "./Message.ts"
 import {
   type ClientRequest,
   knownPrimary,
@@ -18,7 +18,8 @@ import {
   type RoundRequest,
   type WriteRequest
 } from "./Replica.ts"
-import { appendEntry, broadcast, reply } from "./states/Normal.ts"
+import { appendEntry } from "./states/Normal.ts"
+import { broadcast, reply } from "./Sending.ts"
 import { suspects } from "./Suspicion.ts"
 
 export const onRequests = (
@@ -41,17 +42,21 @@ export const onRequests = (
   }
 }
 
-const pipelineFull = (replica: Replica, state: PrimaryState): boolean =>
-  replica.log.op - replica.commit >= Limits.pipeline_ops_max || state.uncommittedBytes >= Limits.pipeline_bytes_max
+/** Also once the group is about to change, as nothing follows that in the log; and before another one leads. */
+export const isFull = (replica: Replica, state: PrimaryState): boolean =>
+  state.change?.op != null ||
+  state.handOff !== null ||
+  replica.log.op - replica.commit >= Limits.pipeline_ops_max ||
+  state.uncommittedBytes >= Limits.pipeline_bytes_max
 
-const admit = (
+/** Puts it behind the log. */
+export const admit = (
   replica: Replica,
   state: PrimaryState,
   entry: Omit<Entry, "op" | "view" | "time">,
-  request: ClientRequest,
   now: Now,
   out: Outcome
-): number => {
+): OpNumber => {
   replica.lastTime = Math.max(replica.lastTime, now.wall)
   const op = replica.log.op + 1
   const whole: Entry = {
@@ -66,7 +71,6 @@ const admit = (
   }
   appendEntry(replica, whole, out)
   state.uncommittedBytes += entryBytes(whole)
-  state.waiting.set(op, request)
   return op
 }
 
@@ -99,10 +103,12 @@ const onWrite = (
   const refusal = replica.application.refuseWrite(request.operation)
   if (refusal !== undefined) return reply(out, request, "ok", { result: refusal })
   if (replica.log.bytes >= Limits.log_bytes_max) return reply(out, request, "log full")
-  if (pipelineFull(replica, state)) return reply(out, request, "busy")
+  if (isFull(replica, state)) return reply(out, request, "busy")
   const { answered, operation, session } = request
   const entry = { kind: "request", session, request: request.request, answered, operation } as const
-  replica.clients.requestPending(session, request.request, admit(replica, state, entry, request, now, out))
+  const op = admit(replica, state, entry, now, out)
+  state.waiting.set(op, request)
+  replica.clients.requestPending(session, request.request, op)
 }
 
 const onRegister = (
@@ -119,9 +125,11 @@ const onRegister = (
     state.waiting.set(pending, request)
     return
   }
-  if (pipelineFull(replica, state)) return reply(out, request, "busy")
+  if (isFull(replica, state)) return reply(out, request, "busy")
   const entry = { kind: "register", session: 0, request: 0, answered: 0, operation: request.nonce } as const
-  replica.clients.registrationPending(request.nonce, admit(replica, state, entry, request, now, out))
+  const op = admit(replica, state, entry, now, out)
+  state.waiting.set(op, request)
+  replica.clients.registrationPending(request.nonce, op)
 }
 
 const awaitRound = (state: PrimaryState, request: RoundRequest, out: Outcome): void => {

@@ -4,7 +4,8 @@
  * It is a sequence of parts; the first byte says what a part is, the rest is msgpack or the application's own:
  *
  * ```
- * 1  header: [format, op, time, log_bytes, [[epoch, [replica, …]], …]]
+ * 1  header: [format, op, time, log_bytes, [[epoch, op, view, [replica, …]], …]], the groups that the log up to there has
+ *    named, the last ones
  * 2  sessions, in order of last committed use: [record, …], a record being a session, [id, nonce, answered], or an answer
  *    of the session before it, [request, result]
  * 3  data: a part of the application
@@ -21,8 +22,8 @@ import { MsgpackReader } from "../base/MsgpackReader.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 import type { Application, PartReader, StateBuilder } from "./Application.ts"
 import type { ClientTable, KeptSession } from "./ClientTable.ts"
-import type { Configuration } from "./Configuration.ts"
-import type { Epoch, Millis, OpNumber, ReplicaId, RequestNumber } from "./Message.ts"
+import type { Millis, OpNumber, ReplicaId, RequestNumber } from "./Message.ts"
+import type { EpochStart } from "./NextGroup.ts"
 
 /** As of the moment in which it was taken. It holds memory for as long as it is held itself. */
 export interface Snapshot {
@@ -43,19 +44,17 @@ export interface SnapshotHeader {
   readonly time: Millis
   /** Of the log since the last op at which a snapshot was due: when the next one is. */
   readonly log_bytes: number
-  /** The configurations of the group, from the first one on. */
-  readonly configurations: ReadonlyArray<{ readonly epoch: Epoch; readonly replicas: ReadonlyArray<ReplicaId> }>
+  /** The groups that the log has named, in order, the last ones. */
+  readonly history: ReadonlyArray<EpochStart>
 }
 
 /** Raise it when an older program could misread a newer snapshot. */
 const format_version = 1
 const kinds = { header: 1, sessions: 2, data: 3, end: 4 } as const
-/** Larger than any epoch's configuration: what a reader may be made to allocate. */
-const configurations_max = 65_536
 
 /** What a snapshot is taken of. */
 export interface Whole {
-  readonly configuration: Configuration
+  readonly history: ReadonlyArray<EpochStart>
   readonly application: Application
   readonly clients: ClientTable
   readonly commit: OpNumber
@@ -65,8 +64,8 @@ export interface Whole {
 
 /** The state as it is now. Costs next to nothing; what is written to later is copied first. */
 export const takeSnapshot = (replica: Whole): Snapshot => {
-  const { application, clients, commit, commitTime, configuration, sinceSnapshot } = replica
-  const header: SnapshotHeader = { op: commit, time: commitTime, log_bytes: sinceSnapshot, configurations: [configuration] }
+  const { application, clients, commit, commitTime, history, sinceSnapshot } = replica
+  const header: SnapshotHeader = { op: commit, time: commitTime, log_bytes: sinceSnapshot, history }
   const sessions = clients.pin()
   const data = application.pin()
   return {
@@ -76,11 +75,11 @@ export const takeSnapshot = (replica: Whole): Snapshot => {
   }
 }
 
-const encodeHeader = ({ configurations, log_bytes, op, time }: SnapshotHeader): Uint8Array => {
+const encodeHeader = ({ history, log_bytes, op, time }: SnapshotHeader): Uint8Array => {
   const w = new MsgpackWriter().start().array(5).uint(format_version).uint(op).uint(time).uint(log_bytes)
-  w.array(configurations.length)
-  for (const { epoch, replicas } of configurations) {
-    w.array(2).uint(epoch).array(replicas.length)
+  w.array(history.length)
+  for (const { epoch, op: at, replicas, view } of history) {
+    w.array(4).uint(epoch).uint(at).uint(view).array(replicas.length)
     for (const id of replicas) w.string(id)
   }
   return w.take()
@@ -242,19 +241,19 @@ export class Restoration {
       return `it has format version ${version}; this program knows version ${format_version}`
     }
     const [op, time, log_bytes] = [r.uint("op"), r.uint("time"), r.uint("bytes of log")]
-    const count = r.array("configurations", configurations_max)
-    const configurations: Array<SnapshotHeader["configurations"][number]> = []
+    const count = r.array("history", Limits.history_max)
+    const history: Array<EpochStart> = []
     for (let i = 0; i < count && r.fault === null; i++) {
-      if (r.array("configuration", 2) !== 2) r.fail("a configuration has 2 elements")
-      const epoch = r.uint("epoch")
+      if (r.array("group", 4) !== 4) r.fail("a group has 4 elements")
+      const [epoch, at, view] = [r.uint("epoch"), r.uint("its op"), r.uint("its view")]
       const replicas: Array<ReplicaId> = []
       for (let left = r.array("replicas", Limits.replicas_max); left > 0 && r.fault === null; left--) {
         replicas.push(r.string("replica", 2 * Limits.name_bytes_max + 2))
       }
-      configurations.push({ epoch, replicas })
+      history.push({ epoch, replicas, op: at, view })
     }
     if (!r.close()) return r.fault ?? "the header cannot be read"
-    this.header = { op, time, log_bytes, configurations }
+    this.header = { op, time, log_bytes, history }
     return null
   }
 

@@ -10,7 +10,7 @@ import type { PartReader } from "./Application.ts"
 import type { MessageOf, Millis, OpNumber, ReplicaId, View } from "./Message.ts"
 import { highestView, type Now, type Outcome, type Replica } from "./Replica.ts"
 import { partRoom, Restoration, type Snapshot, takeSnapshot } from "./Snapshot.ts"
-import { send } from "./states/Normal.ts"
+import { send } from "./Sending.ts"
 
 const nothing = new Uint8Array(0)
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import type { Entry, OpNumber } from "./Message.ts"
+import type { Entry, OpNumber, View } from "./Message.ts"
 import type { Restoration } from "./Snapshot.ts"
 
 export interface Staging {
@@ -13,13 +13,15 @@ export interface Staging {
   readonly base: OpNumber
   /** All that is committed up to `base`, where our own log does not reach that far; it goes in before the entries. */
   readonly image: Restoration | null
+  /** What is in that was committed in this view at the latest. */
+  readonly imageView: View
   readonly entries: Array<Entry>
   /** Staged entries up to here are committed: they stay valid whatever view comes. */
   committed: OpNumber
 }
 
-export const makeStaging = (base: OpNumber, image: Restoration | null = null): Staging =>
-  ({ base, image, entries: [], committed: base })
+export const makeStaging = (base: OpNumber, image: Restoration | null = null, imageView: View = 0): Staging =>
+  ({ base, image, imageView, entries: [], committed: base })
 
 export const stagedEnd = (staging: Staging): OpNumber => staging.base + staging.entries.length
 

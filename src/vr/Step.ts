@@ -4,32 +4,47 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import { primaryOf } from "./Configuration.ts"
-import type { Entry, Message, Millis, OpNumber, ReplicaId, View } from "./Message.ts"
+import { isMember, primaryOf } from "./Configuration.ts"
+import { concernsOutsiders, isOutsider, mayComeFromOutside, onEarlierEpoch, onLaterEpoch } from "./Epochs.ts"
+import {
+  type Entry,
+  type Epoch,
+  epochOf,
+  firstView,
+  type Message,
+  type Millis,
+  type OpNumber,
+  type ReplicaId,
+  type View
+} from "./Message.ts"
 import {
   type BackupState,
   emptyOutcome,
   type Handlers,
   highestView,
   type Input,
+  isCrossing,
   isNormal,
-  makeReplica,
   type Now,
   type Outcome,
   type PrimaryState,
   type Replica,
-  type ReplicaOptions,
   type State
 } from "./Replica.ts"
+import { makeReplica, type ReplicaOptions } from "./MakeReplica.ts"
+import { onHandOff } from "./HandOff.ts"
+import { onReconfigure } from "./Reconfiguration.ts"
 import { onRequests, quorumth } from "./Requests.ts"
 import { backup } from "./states/Backup.ts"
-import { beginWith, commitTo, send } from "./states/Normal.ts"
+import { beginWith, commitTo } from "./states/Normal.ts"
+import { send } from "./Sending.ts"
+import { leaving, tickLeaving } from "./states/Leaving.ts"
 import { endPrimaryTurn, primary, tickPrimary } from "./states/Primary.ts"
 import { makeRecoveryState, recovery, tickRecovery } from "./states/Recovery.ts"
 import { stateTransfer, tickStateTransfer } from "./states/StateTransfer.ts"
 import { tickViewChange, viewChange } from "./states/ViewChange.ts"
 import { probeIfSilent } from "./Suspicion.ts"
-import { makePrimaryState, resume, startTransfer } from "./Transitions.ts"
+import { makePrimaryState, resume, settleEpoch, startTransfer } from "./Transitions.ts"
 import { entryBytes, Log } from "./Log.ts"
 import type { Restoration } from "./Snapshot.ts"
 import { forgetIdle, onSnapshotted, shortenLog } from "./SnapshotTransfer.ts"
@@ -48,13 +63,25 @@ export const newReplica = (options: ReplicaOptions, image: Restoration | null = 
     : { _tag: "Backup", heardAt: now.mono, patience: 0.5 + options.random.next(), ackDue: false }
   const replica = makeReplica(options, state, 0, 0, log)
   replica.durable = log.op
-  if (image !== null) beginWith(replica, image)
+  if (image !== null) beginWith(replica, image, emptyOutcome(replica))
   return replica
 }
 
-/** A replica that ran before and lost its memory. `promised`: the view that its head file holds (F1). */
-export const recoveringReplica = (options: ReplicaOptions, promised: number): Replica =>
-  makeReplica(options, makeRecoveryState(promised), promised, 0)
+/**
+ * A replica that is to join a group: it follows, and has no vote, until the group has changed. Again without its log, if it
+ * has lost that: nobody relies on it. `promised`: the view that its head file holds, if there is one.
+ */
+export const newLearner = (options: ReplicaOptions, promised: View = 0): Replica => {
+  const first = firstView(options.configuration.epoch)
+  const view = Math.max(first, promised)
+  const replica = makeReplica(options, makeRecoveryState(view), view, first)
+  resume(replica, options.now)
+  return replica
+}
+
+/** A replica that ran before and lost its memory. `promised`: the view that its head file holds (F1); null if that is lost. */
+export const recoveringReplica = (options: ReplicaOptions, promised: View | null): Replica =>
+  makeReplica(options, makeRecoveryState(promised), Math.max(promised ?? 0, firstView(options.configuration.epoch)), 0)
 
 /** What a replica kept (disk durability): all that it ever acknowledged is in the snapshot and the entries. */
 export interface Kept {
@@ -83,12 +110,12 @@ export function* restarting(options: ReplicaOptions, kept: Kept): Generator<void
   replica.log.reset(base)
   for (const entry of entries) replica.log.append(entry)
   replica.durable = replica.log.op
-  if (image !== null) beginWith(replica, image)
+  if (image !== null) beginWith(replica, image, emptyOutcome(replica))
   let bytes = 0
   while (replica.commit < commit) {
     const next = replica.commit + 1
     bytes += entryBytes(replica.log.get(next))
-    commitTo(replica, next, emptyOutcome())
+    commitTo(replica, next, emptyOutcome(replica))
     if (bytes < turn_bytes) continue
     bytes = 0
     yield
@@ -108,7 +135,7 @@ export const restartedReplica = (options: ReplicaOptions, kept: Kept): Replica =
 
 /** Takes a batch of inputs through the replica. See Replica.ts for what the caller owes. */
 export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome => {
-  const out = emptyOutcome()
+  const out = emptyOutcome(replica)
   const before = { view: replica.view, commit: replica.commit }
   for (const input of inputs) stepOne(replica, input, now, out)
   endTurn(replica, now, out)
@@ -119,13 +146,12 @@ export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): 
 const stepOne = (replica: Replica, input: Input, now: Now, out: Outcome): void => {
   switch (input._tag) {
     case "Message":
-      if (input.epoch !== replica.configuration.epoch) return
-      if (input.from === replica.id || !replica.configuration.replicas.includes(input.from)) return
-      if (replica.lost.size > 0) replica.lost.delete(input.from)
-      if (passesGates(replica, input.message, input.from, now, out)) {
-        dispatch(replica, input.message, input.from, now, out)
-      }
-      return
+      if (input.from !== replica.id) onMessage(replica, input.message, input.from, input.epoch, now, out)
+      return settleEpoch(replica, now, out)
+    case "Reconfigure":
+      return onReconfigure(replica, input.replicas, out)
+    case "HandOff":
+      return onHandOff(replica, input.to, now, out)
     case "Requests":
       return onRequests(replica, input.requests, now, out)
     case "Tick":
@@ -142,9 +168,30 @@ const stepOne = (replica: Replica, input: Input, now: Now, out: Outcome): void =
   }
 }
 
+/** Epochs, once for all states (VRR §7), and who may say what within one. */
+const onMessage = (
+  replica: Replica,
+  message: Message,
+  from: ReplicaId,
+  epoch: Epoch,
+  now: Now,
+  out: Outcome
+): void => {
+  const { configuration } = replica
+  if (epoch < configuration.epoch) return onEarlierEpoch(replica, message, from, now, out)
+  if (epoch > configuration.epoch) {
+    if (onLaterEpoch(replica, message, from, epoch, now, out)) dispatch(replica, message, from, now, out)
+    return
+  }
+  if (!isMember(configuration, from) && !mayComeFromOutside(message)) return
+  if (isOutsider(replica) && !concernsOutsiders(message)) return
+  if (replica.lost.size > 0) replica.lost.delete(from)
+  if (passesGates(replica, message, from, now, out)) dispatch(replica, message, from, now, out)
+}
+
 /** Views, once for all states (VRR §4): only a view's primary speaks for it, and older views are over. */
 const passesGates = (replica: Replica, message: Message, from: ReplicaId, now: Now, out: Outcome): boolean => {
-  if (replica.state._tag === "Recovery") return true
+  if (replica.state._tag === "Recovery" || replica.state._tag === "Leaving") return true
   switch (message._tag) {
     case "Prepare":
     case "Commit":
@@ -155,6 +202,8 @@ const passesGates = (replica: Replica, message: Message, from: ReplicaId, now: N
         return false
       }
       if (message.view > highestView(replica)) {
+        // There is a later epoch, and we are on our way there.
+        if (isCrossing(replica)) return false
         startTransfer(replica, message.view, from, now, out)
         return false
       }
@@ -195,6 +244,8 @@ const dispatch = (replica: Replica, message: Message, from: ReplicaId, now: Now,
       return handle(stateTransfer, replica, state, message, from, now, out)
     case "Recovery":
       return handle(recovery, replica, state, message, from, now, out)
+    case "Leaving":
+      return handle(leaving, replica, state, message, from, now, out)
   }
 }
 
@@ -217,6 +268,8 @@ const onTick = (replica: Replica, now: Now, out: Outcome): void => {
       break
     case "Recovery":
       return tickRecovery(replica, state, now, out)
+    case "Leaving":
+      return tickLeaving(replica, state, now, out)
   }
   probeIfSilent(replica, now, out)
 }
@@ -254,8 +307,9 @@ const hasCaughtUp = ({ acked, heardAt, viewStart }: PrimaryState, quorum: number
 const endTurn = (replica: Replica, now: Now, out: Outcome): void => {
   if (replica.state._tag === "ViewChange" && replica.configuration.quorum === 1) startIfChosen(replica, replica.state, now, out)
   const state = replica.state
-  if (state._tag === "Primary") endPrimaryTurn(replica, state, out)
+  if (state._tag === "Primary") endPrimaryTurn(replica, state, now, out)
   else if (state._tag === "Backup" && state.ackDue) acknowledge(replica, state, out)
+  settleEpoch(replica, now, out)
   shortenLog(replica)
   out.snapshot = replica.dueSnapshot
   replica.dueSnapshot = null
@@ -269,11 +323,12 @@ const acknowledge = (replica: Replica, state: BackupState, out: Outcome): void =
 }
 
 const checkInvariants = (replica: Replica, before: { readonly view: number; readonly commit: number }): void => {
-  const { commit, log, logView, view } = replica
+  const { commit, configuration, log, logView, view } = replica
   invariant(commit <= log.op, "commit ≤ op", { commit, op: log.op })
   invariant(log.base <= commit, "only what is committed leaves the log", { base: log.base, commit })
   invariant(commit >= before.commit, "the commit number never falls", { commit, before })
   invariant(view >= before.view, "the view never falls", { view, before })
   invariant(logView <= view, "logView ≤ view", { logView, view })
   invariant(!isNormal(replica) || logView === view, "normal means logView = view", { logView, view })
+  invariant(epochOf(view) === configuration.epoch, "the view is of the epoch", { view, epoch: configuration.epoch })
 }

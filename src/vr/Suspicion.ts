@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { primaryOf } from "./Configuration.ts"
+import { isMember, primaryOf } from "./Configuration.ts"
 import type { Millis, ReplicaId, View } from "./Message.ts"
 import { highestView, type Now, type Outcome, type Replica } from "./Replica.ts"
-import { broadcast } from "./states/Normal.ts"
+import { broadcast } from "./Sending.ts"
 import { enterViewChange } from "./Transitions.ts"
 
 /** Since when nothing was heard of a primary; null where that question makes no sense. */
@@ -21,6 +21,7 @@ const silentSince = (replica: Replica): Millis | null => {
       return state.startedAt
     case "Primary":
     case "Recovery":
+    case "Leaving":
       return null
   }
 }
@@ -42,13 +43,13 @@ export const suspects = (replica: Replica, now: Now): boolean => {
 const outOfPatience = (replica: Replica, now: Now): boolean => {
   const state = replica.state
   if (state._tag === "Primary") return state.abdicated
-  if (state._tag === "Recovery") return false
+  if (state._tag === "Recovery" || state._tag === "Leaving") return false
   return primaryIsLost(replica) || now.mono - silentSince(replica)! >= state.patience * replica.timers.view_change_ms
 }
 
 /** On every tick and when a transport breaks. */
 export const probeIfSilent = (replica: Replica, now: Now, out: Outcome): void => {
-  if (outOfPatience(replica, now)) probe(replica, now, out)
+  if (isMember(replica.configuration, replica.id) && outOfPatience(replica, now)) probe(replica, now, out)
 }
 
 /** The next view whose primary may be there, or a higher one that others ask for already (F5: adopt, do not add). */

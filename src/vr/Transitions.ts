@@ -4,28 +4,42 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import { primaryOf } from "./Configuration.ts"
+import { isMember, primaryOf } from "./Configuration.ts"
 import { entryBytes } from "./Log.ts"
-import type { MessageOf, Millis, OpNumber, ReplicaId, View } from "./Message.ts"
+import {
+  countOf,
+  epochOf,
+  firstView,
+  type MessageOf,
+  type Millis,
+  type OpNumber,
+  type ReplicaId,
+  type View
+} from "./Message.ts"
 import {
   type BackupState,
   drawPatience,
+  type LeavingState,
   type Now,
   type Outcome,
   type PrimaryState,
   type Replica,
   type State,
+  type StateTransferState,
   type ViewChangeState
 } from "./Replica.ts"
+import { decodeNextGroup } from "./NextGroup.ts"
+import { pendingChange } from "./Change.ts"
 import { askForPart, fetchesSnapshot, wholeSnapshot } from "./SnapshotTransfer.ts"
 import { keepCommitted, makeStaging, stagedEnd, type Staging } from "./Staging.ts"
-import { broadcast, commitTo, indexOf, replaceSuffix, reply, send, writeHead } from "./states/Normal.ts"
+import { commitTo, cutLog, indexOf, replaceSuffix, writeHead } from "./states/Normal.ts"
+import { broadcast, reply, send } from "./Sending.ts"
 
 const moveTo = (replica: Replica, state: State, out: Outcome): void => {
   const before = replica.state._tag
-  if (replica.state._tag === "Primary" && state._tag !== "Primary") turnClientsAway(replica.state, out)
+  if (replica.state._tag === "Primary") turnClientsAway(replica.state, out)
   replica.state = state
-  if (before !== state._tag) out.events.push(`${before} → ${state._tag} (view ${replica.view})`)
+  if (before !== state._tag) out.events.push(`${before} → ${state._tag} (view ${countOf(replica.view)})`)
 }
 
 /**
@@ -47,6 +61,7 @@ export const turnClientsAway = (state: PrimaryState, out: Outcome): void => {
 
 const enterNormal = (replica: Replica, view: View, now: Now, out: Outcome): void => {
   invariant(view >= replica.view, "the view never falls", { view, had: replica.view })
+  replica.hasCrossed = false
   replica.probes.clear()
   replica.incoming = null
   // Back from a transfer within the view: nothing to write, and the view is as stable as it was. The end of a recovery
@@ -58,6 +73,44 @@ const enterNormal = (replica: Replica, view: View, now: Now, out: Outcome): void
   writeHead(replica, out)
 }
 
+/** Its log is that of the view, and it has not acknowledged anything in it. */
+export const join = (replica: Replica, view: View, now: Now, out: Outcome): void => {
+  invariant(epochOf(view) === replica.configuration.epoch, "the log of a view is of its epoch", { view })
+  if (replica.left) return leave(replica, now, out)
+  // Nobody else can have begun it: it is the first view of the epoch, and none of us was in that before.
+  if (primaryOf(replica.configuration, view) === replica.id) becomePrimary(replica, view, now, out)
+  else becomeBackup(replica, view, now, out)
+}
+
+/** After each input: where one that has gone over to a later epoch goes on. */
+export const settleEpoch = (replica: Replica, now: Now, out: Outcome): void => {
+  if (!replica.hasCrossed) return
+  const { commit, state, view } = replica
+  replica.normalSince = now.mono
+  if (replica.incoming !== null && replica.incoming.op <= commit) replica.incoming = null
+  if (replica.left) leave(replica, now, out)
+  else if (state._tag === "Recovery") resume(replica, now)
+  else if (state._tag !== "StateTransfer" || isAtStart(replica, state)) join(replica, view, now, out)
+  else if (state.staging !== null && state.staging.base < commit) state.staging = makeStaging(commit)
+  replica.hasCrossed = false
+}
+
+/** With the whole log of the view that it was to join; or of a later one, if that was in an epoch that is over. */
+const isAtStart = ({ commit, configuration: { epoch }, epochStart, log, view }: Replica, { target }: StateTransferState): boolean =>
+  epochOf(target) < epoch || (target === view && view === firstView(epoch) && log.op === commit && commit === epochStart?.op)
+
+/** What others have committed since, it may hold too; what they have not is nothing that it has a part in. */
+const leave = (replica: Replica, now: Now, out: Outcome): void => {
+  replica.incoming = null
+  replica.hasCrossed = false
+  cutLog(replica, replica.commit, out)
+  moveTo(replica, makeLeavingState(replica, now), out)
+}
+
+/** Restarted without its memory, it has nothing that anybody could need. */
+const makeLeavingState = ({ epochStart }: Replica, now: Now): LeavingState =>
+  ({ _tag: "Leaving", started: new Set(), resendAt: now.mono, isRetired: epochStart === null })
+
 export const becomeBackup = (replica: Replica, view: View, now: Now, out: Outcome): void => {
   enterNormal(replica, view, now, out)
   moveTo(replica, makeBackupState(replica, now), out)
@@ -68,6 +121,7 @@ export const becomePrimary = (replica: Replica, view: View, now: Now, out: Outco
   enterNormal(replica, view, now, out)
   const state = makePrimaryState(replica, now)
   inherit(replica, state)
+  state.change = pendingChange(replica)
   moveTo(replica, state, out)
 }
 
@@ -78,7 +132,7 @@ const inherit = (replica: Replica, state: PrimaryState): void => {
     state.uncommittedBytes += entryBytes(entry)
     replica.lastTime = Math.max(replica.lastTime, entry.time)
     if (entry.kind === "register") replica.clients.registrationPending(entry.operation, op)
-    else replica.clients.requestPending(entry.session, entry.request, op)
+    else if (entry.kind === "request") replica.clients.requestPending(entry.session, entry.request, op)
   }
 }
 
@@ -101,6 +155,8 @@ export const makePrimaryState = (
     restarted,
     waiting: new Map(),
     uncommittedBytes: 0,
+    change: null,
+    handOff: null,
     newReads: [],
     reads: [],
     readsPending: 0
@@ -114,12 +170,13 @@ export const makePrimaryState = (
 export const enterViewChange = (replica: Replica, view: View, now: Now, out: Outcome): void => {
   invariant(view > replica.view, "a view change goes up", { view, had: replica.view })
   invariant(replica.state._tag !== "Recovery", "a recovering replica takes no part in a view change (F8)")
+  invariant(isMember(replica.configuration, replica.id), "only members take part in a view change")
   replica.view = view
   writeHead(replica, out)
   replica.attempts++
   const state = makeViewChangeState(replica, now, now.mono + replica.timers.heartbeat_ms)
   moveTo(replica, state, out)
-  out.events.push(`view change to ${view}`)
+  out.events.push(`view change to ${countOf(view)}`)
   broadcast(replica, out, { _tag: "StartViewChange", view, probing: false })
   const primary = primaryOf(replica.configuration, view)
   if (primary !== replica.id) send(out, primary, state.vote)
@@ -156,11 +213,20 @@ const makeViewChangeState = (replica: Replica, now: Now, resendAt: Millis): View
  * other operations at their positions would make two logs of one view. It asks for the next view at once.
  */
 export const resume = (replica: Replica, now: Now): void => {
-  if (replica.logView < replica.view) {
+  replica.hasCrossed = false
+  const { configuration, id, left, logView, view } = replica
+  if (left) {
+    replica.state = makeLeavingState(replica, now)
+  } else if (!isMember(configuration, id)) {
+    replica.state = logView < view
+      ? makeTransferState(replica, view, primaryOf(configuration, view), makeStaging(replica.commit), now)
+      : makeBackupState(replica, now)
+  } else if (replica.logView < replica.view) {
     replica.state = makeViewChangeState(replica, now, now.mono)
   } else if (primaryOf(replica.configuration, replica.view) === replica.id) {
     const state = makePrimaryState(replica, now, true)
     inherit(replica, state)
+    state.change = pendingChange(replica)
     replica.state = state
   } else {
     replica.state = makeBackupState(replica, now)
@@ -179,25 +245,34 @@ export const startTransfer = (replica: Replica, target: View, source: ReplicaId,
   const before = replica.state._tag === "StateTransfer" ? replica.state.staging : null
   if (before !== null) keepCommitted(before)
   const staging = target === replica.logView ? null : before ?? beginStaging(replica, target)
-  moveTo(replica, {
-    _tag: "StateTransfer",
-    target,
-    source,
-    staging,
-    heardAt: now.mono,
-    patience: drawPatience(replica),
-    resendAt: now.mono + replica.timers.heartbeat_ms,
-    wait_ms: replica.timers.heartbeat_ms
-  }, out)
+  moveTo(replica, makeTransferState(replica, target, source, staging, now), out)
   askForState(replica, target, staging, source, now, out)
 }
+
+const makeTransferState = (
+  replica: Replica,
+  target: View,
+  source: ReplicaId,
+  staging: Staging | null,
+  now: Now
+): StateTransferState => ({
+  _tag: "StateTransfer",
+  target,
+  source,
+  informant: source,
+  staging,
+  heardAt: now.mono,
+  patience: drawPatience(replica),
+  resendAt: now.mono + replica.timers.heartbeat_ms,
+  wait_ms: replica.timers.heartbeat_ms
+})
 
 /** With a snapshot that came before the view changed, if that is ahead. */
 const beginStaging = (replica: Replica, target: View): Staging => {
   const { commit, incoming } = replica
   const image = wholeSnapshot(replica)
   return image !== null && incoming !== null && incoming.op > commit && incoming.view <= target
-    ? makeStaging(incoming.op, image)
+    ? makeStaging(incoming.op, image, incoming.view)
     : makeStaging(commit)
 }
 
@@ -222,13 +297,32 @@ export const heldUpTo = (replica: Replica, staging: Staging | null): OpNumber =>
 /**
  * Moves staged entries that are committed into the log as soon as they replace all that it holds uncommitted: from then
  * on they say at least as much as the old suffix did. Returns the staging for the rest.
+ *
+ * On the way to a later epoch, whole epochs only: in which views of its epoch an entry was committed is not known, but with
+ * its last one an epoch is over, and what follows that in our log never was in anybody else's.
  */
-export const promote = (replica: Replica, staging: Staging, out: Outcome): Staging => {
-  const { base, committed, entries, image } = staging
-  if ((committed === base && image === null) || committed < replica.log.op) return staging
-  replaceSuffix(replica, { ...staging, entries: entries.slice(0, committed - base) }, out)
-  commitTo(replica, committed, out)
-  return { base: committed, image: null, entries: entries.slice(committed - base), committed }
+export const promote = (replica: Replica, target: View, staging: Staging, out: Outcome): Staging => {
+  const { base, committed, entries, image, imageView } = staging
+  const last = epochEnd(replica, target, staging)
+  const isWholeEpoch = last !== null
+  const upTo = last ?? (epochOf(target) > replica.configuration.epoch ? base : committed)
+  if ((upTo === base && image === null) || (upTo < replica.log.op && !isWholeEpoch)) return staging
+  replaceSuffix(replica, { ...staging, entries: entries.slice(0, upTo - base) }, out)
+  commitTo(replica, upTo, out)
+  // In the middle of an epoch: in views before that one, what it holds may have been otherwise.
+  // (In recovery nothing is written before it is done with.)
+  const isMiddle = image !== null && epochOf(imageView) === replica.configuration.epoch
+  if (isMiddle && replica.state._tag !== "Recovery") promise(replica, imageView, out)
+  const rest = { base: upTo, image: null, imageView: 0, entries: entries.slice(upTo - base), committed }
+  return isWholeEpoch ? promote(replica, target, rest, out) : rest
+}
+
+/** The end of the present epoch, if that is among what is committed. */
+const epochEnd = ({ configuration }: Replica, target: View, { base, committed, entries }: Staging): OpNumber | null => {
+  if (epochOf(target) === configuration.epoch) return null
+  const end = entries.findIndex(({ kind, operation }) =>
+    kind === "reconfigure" && decodeNextGroup(operation).epoch > configuration.epoch)
+  return end >= 0 && base + end + 1 <= committed ? base + end + 1 : null
 }
 
 /**
@@ -241,7 +335,7 @@ export const promise = (replica: Replica, view: View, out: Outcome): void => {
   writeHead(replica, out)
 }
 
-/** The index of a replica in the configuration, asserted. */
+/** The index of a member in the configuration, asserted. */
 export const memberIndex = (replica: Replica, id: ReplicaId): number => {
   const index = indexOf(replica, id)
   invariant(index >= 0, "messages come from members", { id })

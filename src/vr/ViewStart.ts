@@ -12,7 +12,8 @@ import type { MessageOf, OpNumber, ReplicaId } from "./Message.ts"
 import { highestView, type Now, type Outcome, type Replica, type ViewChangeState } from "./Replica.ts"
 import { makeStaging, stage, stagedEnd } from "./Staging.ts"
 import { askForPart, fetchesSnapshot, takePart, wholeSnapshot } from "./SnapshotTransfer.ts"
-import { appendAbove, commitTo, cutLog, isPrimaryOf, replaceSuffix, send } from "./states/Normal.ts"
+import { appendAbove, commitTo, cutLog, isPrimaryOf, replaceSuffix } from "./states/Normal.ts"
+import { send } from "./Sending.ts"
 import { becomePrimary, enterViewChange } from "./Transitions.ts"
 
 type Vote = MessageOf<"DoViewChange">
@@ -105,7 +106,7 @@ export const onCommittedSnapshot = (
   if (!takePart(replica, message, from, stagedEnd(fetching.staging), now, out)) return
   const image = wholeSnapshot(replica)
   if (image === null) return
-  state.fetching = { ...fetching, staging: makeStaging(message.op, image) }
+  state.fetching = { ...fetching, staging: makeStaging(message.op, image, message.view) }
   if (message.op < fetching.last) askForCommitted(replica, state, now, out)
   else startFromFetched(replica, state, state.fetching, now, out)
 }

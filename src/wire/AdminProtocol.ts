@@ -64,7 +64,7 @@ export const ReplicaStatus = Struct({
   tenant: Text,
   name: Text,
   node: Text,
-  state: Schema.Literals(["primary", "backup", "view change", "state transfer", "recovery", "failed"]),
+  state: Schema.Literals(["primary", "backup", "view change", "state transfer", "recovery", "leaving", "failed"]),
   durability: Durability,
   epoch: Natural,
   view: Natural,

@@ -7,7 +7,7 @@
  * @module
  */
 import { Limits } from "../base/Limits.ts"
-import type { Entry, Epoch, Message, MessageTag, ReplicaId } from "../vr/Message.ts"
+import { entryKinds, type Entry, type Epoch, type Message, type MessageTag, type ReplicaId } from "../vr/Message.ts"
 import { MsgpackReader } from "../base/MsgpackReader.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 
@@ -40,7 +40,9 @@ const types: { readonly [T in MessageTag]: number } = {
   Recovery: 12,
   RecoveryResponse: 13,
   GetSnapshot: 14,
-  SnapshotPart: 15
+  SnapshotPart: 15,
+  StartEpoch: 16,
+  EpochStarted: 17
 }
 
 const id_bytes_max = 2 * Limits.name_bytes_max + 2
@@ -127,6 +129,12 @@ export const encodeMessage = (message: Message): Uint8Array => {
       uints(message._tag, message.view, message.op, message.index, message.size)
       w.bin(nothing, message.bytes.length)
       break
+    case "StartEpoch":
+      uints(message._tag, message.op, message.view)
+      break
+    case "EpochStarted":
+      uints(message._tag)
+      break
     case "Recovery":
       uints(message._tag, message.nonce, message.view)
       break
@@ -155,7 +163,7 @@ const writeEntries = (entries: ReadonlyArray<Entry>): void => {
   for (const entry of entries) {
     w.uint(entry.view)
     w.uint(entry.time)
-    w.uint(entry.kind === "register" ? 0 : 1)
+    w.uint(entryKinds.indexOf(entry.kind))
     w.uint(entry.session)
     w.uint(entry.request)
     w.uint(entry.answered)
@@ -192,7 +200,7 @@ const decodeMessage = (bytes: Uint8Array): Message | Malformed => {
 
 /** Elements of a message, its type included. */
 const fieldCounts: Readonly<Record<number, number>> = {
-  1: 5, 2: 3, 3: 5, 4: 4, 5: 3, 6: 6, 7: 5, 8: 3, 9: 6, 10: 4, 11: 4, 12: 3, 13: 5, 14: 3, 15: 6
+  1: 5, 2: 3, 3: 5, 4: 4, 5: 3, 6: 6, 7: 5, 8: 3, 9: 6, 10: 4, 11: 4, 12: 3, 13: 5, 14: 3, 15: 6, 16: 3, 17: 1
 }
 
 const readMessage = (type: number): Message => {
@@ -226,7 +234,7 @@ const readMessage = (type: number): Message => {
   }
 }
 
-/** The messages of state transfer and recovery. */
+/** The messages of state transfer, of changes of the group and of recovery. */
 const readRepairMessage = (type: number): Message => {
   const r = reader
   switch (type) {
@@ -255,6 +263,10 @@ const readRepairMessage = (type: number): Message => {
       const size = r.uint("size")
       return { _tag: "SnapshotPart", view, op, index, size, bytes: r.bin("part", part_bytes_max) }
     }
+    case types.StartEpoch:
+      return { _tag: "StartEpoch", op: r.uint("op"), view: r.uint("view") }
+    case types.EpochStarted:
+      return { _tag: "EpochStarted" }
     case types.Recovery:
       return { _tag: "Recovery", nonce: r.uint("nonce"), view: r.uint("view") }
     default: {
@@ -272,12 +284,13 @@ const readEntries = (first: number): ReadonlyArray<Entry> => {
   for (let i = 0; i < values / entry_fields && r.fault === null; i++) {
     const view = r.uint("entry view")
     const time = r.uint("entry time")
-    const kind = r.uint("entry kind") === 0 ? "register" : "request"
+    const kind = entryKinds[r.uint("entry kind")]
     const session = r.uint("session")
     const request = r.uint("request")
     const answered = r.uint("answered")
     const operation = r.bin("operation", Limits.operation_bytes_max)
-    entries.push({ op: first + i, view, time, kind, session, request, answered, operation })
+    if (kind === undefined) r.fail("no entry is of this kind")
+    else entries.push({ op: first + i, view, time, kind, session, request, answered, operation })
   }
   return entries
 }

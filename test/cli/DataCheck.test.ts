@@ -96,7 +96,7 @@ describe("data check, of a folder that is whole,", () => {
       assert.deepInclude(replicas[0], { name: "cache", verdict: "whole", next: "recovers from its group (promised view 7)", log: null })
       rmSync(join(folder, "tenants", cache.id, "r1@dev1.head.json"))
       const without = yield* report(folder)
-      assert.deepInclude(without.replicas[0], { verdict: "whole", next: "recovers from its group (promised view 0)", head: null })
+      assert.deepInclude(without.replicas[0], { verdict: "whole", next: "recovers from its group (promised view unknown)", head: null })
       assert.match(without.notes[0]!, /r1@dev1\.head\.json is not there: this replica was never started here, or lost it$/)
       assert.deepInclude(replicas[1], { name: "fresh", verdict: "whole", next: "starts, new" })
     }), [tenantOf(), cache, fresh])
@@ -132,7 +132,7 @@ const cases: ReadonlyArray<Case> = [
     (folder) => rmSync(replicaFile(folder), { recursive: true }),
     "doubt",
     "its journal is not there: the disk was lost, or files were removed",
-    "recovers from its group (promised view 0)"
+    "recovers from its group (promised view unknown)"
   ],
   [
     "both snapshots damaged",

@@ -202,7 +202,7 @@ describe("who a replica's words are for", () => {
         })
       }
       const message = { _tag: "StartViewChange", view: 1, probing: true } as const
-      const sends = ["r2::n2", "r3::n3", "r9::n9"].map((to) => ({ to, message }))
+      const sends = ["r2::n2", "r3::n3", "r9::n9"].map((to) => ({ to, epoch: 0, message }))
       yield* tell({ _tag: "FromReplica", replica, sends, replies: [] })
       assert.deepStrictEqual(sentTo, ["n2", "n3"])
       assert.deepStrictEqual([members.readings, replica.readings], known)

@@ -6,7 +6,7 @@
 import { assert, describe, it } from "vitest"
 import { append, appendResult, readResult } from "../simulation/Register.ts"
 import { Simulation } from "../simulation/Simulation.ts"
-import { entries, entry, One, only } from "../vr/One.ts"
+import { entries, entry, One, only, to } from "../vr/One.ts"
 
 describe("view change (VRR ยง4.2)", () => {
   it("keeps a committed op whose commit no backup heard of", () => {
@@ -72,7 +72,7 @@ describe("a StartView", () => {
   it("is acknowledged at once, all that it holds", () => {
     const one = One.start("R2")
     const { sends } = one.receive("R1", { _tag: "StartView", view: 1, first: 1, entries: entries(1, 3), commit: 0 })
-    assert.deepStrictEqual(sends, [{ to: "R1", message: { _tag: "PrepareOk", view: 1, op: 3 } }])
+    assert.deepStrictEqual(sends, [{ to: "R1", epoch: 0, message: { _tag: "PrepareOk", view: 1, op: 3 } }])
   })
 
   it("from anybody but the primary of its view is not believed", () => {
@@ -253,7 +253,7 @@ describe("two primaries in different views, the higher without a quorum (brief ย
     const one = One.start("R2")
     one.receive("R1", { _tag: "StartView", view: 1, first: 1, entries: [], commit: 0 })
     const { sends } = one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 0 })
-    assert.deepStrictEqual(sends, [{ to: "R0", message: { _tag: "StartViewChange", view: 1, probing: false } }])
+    assert.deepStrictEqual(sends, [{ to: "R0", epoch: 0, message: { _tag: "StartViewChange", view: 1, probing: false } }])
     assert.strictEqual(one.replica.log.op, 0)
   })
 })
@@ -302,5 +302,45 @@ describe("nothing waits for a new request (the original's defect 11)", () => {
     sim.runUntil(() => starts.held.length > 0)
     starts.drop()
     sim.runUntil(() => sim.replica("R2").state === "Backup" && sim.replica("R2").view === 1, 300)
+  })
+})
+
+describe("a primary that hands off", () => {
+  it("lets the other one lead at once, and no request is lost", () => {
+    const sim = Simulation.start({ replicas: 3, seed: 12 })
+    for (let i = 0; i < 5; i++) sim.append()
+    const begin = sim.events.now
+    sim.replica("R0").input({ _tag: "HandOff", to: "R2" })
+    sim.runUntil(() => sim.primary === "R2", 100)
+    // Three messages, one after the other, of a millisecond each; and a tick.
+    assert.isBelow(sim.events.now - begin, 50)
+    assert.strictEqual(sim.replica("R2").view, 2)
+    sim.append()
+    sim.runUntil(() => sim.hasConverged)
+  })
+
+  it("keeps its place if the other one does not catch up, and turns nobody away for longer", () => {
+    const sim = Simulation.start({ replicas: 3, seed: 13 })
+    sim.append()
+    sim.isolate("R2")
+    sim.append()
+    sim.replica("R0").input({ _tag: "HandOff", to: "R2" })
+    sim.run(600)
+    assert.deepStrictEqual([sim.primary, sim.replica("R0").view], ["R0", 0])
+    sim.append()
+    sim.heal()
+    sim.runUntil(() => sim.hasConverged)
+  })
+
+  it("takes no writes meanwhile, and does not heed who is not in the group", () => {
+    const one = One.start("R0")
+    one.turn({ _tag: "HandOff", to: "R9" }, { _tag: "HandOff", to: "R0" })
+    one.ask({ kind: "register", to, nonce: new Uint8Array(16) })
+    one.turn({ _tag: "HandOff", to: "R1" })
+    const later = one.ask({ kind: "register", to, nonce: new Uint8Array(16).fill(1) })
+    assert.deepStrictEqual(later.replies.map(({ status }) => status), ["busy"])
+    const { replies, sends } = one.receive("R1", { _tag: "PrepareOk", view: 0, op: 1 })
+    assert.deepStrictEqual(replies.map(({ status }) => status), ["ok"])
+    assert.deepStrictEqual(only("StartViewChange", sends).map(({ probing, view }) => [view, probing]), [[1, false], [1, false]])
   })
 })

@@ -24,7 +24,8 @@ export interface Pending {
 
 export interface ClientSurroundings {
   readonly events: EventQueue
-  readonly replicas: ReadonlyArray<ReplicaId>
+  /** Whom to ask. */
+  readonly replicas: () => ReadonlyArray<ReplicaId>
   readonly send: (client: string, to: ReplicaId, request: ClientRequest) => void
   /** Something is asked for the first time. */
   readonly onAsked: (client: Client, pending: Pending) => void
@@ -66,7 +67,8 @@ export class Client {
     this.name = `C${index}`
     this.options = options
     this.around = around
-    this.target = around.replicas[index % around.replicas.length]!
+    const replicas = around.replicas()
+    this.target = replicas[index % replicas.length]!
     this.turn = this.target
     this.retryLater()
   }
@@ -188,7 +190,7 @@ export class Client {
   }
 
   private after(id: ReplicaId): ReplicaId {
-    const { replicas } = this.around
+    const replicas = this.around.replicas()
     return replicas[(replicas.indexOf(id) + 1) % replicas.length]!
   }
 

@@ -6,11 +6,13 @@
 import type { MessageTag } from "../../src/vr/Message.ts"
 import type { StateTag } from "../../src/vr/Replica.ts"
 
-export const stateTags = ["Primary", "Backup", "ViewChange", "StateTransfer", "Recovery"] as const satisfies ReadonlyArray<StateTag>
+export const stateTags = [
+  "Primary", "Backup", "ViewChange", "StateTransfer", "Recovery", "Leaving"
+] as const satisfies ReadonlyArray<StateTag>
 
 export const messageTags = [
   "Prepare", "PrepareOk", "Commit", "CommitOk", "StartViewChange", "DoViewChange", "StartView", "GetState", "NewState",
-  "GetCommitted", "Committed", "GetSnapshot", "SnapshotPart", "Recovery", "RecoveryResponse"
+  "GetCommitted", "Committed", "GetSnapshot", "SnapshotPart", "StartEpoch", "EpochStarted", "Recovery", "RecoveryResponse"
 ] as const satisfies ReadonlyArray<MessageTag>
 
 /** How often each message met each state. Plain data: adds up over threads. */

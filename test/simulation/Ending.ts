@@ -46,7 +46,8 @@ const healthyOnes = (sim: Simulation, { broken, who }: Schedule["ending"]): Read
   const left = sim.processes.filter(({ isGone }) => !isGone)
   const holders = left.filter((process) => !process.isLost)
   const spare = holders.length - sim.configuration.quorum
-  if (broken === 0 || spare < 0) return left
+  // Which of several groups are needed is not known yet.
+  if (broken === 0 || spare < 0 || sim.needed.length > 1 || sim.configuration.epoch > 0) return left
   for (let i = Math.min(broken, spare); i > 0; i--) holders.splice((who + i) % holders.length, 1)
   return who % 2 === 0 ? holders : [...holders, ...left.filter(({ isLost }) => isLost)]
 }
@@ -59,6 +60,7 @@ const endFaults = (sim: Simulation, delay_ms: readonly [number, number]): void =
   sim.network.loseAll()
   sim.network.weather = { loss: 0, duplication: 0, straggling: 0, delay_ms, inOrder: true, straggler_ms: 0 }
   for (const process of sim.processes) {
+    process.loseMessages()
     process.crashAt = null
     process.slowedBy_ms = 0
     process.resume()

@@ -5,6 +5,7 @@
  * @module
  */
 import { InvariantViolation } from "../../src/base/Invariant.ts"
+import { isMember } from "../../src/vr/Configuration.ts"
 import type { ReplicaId, View } from "../../src/vr/Message.ts"
 import { holds, Violation } from "./checkers/Check.ts"
 import type { Counts, Restarts } from "./Coverage.ts"
@@ -22,6 +23,10 @@ import { StoreLoad } from "./StoreLoad.ts"
 const convergence_ms = 120_000
 /** The same over a slow network, which takes hundreds of round trips to agree on how slow it is. */
 const slow_convergence_ms = 600_000
+/** After the end of the faults, what was asked before may still be heeded: by one whose disk was slow. */
+const late_ms = 3_000
+/** How often changes that are in no log are withdrawn. */
+const withdraw_ms = 500
 /** In units of `view_change_ms`: longer than any patience, with its back-off. */
 const steady_time_outs = 70
 
@@ -44,6 +49,7 @@ export interface RunReport {
   readonly durability: Schedule["durability"]
   readonly steps: number
   readonly committed: number
+  readonly epochs: number
   readonly views: number
   readonly sessionsLost: number
   /** Answered and not. */
@@ -140,6 +146,7 @@ export class Execution {
       durability: this.schedule.durability,
       steps,
       committed: history.op,
+      epochs: this.sim.configuration.epoch,
       views: Math.max(...processes.map((process) => process.journal.head.view)),
       sessionsLost: this.sim.clients.reduce((sum, one) => sum + one.sessionsLost, 0),
       calls: this.load.calls.length,
@@ -178,7 +185,7 @@ export class Execution {
       case "converging":
         if (this.steadyView === null && this.isSettled) this.settle()
         if (this.steadyView === null) break
-        holds(this.healthy.every(({ view }) => view === this.steadyView), "the group", "stays in a view while its quorum is well")
+        holds(this.members.every(({ view }) => view === this.steadyView), "the group", "stays in a view while its quorum is well")
         if (events.nextAt > this.deadline_ms) return this.end()
         break
       case "done":
@@ -190,8 +197,14 @@ export class Execution {
 
   private serve(): void {
     this.healthy = relent(this.sim, this.schedule)
+    this.withdraw()
     this.answeredBefore = this.sim.clients.map(({ answered }) => answered)
     this.enter("serving")
+  }
+
+  private withdraw(): void {
+    this.sim.withdraw()
+    if (this.steadyView === null) this.sim.events.after(withdraw_ms, () => this.withdraw())
   }
 
   private converge(): void {
@@ -211,7 +224,7 @@ export class Execution {
 
   /** All agree. Those that stay broken, and still speak, must not disturb them (F15): for longer than anybody's patience. */
   private settle(): void {
-    this.steadyView = this.healthy[0]!.view
+    this.steadyView = this.members[0]!.view
     const steady_ms = this.isDisturbed ? steady_time_outs * this.schedule.timers.view_change_ms : 0
     this.deadline_ms = this.sim.events.now + steady_ms
   }
@@ -244,7 +257,21 @@ export class Execution {
 
   /** Nobody waits for an answer, and all who must have the same. */
   private get isSettled(): boolean {
-    return this.sim.clients.every(({ outstanding }) => outstanding === 0) && this.sim.haveConverged(this.healthy)
+    const { clients, events, isChanging, processes } = this.sim
+    if (this.isDisturbed && events.now < this.schedule.faults_ms + late_ms) return false
+    if (clients.some(({ outstanding }) => outstanding > 0) || isChanging || !this.sim.haveConverged(this.members)) return false
+    return processes.every((process) => !process.isUp || !this.healthy.includes(process) || !this.waitsForItsEnd(process))
+  }
+
+  /** Leaving, though a quorum of its successors could tell it that it is not needed. */
+  private waitsForItsEnd({ replica: { configuration, state } }: Process): boolean {
+    if (state._tag !== "Leaving" || state.isRetired) return false
+    return this.healthy.filter(({ id }) => isMember(configuration, id)).length >= configuration.quorum
+  }
+
+  /** Of those that must go on: who is in the group now. */
+  private get members(): ReadonlyArray<Process> {
+    return this.healthy.filter(({ id }) => isMember(this.sim.configuration, id))
   }
 
   private failureOf(cause: unknown): Failure {

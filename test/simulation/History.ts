@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Entry, OpNumber, SessionId } from "../../src/vr/Message.ts"
+import { type Entry, epochOf, type OpNumber, type SessionId } from "../../src/vr/Message.ts"
 import { same } from "./checkers/Check.ts"
 import type { Replicated } from "./Data.ts"
 
@@ -16,6 +16,8 @@ interface ModelSession {
 export class History {
   /** Op n is at index n - 1. */
   readonly entries: Array<Entry> = []
+  /** The last operations of the epochs that are over. */
+  readonly ends: Array<Entry> = []
   /** Digest of the data after op n, at index n. */
   readonly digests: Array<number> = [0]
   /** Least recently used first. */
@@ -43,7 +45,9 @@ export class History {
     if (known !== undefined) return same(entry, known, "history", "committed prefixes agree")
     same(entry.op, this.op + 1, "history", "operations are committed in order")
     this.entries.push(entry)
-    if (entry.kind === "register") this.register(entry)
+    same(epochOf(entry.view), this.ends.length, "history", "nothing follows the last operation of an epoch")
+    if (entry.kind === "reconfigure") this.ends.push(entry)
+    else if (entry.kind === "register") this.register(entry)
     else this.run(entry)
     this.digests.push(this.model.digest)
   }

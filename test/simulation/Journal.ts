@@ -6,8 +6,9 @@
  */
 import { invariant } from "../../src/base/Invariant.ts"
 import type { Durability } from "../../src/storage/Journal.ts"
-import type { Entry, OpNumber } from "../../src/vr/Message.ts"
-import type { Head, Outcome } from "../../src/vr/Replica.ts"
+import { type Configuration } from "../../src/vr/Configuration.ts"
+import { type Entry, firstView, type OpNumber } from "../../src/vr/Message.ts"
+import type { Head, Outcome, Replica } from "../../src/vr/Replica.ts"
 
 export interface KeptSnapshot {
   readonly op: OpNumber
@@ -17,7 +18,11 @@ export interface KeptSnapshot {
 }
 
 export class Journal {
-  head: Head = { epoch: 0, view: 0, log_view: 0 }
+  head: Head
+  /** Of that epoch. */
+  configuration: Configuration
+  /** Its replica was a member once, and is not one any more. */
+  left = false
   /** The entries are base + 1, base + 2, … */
   base: OpNumber = 0
   readonly entries: Array<Entry> = []
@@ -31,8 +36,11 @@ export class Journal {
   isDamaged = false
   readonly durability: Durability
 
-  constructor(durability: Durability) {
+  constructor(durability: Durability, configuration: Configuration) {
     this.durability = durability
+    this.configuration = configuration
+    const view = firstView(configuration.epoch)
+    this.head = { epoch: configuration.epoch, view, log_view: view }
   }
 
   /** The last one written. */
@@ -61,7 +69,9 @@ export class Journal {
   }
 
   /** One atomic change. A replica that recovers writes no head before it is done: from then on its log counts. */
-  write({ entries, head, install, truncate_to }: Outcome, commit: OpNumber): void {
+  write({ configuration, entries, head, install, truncate_to }: Outcome, { commit, left }: Pick<Replica, "commit" | "left">): void {
+    this.configuration = configuration ?? this.configuration
+    this.left = left
     if (head !== null) {
       this.head = head
       this.isWhole = true
@@ -71,6 +81,7 @@ export class Journal {
       this.snapshots = [{ op: install.op, parts: allParts(install), isDamaged: false }]
       this.entries.length = 0
       this.base = install.op
+      this.isDamaged = false
     }
     if (truncate_to !== null) {
       invariant(truncate_to <= this.op, "what is cut was there", { truncate_to, op: this.op })

@@ -5,13 +5,13 @@
  * @module
  */
 import type { Random } from "../../src/base/Random.ts"
-import type { Message } from "../../src/vr/Message.ts"
+import type { Epoch, Message } from "../../src/vr/Message.ts"
 import type { ClientRequest, Reply } from "../../src/vr/Replica.ts"
 import { dice } from "./Dice.ts"
 import type { EventQueue } from "./EventQueue.ts"
 
 export type Payload =
-  | { readonly _tag: "Peer"; readonly message: Message }
+  | { readonly _tag: "Peer"; readonly epoch: Epoch; readonly message: Message }
   | { readonly _tag: "Request"; readonly request: ClientRequest }
   | { readonly _tag: "Reply"; readonly reply: Reply }
 
@@ -67,7 +67,7 @@ interface Direction {
 /** Memory that the sender uses again is copied, as the kernel does. */
 const onTheWire = (payload: Payload): Payload =>
   payload._tag === "Peer" && payload.message._tag === "SnapshotPart"
-    ? { _tag: "Peer", message: { ...payload.message, bytes: payload.message.bytes.slice() } }
+    ? { ...payload, message: { ...payload.message, bytes: payload.message.bytes.slice() } }
     : payload
 
 export class Network {

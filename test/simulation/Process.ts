@@ -8,11 +8,12 @@ import { crc32 } from "../../src/base/Checksum.ts"
 import { invariant } from "../../src/base/Invariant.ts"
 import { type Random, seeded } from "../../src/base/Random.ts"
 import type { Durability } from "../../src/storage/Journal.ts"
-import type { Configuration } from "../../src/vr/Configuration.ts"
+import { type Configuration, isMember } from "../../src/vr/Configuration.ts"
 import type { OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
-import type { Input, Now, Outcome, Replica, ReplicaOptions, Send, StateTag, Timers } from "../../src/vr/Replica.ts"
+import type { Input, Now, Outcome, Replica, Send, StateTag, Timers } from "../../src/vr/Replica.ts"
+import type { ReplicaOptions } from "../../src/vr/MakeReplica.ts"
 import { Restoration, type Snapshot } from "../../src/vr/Snapshot.ts"
-import { newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
+import { newLearner, newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
 import type { Replicated } from "./Data.ts"
 import { dice } from "./Dice.ts"
 import type { EventQueue } from "./EventQueue.ts"
@@ -43,7 +44,6 @@ export interface Before {
 export interface Surroundings {
   readonly events: EventQueue
   readonly seed: number
-  readonly configuration: Configuration
   /** Empty data for a replica. */
   readonly makeData: () => Replicated
   readonly onStep: (process: Process, before: Before, out: Outcome, inputs: ReadonlyArray<Input>) => void
@@ -90,14 +90,15 @@ export class Process {
   private readonly options: ProcessOptions
   private readonly around: Surroundings
 
-  constructor(id: ReplicaId, options: ProcessOptions, around: Surroundings) {
+  /** Of the group, or one that is to join it. */
+  constructor(id: ReplicaId, options: ProcessOptions, around: Surroundings, configuration: Configuration) {
     this.id = id
     this.options = options
     this.around = around
     this.random = dice(around.seed, id)
-    this.journal = new Journal(options.durability)
+    this.journal = new Journal(options.durability, configuration)
     this.replicated = around.makeData()
-    this.running = this.make((made) => newReplica(made))
+    this.running = this.make((made) => isMember(configuration, id) ? newReplica(made) : newLearner(made))
     this.tickLater()
   }
 
@@ -105,7 +106,8 @@ export class Process {
     this.replicated = this.around.makeData()
     return create({
       id: this.id,
-      configuration: this.around.configuration,
+      configuration: this.journal.configuration,
+      left: this.journal.left,
       application: this.replicated,
       random: seeded(Math.floor(this.random.next() * 2 ** 32)),
       timers: this.options.timers,
@@ -144,7 +146,10 @@ export class Process {
   /** Holds data that the group may count on: in memory, unless it recovers; or, while it is down, on a sound disk. */
   get remembers(): boolean {
     if (this.running === undefined) return this.journal.isTrusted && !this.isGone
-    return this.running.state._tag !== "Recovery"
+    const { configuration, epochStart, state } = this.running
+    // Who has no vote may come back with nothing, which is said by nothing but that.
+    const hasNothing = epochStart === null && configuration.epoch > 0 && !isMember(configuration, this.id)
+    return state._tag !== "Recovery" && !hasNothing
   }
 
   /** Without its memory, or it will be after a crash that may come at any time. */
@@ -154,6 +159,11 @@ export class Process {
 
   get view(): View {
     return this.replica.view
+  }
+
+  /** As it was written last. */
+  get configuration(): Configuration {
+    return this.journal.configuration
   }
 
   get commit(): OpNumber {
@@ -192,14 +202,15 @@ export class Process {
   restart({ forgetful = false } = {}): void {
     if (this.running !== undefined || this.isGone) return
     if (forgetful) this.journal.head = { epoch: 0, view: 0, log_view: 0 }
-    const { base, commit, entries, head, isTrusted, newest } = this.journal
+    const { base, commit, configuration, entries, head, isTrusted, newest } = this.journal
     if (isTrusted) {
       const kept = { view: head.view, logView: head.log_view, base, entries, commit }
       this.running = this.make((made) => restartedReplica(made, { ...kept, image: imageOf(newest, made) }))
     } else {
       this.losses++
       this.journal.giveUp()
-      this.running = this.make((made) => recoveringReplica(made, head.view))
+      this.running = this.make((made) =>
+        isMember(configuration, this.id) ? recoveringReplica(made, head.view) : newLearner(made, head.view))
     }
     this.around.onRestart(this)
     this.tickLater()
@@ -215,6 +226,11 @@ export class Process {
     const out = this.unheeded
     if (out !== null) this.finish(out)
     else this.turnSoon()
+  }
+
+  /** What came by connections that are gone, and was not looked at yet. */
+  loseMessages(): void {
+    this.inbox = this.inbox.filter(({ _tag }) => _tag !== "Message")
   }
 
   // --- inputs
@@ -280,7 +296,7 @@ export class Process {
   }
 
   private write(out: Outcome): void {
-    this.journal.write(out, this.replica.commit)
+    this.journal.write(out, this.replica)
   }
 
   private finish(out: Outcome): void {

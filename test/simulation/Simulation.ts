@@ -5,9 +5,10 @@
  * @module
  */
 import type { Durability } from "../../src/storage/Journal.ts"
-import { type Configuration, makeConfiguration, primaryOf } from "../../src/vr/Configuration.ts"
-import type { Message, ReplicaId } from "../../src/vr/Message.ts"
+import { type Configuration, isMember, makeConfiguration, primaryOf } from "../../src/vr/Configuration.ts"
+import { countOf, epochOf, type Message, type ReplicaId } from "../../src/vr/Message.ts"
 import type { Reply, Timers } from "../../src/vr/Replica.ts"
+import { holds, same } from "./checkers/Check.ts"
 import { allCheckers } from "./checkers/all.ts"
 import type { Checker, World } from "./checkers/Checker.ts"
 import { Client, type ClientSurroundings, type Pending } from "./Client.ts"
@@ -39,9 +40,14 @@ export interface SimulationOptions {
   readonly keepTrace?: boolean
 }
 
+const viewText = (view: number): string => epochOf(view) === 0 ? String(view) : `${epochOf(view)}/${countOf(view)}`
+
 export class Simulation implements World {
-  readonly configuration: Configuration
-  readonly processes: ReadonlyArray<Process>
+  /** Of each epoch that a replica has gone over to. */
+  readonly configurations: Array<Configuration>
+  readonly processes: Array<Process>
+  /** Groups that the present one was asked to become: each of them may be in its log. */
+  asked: ReadonlyArray<ReadonlyArray<ReplicaId>> = []
   readonly history: History
   readonly events = new EventQueue()
   readonly network: Network
@@ -59,6 +65,7 @@ export class Simulation implements World {
   private readonly seed: number
   private readonly workload: Workload
   private readonly retry_ms: number
+  private readonly processOptions: ProcessOptions
 
   private constructor(options: SimulationOptions) {
     this.seed = options.seed
@@ -66,11 +73,11 @@ export class Simulation implements World {
     this.workload = options.workload ?? registers
     this.retry_ms = options.retry_ms ?? 300
     const ids = Array.from({ length: options.replicas }, (_, i) => `R${i}`)
-    this.configuration = makeConfiguration(0, ids)
+    this.configurations = [makeConfiguration(0, ids)]
     const sessionsMax = options.sessionsMax ?? 1_000
     this.history = new History(sessionsMax, this.workload.model())
     this.network = new Network(this.events, options.seed, (envelope) => this.arrive(envelope), options.weather ?? fairWeather())
-    const processOptions: ProcessOptions = {
+    this.processOptions = {
       timers: options.timers ?? { heartbeat_ms: 100, view_change_ms: 500 },
       tick_ms: options.tick_ms ?? 20,
       durability: options.durability ?? "memory",
@@ -79,7 +86,7 @@ export class Simulation implements World {
       sessionsMax,
       inboxMax: options.inboxMax ?? 1_000
     }
-    this.processes = ids.map((id) => new Process(id, processOptions, this.surroundings()))
+    this.processes = ids.map((id) => new Process(id, this.processOptions, this.surroundings(), this.configuration))
   }
 
   static start(options: SimulationOptions): Simulation {
@@ -87,15 +94,15 @@ export class Simulation implements World {
   }
 
   private surroundings(): Surroundings {
-    const { configuration, events, seed, workload } = this
+    const { events, seed, workload } = this
     return {
       events,
       seed,
-      configuration,
       makeData: workload.replica,
       onStep: (process, before, out, inputs) => {
         this.steps++
         this.lastStepped = process.id
+        if (out.configuration !== null && out.configuration.epoch > this.configuration.epoch) this.change(out.configuration)
         // What came later in the turn may have met a later state.
         for (const input of inputs) if (input._tag === "Message") this.coverage.counts[before.tag][input.message._tag]++
         this.trace.step(this.steps, this.events.now, process, before, inputs, out)
@@ -104,7 +111,7 @@ export class Simulation implements World {
       onSends: (process, sends) => {
         if (sends.length === 0) return
         for (const checker of this.checkers) checker.onSends?.(this, process, sends)
-        for (const { message, to } of sends) this.network.send(process.id, to, { _tag: "Peer", message })
+        for (const { epoch, message, to } of sends) this.network.send(process.id, to, { _tag: "Peer", epoch, message })
       },
       onReplies: (process, out) => {
         if (out.replies.length === 0) return
@@ -129,8 +136,70 @@ export class Simulation implements World {
   private arrive({ from, payload, to }: Envelope): void {
     if (payload._tag === "Reply") return this.clients[Number(to.slice(1))]?.receive(payload.reply, from)
     const process = this.replica(to)
-    if (payload._tag === "Peer") process.input({ _tag: "Message", from, epoch: 0, message: payload.message })
+    if (payload._tag === "Peer") process.input({ _tag: "Message", from, epoch: payload.epoch, message: payload.message })
     else process.input({ _tag: "Requests", requests: [payload.request] })
+  }
+
+  // --- the group
+
+  /** The newest one that anybody has gone over to. */
+  get configuration(): Configuration {
+    return this.configurations[this.configurations.length - 1]!
+  }
+
+  private change(configuration: Configuration): void {
+    const known = this.configuration
+    same(configuration.epoch, known.epoch + 1, "the group", "epochs begin one after the other")
+    const isAsked = this.asked.some((replicas) => replicas.join() === configuration.replicas.join())
+    holds(isAsked, "the group", "becomes what it was asked to become")
+    this.configurations.push(configuration)
+    this.asked = []
+  }
+
+  /**
+   * Asks primaries, for a while, to make these the group; those that are new begin to follow. Ids are taken in order, and
+   * never again.
+   */
+  reconfigure(replicas: ReadonlyArray<ReplicaId>, for_ms: number): void {
+    const { configuration, events } = this
+    for (const id of replicas) {
+      if (this.processes.some((process) => process.id === id)) continue
+      this.processes.push(new Process(id, this.processOptions, this.surroundings(), configuration))
+    }
+    this.asked = [...this.asked, [...replicas].sort()]
+    const end = events.now + for_ms
+    const ask = (): void => {
+      if (this.configuration !== configuration || this.isCalm || events.now > end) return
+      this.ask(replicas)
+      events.after(100, ask)
+    }
+    ask()
+  }
+
+  private ask(replicas: ReadonlyArray<ReplicaId>): void {
+    for (const process of this.processes) if (process.isUp) process.input({ _tag: "Reconfigure", replicas })
+  }
+
+  /** What is not in a log yet is not wanted any more. */
+  withdraw(): void {
+    this.ask(this.configuration.replicas)
+  }
+
+  /** Is a change of the group still to come? */
+  get isChanging(): boolean {
+    return this.processes.some((process) =>
+      process.isUp && process.replica.state._tag === "Primary" && process.replica.state.change !== null)
+  }
+
+  /** Groups of which each needs a quorum with its memory, until its successor has begun. */
+  get needed(): ReadonlyArray<Configuration> {
+    const last = this.configurations.length - 1
+    const isOver = (epoch: number): boolean => {
+      const { quorum, replicas } = this.configurations[epoch + 1]!
+      return this.processes.filter(({ id, journal }) => replicas.includes(id) && journal.head.epoch > epoch).length >= quorum
+    }
+    const present = this.configurations.filter(({ epoch }) => epoch === last || !isOver(epoch))
+    return [...present, ...this.asked.map((replicas) => makeConfiguration(last + 1, replicas))]
   }
 
   // --- looking
@@ -159,12 +228,14 @@ export class Simulation implements World {
   }
 
   primaryOf(view: number): ReplicaId {
-    return primaryOf(this.configuration, view)
+    return primaryOf(this.groupOf(view), view)
   }
 
-  /** All are up and normal in one view, and have committed the same. */
+  readonly groupOf = (view: number): Configuration => this.configurations[epochOf(view)] ?? this.configuration
+
+  /** All members are up and normal in one view, and have committed the same. */
   get hasConverged(): boolean {
-    return this.haveConverged(this.processes)
+    return this.haveConverged(this.processes.filter(({ id }) => isMember(this.configuration, id)))
   }
 
   /** The same for some of them. */
@@ -242,7 +313,8 @@ export class Simulation implements World {
     return this.processes.map((process) => {
       if (!process.isUp) return `${process.id}: down`
       const { commit, log, logView, state, view } = process.replica
-      return `${process.id}: ${state._tag} view ${view} logView ${logView} op ${log.op} commit ${commit}${process.paused ? " paused" : ""}`
+      const views = `view ${viewText(view)} logView ${viewText(logView)}`
+      return `${process.id}: ${state._tag} ${views} op ${log.op} commit ${commit}${process.paused ? " paused" : ""}`
     }).join("\n")
   }
 
@@ -252,7 +324,7 @@ export class Simulation implements World {
     const { events, network } = this
     const client = new Client(this.clients.length, { retry_ms: this.retry_ms }, {
       events,
-      replicas: this.configuration.replicas,
+      replicas: () => this.configuration.replicas,
       send: (from, to, request) => network.send(from, to, { _tag: "Request", request }),
       onAsked: (asking, pending) => {
         for (const checker of this.checkers) checker.onAsked?.(this, pending.request)

@@ -27,7 +27,7 @@ const imports_allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   node: ["base", "vr", "store", "members", "tenants", "wire", "storage", "network"],
   client: ["base", "wire", "network", "store/Operation.ts"],
   cli: [
-    "base", "wire", "client", "store/Operation.ts", "vr/Message.ts",
+    "base", "wire", "client", "store/Operation.ts", "vr/Message.ts", "vr/NextGroup.ts",
     // What looks at the files of a node, without one.
     "node/DataCheckLive.ts", "storage/Journal.ts", "storage/LockLive.ts", "storage/LogDiskLive.ts",
     "storage/LogInspectionLive.ts", "storage/SnapshotInspectionLive.ts", "storage/log/LogDisk.ts"

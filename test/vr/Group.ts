@@ -5,8 +5,8 @@
  */
 import { assert } from "vitest"
 import { crc32 } from "../../src/base/Checksum.ts"
-import type { Message, OpNumber, ReplicaId } from "../../src/vr/Message.ts"
-import type { ClientRequest, Outcome, Reply } from "../../src/vr/Replica.ts"
+import type { OpNumber, ReplicaId } from "../../src/vr/Message.ts"
+import type { ClientRequest, Input, Outcome, Reply, Send } from "../../src/vr/Replica.ts"
 import { partsOf } from "../wire/SnapshotOf.ts"
 import type { One } from "./One.ts"
 
@@ -21,7 +21,7 @@ export class Group {
   readonly replies: Array<Reply> = []
   /** All that were due; each is written at once. */
   readonly snapshots: Array<{ readonly id: ReplicaId; readonly op: OpNumber; readonly digest: number }> = []
-  private readonly under_way: Array<{ readonly from: ReplicaId; readonly to: ReplicaId; readonly message: Message }> = []
+  private readonly under_way: Array<Send & { readonly from: ReplicaId }> = []
 
   constructor(ones: ReadonlyArray<One>) {
     this.ones = new Map(ones.map((one) => [one.replica.id, one]))
@@ -45,6 +45,11 @@ export class Group {
     return this.replies.slice(before)
   }
 
+  tell(id: ReplicaId, input: Input): void {
+    this.take(id, this.one(id).turn(input))
+    this.deliver()
+  }
+
   /** Time passes for everyone. */
   pass(duration_ms: number, every_ms = 20): void {
     for (let passed = 0; passed < duration_ms; passed += every_ms) {
@@ -57,7 +62,7 @@ export class Group {
   }
 
   private take(from: ReplicaId, { early, replies, sends, snapshot }: Outcome): void {
-    for (const { message, to } of [...early, ...sends]) this.under_way.push({ from, to, message })
+    for (const send of [...early, ...sends]) this.under_way.push({ from, ...send })
     this.replies.push(...replies)
     if (snapshot === null) return
     const digest = partsOf(snapshot).reduce((before, part) => crc32(part, before), 0)
@@ -69,8 +74,8 @@ export class Group {
     for (let left = messages_max; left > 0; left--) {
       const next = this.under_way.shift()
       if (next === undefined) return
-      const { from, message, to } = next
-      if (!this.cut.has(from) && !this.cut.has(to)) this.take(to, this.one(to).receive(from, message))
+      const { epoch, from, message, to } = next
+      if (!this.cut.has(from) && !this.cut.has(to)) this.take(to, this.one(to).receive(from, message, epoch))
     }
     assert.fail("the messages do not end")
   }

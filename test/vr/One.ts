@@ -7,9 +7,10 @@ import { assert } from "vitest"
 import { seeded } from "../../src/base/Random.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Entry, Message, MessageOf, MessageTag, OpNumber, ReplicaId, SessionId, View } from "../../src/vr/Message.ts"
-import type { ClientRequest, Input, Now, Outcome, Replica, ReplicaOptions, Send, Timers } from "../../src/vr/Replica.ts"
+import type { ClientRequest, Input, Now, Outcome, Replica, Send, Timers } from "../../src/vr/Replica.ts"
+import type { ReplicaOptions } from "../../src/vr/MakeReplica.ts"
 import { Restoration } from "../../src/vr/Snapshot.ts"
-import { type Kept, newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
+import { type Kept, newLearner, newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
 import { append, Register } from "../simulation/Register.ts"
 
 export const timers: Timers = { heartbeat_ms: 100, view_change_ms: 500 }
@@ -49,6 +50,11 @@ export class One {
     return new One(id, size, (options) => newReplica(options))
   }
 
+  /** One that is to join a group of so many. */
+  static learner(id: ReplicaId, size = 3): One {
+    return new One(id, size, (options) => newLearner(options))
+  }
+
   /** Of a group that begins with the data of these parts of a snapshot. */
   static begin(id: ReplicaId, parts: ReadonlyArray<Uint8Array>, size = 3): One {
     return new One(id, size, (options) => {
@@ -58,7 +64,7 @@ export class One {
     })
   }
 
-  static restart(id: ReplicaId, promised: View, size = 3): One {
+  static restart(id: ReplicaId, promised: View | null, size = 3): One {
     return new One(id, size, (options) => recoveringReplica(options, promised))
   }
 
@@ -81,8 +87,8 @@ export class One {
     return { ...out, sends, replies: [...out.replies, ...after.replies], snapshot: after.snapshot ?? out.snapshot }
   }
 
-  receive(from: ReplicaId, message: Message): Outcome {
-    return this.turn(heard(from, message))
+  receive(from: ReplicaId, message: Message, epoch = 0): Outcome {
+    return this.turn(heard(from, message, epoch))
   }
 
   ask(...requests: ReadonlyArray<ClientRequest>): Outcome {
@@ -100,7 +106,7 @@ export class One {
   }
 }
 
-export const heard = (from: ReplicaId, message: Message): Input => ({ _tag: "Message", from, epoch: 0, message })
+export const heard = (from: ReplicaId, message: Message, epoch = 0): Input => ({ _tag: "Message", from, epoch, message })
 
 export const to = { connection: 0, channel: 0 }
 

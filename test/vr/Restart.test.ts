@@ -17,7 +17,7 @@ describe("a restarted primary", () => {
     const one = restarted()
     const first = one.pass(20)
     const probe = { _tag: "StartViewChange", view: 1, probing: true } as const
-    assert.deepStrictEqual(first, ["R1", "R2"].map((to) => ({ to, message: probe })))
+    assert.deepStrictEqual(first, ["R1", "R2"].map((to) => ({ to, epoch: 0, message: probe })))
     const later = one.pass(5_000)
     assert.isNotEmpty(later)
     for (const { message } of later) assert.deepStrictEqual(message, probe)
@@ -66,8 +66,8 @@ describe("a restarted backup", () => {
   it("follows its view at once, and acknowledges what it holds", () => {
     const one = restarted()
     assert.deepStrictEqual(one.receive("R0", { _tag: "Commit", view: 3, op: 4, commit: 3, round: 6 }).sends, [
-      { to: "R0", message: { _tag: "CommitOk", view: 3, op: 4, round: 6 } },
-      { to: "R0", message: { _tag: "PrepareOk", view: 3, op: 4 } }
+      { to: "R0", epoch: 0, message: { _tag: "CommitOk", view: 3, op: 4, round: 6 } },
+      { to: "R0", epoch: 0, message: { _tag: "PrepareOk", view: 3, op: 4 } }
     ])
     assert.strictEqual(one.replica.commit, 3)
     one.receive("R0", { _tag: "Prepare", view: 3, first: 5, entries: entries(5, 5, 3), commit: 4 })

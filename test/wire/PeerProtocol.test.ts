@@ -6,7 +6,7 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "@effect/vitest"
 import { concat } from "../../src/base/Bytes.ts"
-import type { Entry, Message } from "../../src/vr/Message.ts"
+import { type Entry, entryKinds, type Message } from "../../src/vr/Message.ts"
 import { decodeEnvelope, encodeEnvelope, encodeMessage, tailOf } from "../../src/wire/PeerProtocol.ts"
 
 const number = fc.oneof(fc.nat(300), fc.maxSafeNat())
@@ -16,7 +16,7 @@ const entries = (first: number) =>
   fc.array(fc.record({
     view: number,
     time: number,
-    kind: fc.constantFrom("register" as const, "request" as const),
+    kind: fc.constantFrom(...entryKinds),
     session: number,
     request: number,
     answered: number,
@@ -48,6 +48,8 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.tuple(fc.integer({ min: 1, max: 2 ** 40 }), number, number, number, fc.uint8Array({ maxLength: 300 })).map(
     ([op, view, index, size, bytes]): Message => ({ _tag: "SnapshotPart", view, op, index, size, bytes })
   ),
+  numbers((op, view): Message => ({ _tag: "StartEpoch", op, view })),
+  fc.constant<Message>({ _tag: "EpochStarted" }),
   numbers((nonce, view): Message => ({ _tag: "Recovery", nonce, view })),
   numbers((nonce, view, op, commit): Message => ({ _tag: "RecoveryResponse", nonce, view, op, commit }))
 )
@@ -80,6 +82,16 @@ describe("peer protocol", () => {
       const payload = payloadOf(sent)
       assert.property(decodeEnvelope(payload.subarray(0, Math.floor(where * payload.length))), "reason")
     }))
+  })
+
+  it("refuses an entry of a kind that there is not", () => {
+    const entry: Entry = { op: 1, view: 0, time: 0, kind: "reconfigure", session: 0, request: 0, answered: 0, operation: new Uint8Array(1) }
+    const payload = payloadOf({ _tag: "Prepare", view: 0, first: 1, entries: [entry], commit: 0 }).slice()
+    // From the end: the operation (3 bytes), three zeros, the kind.
+    const at = payload.length - 7
+    assert.strictEqual(payload[at], entryKinds.indexOf("reconfigure"))
+    payload[at] = entryKinds.length
+    assert.deepInclude(decodeEnvelope(payload), { reason: "no entry is of this kind" })
   })
 
   it("never throws, whatever comes", () => {

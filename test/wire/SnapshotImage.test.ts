@@ -11,7 +11,7 @@ import { takeSnapshot } from "../../src/vr/Snapshot.ts"
 import { ClientTable } from "../../src/vr/ClientTable.ts"
 import { SnapshotImage } from "../../src/wire/SnapshotImage.ts"
 import { User } from "../store/User.ts"
-import { configuration, fileOf, partsOf, snapshotOf, tenant, time } from "./SnapshotOf.ts"
+import { history, fileOf, partsOf, snapshotOf, tenant, time } from "./SnapshotOf.ts"
 
 const snapshot = snapshotOf(40)
 const parts = partsOf(snapshot)
@@ -33,7 +33,7 @@ describe("the image of a snapshot file", () => {
       assert.isNull(fault)
       assert.deepStrictEqual(facts, {
         tenant,
-        header: { op: 42, time, log_bytes: 5_000, configurations: [{ epoch: 2, replicas: configuration.replicas }] },
+        header: { op: 42, time, log_bytes: 5_000, history },
         sessions: 2,
         elements: 40,
         parts: parts.length,
@@ -45,7 +45,7 @@ describe("the image of a snapshot file", () => {
   })
 
   it("is that of an empty tenant, too", () => {
-    const whole = { configuration, application: new User().store, clients: new ClientTable(), commit: 0, commitTime: 0, sinceSnapshot: 0 }
+    const whole = { history, application: new User().store, clients: new ClientTable(), commit: 0, commitTime: 0, sinceSnapshot: 0 }
     const { facts, fault } = read([fileOf(0, partsOf(takeSnapshot(whole)))])
     assert.isNull(fault)
     assert.deepInclude(facts, { elements: 0, sessions: 0 })

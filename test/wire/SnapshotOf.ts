@@ -6,13 +6,12 @@
 import { crc32 } from "../../src/base/Checksum.ts"
 import { concat } from "../../src/base/Bytes.ts"
 import { ClientTable } from "../../src/vr/ClientTable.ts"
-import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import { type Snapshot, takeSnapshot } from "../../src/vr/Snapshot.ts"
 import { SnapshotEncoder } from "../../src/wire/SnapshotFile.ts"
 import { User } from "../store/User.ts"
 
 export const tenant = "3f2b8c1e-9a4d-4e6f-8b1a-0c2d3e4f5a6b"
-export const configuration = makeConfiguration(2, ["r1::dev1", "r2::dev2", "r3::dev3"])
+export const history = [{ epoch: 2, replicas: ["r1::dev1", "r2::dev2", "r3::dev3"], op: 1, view: 7 }]
 export const time = 1_700_000_000_123
 
 /** Of so many elements of so many bytes, and of two sessions with an answer. */
@@ -22,7 +21,7 @@ export const snapshotOf = (elements: number, value_bytes = 10): Snapshot => {
   for (const nonce of [1, 2]) clients.register(++user.op, new Uint8Array(16).fill(nonce))
   clients.apply(1, 1, 0, () => Uint8Array.of(7))
   for (let index = 0; index < elements; index++) user.create(`/e${index}`, String(index).padEnd(value_bytes, "."))
-  return takeSnapshot({ configuration, application: user.store, clients, commit: user.op, commitTime: time, sinceSnapshot: 5_000 })
+  return takeSnapshot({ history, application: user.store, clients, commit: user.op, commitTime: time, sinceSnapshot: 5_000 })
 }
 
 export const partsOf = ({ read }: Snapshot): ReadonlyArray<Uint8Array> => {

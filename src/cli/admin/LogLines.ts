@@ -7,7 +7,8 @@ import * as Schema from "effect/Schema"
 import type { ReplicaHead, SavedSnapshot } from "../../storage/Journal.ts"
 import type { LogItem } from "../../storage/LogInspectionLive.ts"
 import { decodeOperation } from "../../store/Operation.ts"
-import type { Entry } from "../../vr/Message.ts"
+import { countOf, type Entry, entryKinds } from "../../vr/Message.ts"
+import { decodeNextGroup } from "../../vr/NextGroup.ts"
 import { aligned, columnWidths, hex32, plural, printable, size, timeText } from "../Format.ts"
 import type { Paint } from "../Output.ts"
 import type { Line } from "../View.ts"
@@ -20,6 +21,7 @@ const Installed = Struct({ op: Natural, bytes: Natural, digest: Natural })
 /** `data_bytes`: the values themselves are not shown. */
 const LoggedOperation = Schema.Union([
   Struct({ type: Literal("register") }),
+  Struct({ type: Literal("reconfigure"), epoch: Natural, replicas: Schema.Array(Text) }),
   Struct({ type: Literal("create"), path: Text, element: Text, data_bytes: Natural, parents: Truth }),
   Struct({ type: Literal("put"), path: Text, data_bytes: Natural, version: NullOr(Natural) }),
   Struct({ type: Literal("delete"), path: Text, version: NullOr(Natural), recursive: Truth }),
@@ -57,7 +59,7 @@ export const LogLine = Schema.Union([
     op: Natural,
     view: Natural,
     time_ms: Natural,
-    kind: Schema.Literals(["register", "request"]),
+    kind: Schema.Literals(entryKinds),
     session: Natural,
     request: Natural,
     answered: Natural,
@@ -230,7 +232,7 @@ export class LogLines {
     const operation = operationOf(entry)
     const bytes = entry.operation.length
     const cells = [
-      String(op), String(view), timeText(time), kind, String(session), String(request),
+      String(op), viewText(view), timeText(time), kind, String(session), String(request),
       String(answered), String(bytes), operationText(operation)
     ]
     return {
@@ -255,18 +257,22 @@ export const headText = (head: ReplicaHead | null): string => {
   if (head === null) return ""
   const { epoch, fresh, log_view, view, whole } = head
   return [
-    `${epoch}/${view}`,
-    ...(log_view === view ? [] : [`log ${log_view}`]),
+    `${epoch}/${viewText(view)}`,
+    ...(log_view === view ? [] : [`log ${viewText(log_view)}`]),
     ...(fresh ? ["fresh"] : []),
     ...(whole ? [] : ["not whole"])
   ].join(", ")
 }
+
+/** Views are counted anew in each epoch; the epoch is told beside. */
+const viewText = (view: number): string => String(countOf(view))
 
 const installText = (snapshot: SavedSnapshot | null): string =>
   snapshot === null ? "" : `op ${snapshot.op}, ${size(snapshot.bytes)}, digest ${hex32(snapshot.digest)}`
 
 const operationOf = ({ kind, operation }: Entry): LoggedOperation => {
   if (kind === "register") return { type: "register" }
+  if (kind === "reconfigure") return { type: "reconfigure", ...decodeNextGroup(operation) }
   const decoded = decodeOperation(operation)
   switch (decoded._tag) {
     case "Create": {
@@ -288,6 +294,8 @@ const operationText = (operation: LoggedOperation): string => {
   switch (operation.type) {
     case "register":
       return "a new session"
+    case "reconfigure":
+      return `epoch ${operation.epoch}: ${operation.replicas.join(",")}`
     case "create":
       return `create ${operation.path} ${operation.element} of ${size(operation.data_bytes)}${operation.parents ? " with parents" : ""}`
     case "put":

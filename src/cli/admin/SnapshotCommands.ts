@@ -22,6 +22,7 @@ import { checkTarget } from "../WholeFile.ts"
 import { callsTo, openSnapshot, untilServed } from "./Nodes.ts"
 import { placesOf, tenantFlags } from "./TenantFlags.ts"
 import { fileSize, saveSnapshot, verifySnapshot, withUpload } from "./SnapshotFiles.ts"
+import { groupOf } from "./SnapshotLines.ts"
 
 /** Beside what the nodes make of the snapshot: a creation may have to ask several times. */
 const publishing_ms = 60_000
@@ -90,7 +91,7 @@ const Verified = Struct({
   tenant: Text,
   op: Natural,
   time_ms: Natural,
-  configurations: Schema.Array(Struct({ epoch: Natural, replicas: Schema.Array(Text) })),
+  history: Schema.Array(Struct({ epoch: Natural, op: Natural, replicas: Schema.Array(Text) })),
   sessions: Natural,
   elements: Natural,
   parts: Natural,
@@ -111,16 +112,16 @@ const verify = define({
   attempt: ({ file }) => `snapshot verify ${file}`,
   run: Effect.fnUntraced(function*({ file }, options) {
     const { bytes, digest, elements, header, parts, sessions, tenant } = yield* verifySnapshot(file, options)
-    const { configurations, op, time } = header
+    const { history, op, time } = header
     return {
       _tag: "Fields",
-      json: { file, tenant, op, time_ms: time, configurations, sessions, elements, parts, bytes, digest },
+      json: { file, tenant, op, time_ms: time, history: history.map(groupOf), sessions, elements, parts, bytes, digest },
       fields: [
         ["file", file],
         ["tenant", tenant],
         ["op", String(op)],
         ["time", DateTime.formatIso(DateTime.makeUnsafe(time))],
-        ...configurations.map(({ epoch, replicas }) => [`epoch ${epoch}`, replicas.join(",")] as const),
+        ...history.map(({ epoch, replicas }) => [`epoch ${epoch}`, replicas.join(",")] as const),
         ["sessions", String(sessions)],
         ["elements", String(elements)],
         ["parts", String(parts)],

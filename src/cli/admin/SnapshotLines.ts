@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { SeenSnapshot, SnapshotItem } from "../../storage/SnapshotInspectionLive.ts"
+import type { EpochStart } from "../../vr/NextGroup.ts"
 import { aligned, columnWidths, hex32, plural, printable, size, timeText } from "../Format.ts"
 import type { Paint } from "../Output.ts"
 import type { Line } from "../View.ts"
@@ -29,7 +30,7 @@ export const SnapshotLine = Schema.Union([
     tenant: NullOr(Text),
     op: NullOr(Natural),
     time_ms: NullOr(Natural),
-    configurations: Schema.Array(Struct({ epoch: Natural, replicas: Schema.Array(Text) })),
+    history: Schema.Array(Struct({ epoch: Natural, op: Natural, replicas: Schema.Array(Text) })),
     sessions: Natural,
     elements: Natural,
     parts: Natural,
@@ -39,6 +40,9 @@ export const SnapshotLine = Schema.Union([
 ])
 type SnapshotLine = typeof SnapshotLine["Type"]
 type Verdict = Extract<SnapshotLine, { readonly line: "snapshot" }>["verdict"]
+
+/** What is told of an epoch that has begun. */
+export const groupOf = ({ epoch, op, replicas }: EpochStart) => ({ epoch, op, replicas })
 
 const element_columns = ["PATH", "TYPE", "VERSION", "SIZE"]
 
@@ -79,12 +83,12 @@ export class SnapshotLines {
     if (verdict === "unreadable") this.refused++
     const [tenant, op, time_ms] = [outer?.tenant ?? null, outer?.op ?? null, header?.time ?? null]
     const { bytes, digest, parts } = total
-    const configurations = header?.configurations ?? []
+    const history = header?.history ?? []
     const counts = [sessions, elements, parts, bytes].map(String)
-    const groups = configurations.map(({ epoch, replicas }) => `epoch ${epoch}: ${replicas.join(",")}`)
+    const groups = history.map(({ epoch, replicas }) => `epoch ${epoch}: ${replicas.join(",")}`)
     return {
       json: {
-        line: "snapshot", file, verdict, problem: problem?.message ?? null, tenant, op, time_ms, configurations,
+        line: "snapshot", file, verdict, problem: problem?.message ?? null, tenant, op, time_ms, history: history.map(groupOf),
         sessions, elements, parts, bytes, digest
       },
       plain: [

@@ -7,7 +7,7 @@
 import type { Crc32 } from "../../base/Bytes.ts"
 import { invariant } from "../../base/Invariant.ts"
 import { getUint, isZero, setUint, viewOf } from "../../base/Numbers.ts"
-import type { Entry } from "../../vr/Message.ts"
+import { type Entry, entryKinds } from "../../vr/Message.ts"
 import type { JournalWrite, ReplicaHead, SavedSnapshot } from "../Journal.ts"
 
 /** A disk writes a sector whole or not at all. */
@@ -126,7 +126,7 @@ const encodeBody = (bytes: Uint8Array, view: DataView, { entries, head, snapshot
     setUint(view, at + 24, entry.request)
     setUint(view, at + 32, entry.answered)
     view.setUint32(at + 40, entry.operation.length)
-    view.setUint32(at + 44, entry.kind === "register" ? 0 : 1)
+    view.setUint32(at + 44, entryKinds.indexOf(entry.kind))
     bytes.set(entry.operation, at + entry_header_bytes)
     at += entry_header_bytes + entry.operation.length
   }
@@ -188,11 +188,13 @@ export const decodeBody = (
     const start = next + entry_header_bytes
     if (start > end) return null
     next = start + view.getUint32(start - 8)
+    const kind = entryKinds[view.getUint32(start - 4)]
+    if (kind === undefined) return null
     entries.push({
       op: header.first_op + index,
       view: getUint(view, start - 48),
       time: getUint(view, start - 40),
-      kind: view.getUint32(start - 4) === 0 ? "register" : "request",
+      kind,
       session: getUint(view, start - 32),
       request: getUint(view, start - 24),
       answered: getUint(view, start - 16),

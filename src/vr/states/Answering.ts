@@ -4,10 +4,10 @@
  * @module
  */
 import { Limits } from "../../base/Limits.ts"
-import type { Message, MessageOf, ReplicaId } from "../Message.ts"
+import { epochOf, firstView, type Message, type MessageOf, type ReplicaId } from "../Message.ts"
 import { isNormal, type Now, type Outcome, type Replica } from "../Replica.ts"
 import { offerSnapshot, offerSnapshotUpTo } from "../SnapshotTransfer.ts"
-import { send } from "./Normal.ts"
+import { send, sendEarly } from "../Sending.ts"
 
 /**
  * GetState: only a normal replica of that view or a later one answers; of its whole log, chunk by chunk. Like a Prepare
@@ -35,8 +35,27 @@ export const answerGetState = (
     op: replica.log.op,
     commit: replica.commit
   }
-  const where = out.head === null ? out.early : out.sends
-  where.push({ to: from, message: newState })
+  sendEarly(out, from, newState)
+}
+
+/**
+ * GetState of one that is still in an earlier epoch, by whoever does not speak for a view: the log as it was when this epoch
+ * began, which is the whole log of its first view. With that, the sender is in the epoch, and can vote in it.
+ */
+export const answerEpochStart = (
+  replica: Replica,
+  message: MessageOf<"GetState">,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  const { configuration: { epoch }, epochStart, log } = replica
+  if (epochStart === null || epochOf(message.view) > epoch || message.after > epochStart.op) return
+  if (message.after < log.base) return offerSnapshot(replica, from, now, out)
+  const first = message.after + 1
+  const { op } = epochStart
+  const entries = log.chunk(first, op, Limits.transfer_chunk_bytes_max)
+  send(out, from, { _tag: "NewState", view: firstView(epoch), first, entries, op, commit: op })
 }
 
 /** Committed entries are the same everywhere and for ever, so the state and the view of the sender do not matter. */

@@ -6,12 +6,14 @@
  */
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { BackupState, Handlers, Now, Outcome, Replica } from "../Replica.ts"
+import { answerStartEpoch } from "../GoingOver.ts"
 import { onGetSnapshot } from "../SnapshotTransfer.ts"
 import { startTransfer } from "../Transitions.ts"
 import { onVote } from "../ViewStart.ts"
 import { answerGetCommitted, answerGetState } from "./Answering.ts"
 import { onRecovery, onStartView, onStartViewChange } from "./Joining.ts"
-import { appendAbove, commitTo, send } from "./Normal.ts"
+import { appendAbove, commitTo } from "./Normal.ts"
+import { send } from "../Sending.ts"
 
 const onPrepare = (
   replica: Replica,
@@ -59,6 +61,8 @@ export const backup: Handlers<BackupState> = {
   Committed: () => {}, // Asked for in a view change that is over.
   GetSnapshot: (replica, _state, message, from, now, out) => onGetSnapshot(replica, message, from, now, out),
   SnapshotPart: () => {}, // As NewState.
+  StartEpoch: (replica, _state, _message, from, _now, out) => answerStartEpoch(replica, from, out),
+  EpochStarted: () => {}, // Meant for those that leave.
   Recovery: onRecovery,
   RecoveryResponse: () => {} // To a recovery that is over.
 }

@@ -10,7 +10,8 @@ import type { MessageOf, ReplicaId } from "../Message.ts"
 import { type BackupState, highestView, type Now, type Outcome, type Replica, type StateTransferState } from "../Replica.ts"
 import { onProbe, probeIfSilent } from "../Suspicion.ts"
 import { becomeBackup, enterViewChange, startTransfer } from "../Transitions.ts"
-import { appendAbove, commitTo, cutLog, send } from "./Normal.ts"
+import { appendAbove, commitTo, cutLog } from "./Normal.ts"
+import { send } from "../Sending.ts"
 
 /** VRR §4.2, with a probe before anybody leaves (F15), and views adopted, never counted up (F5). */
 export const onStartViewChange = (

@@ -1,5 +1,5 @@
 /**
- * What several states share: sending, cutting and growing the log, committing, and putting a snapshot in its place.
+ * What several states share: cutting and growing the log, committing, and putting a snapshot in its place.
  *
  * @module
  */
@@ -7,36 +7,12 @@ import { invariant } from "../../base/Invariant.ts"
 import { Limits } from "../../base/Limits.ts"
 import { primaryOf } from "../Configuration.ts"
 import { entryBytes } from "../Log.ts"
-import type { Entry, Message, OpNumber, ReplicaId, SessionId } from "../Message.ts"
-import type { ClientRequest, Outcome, Replica, ReplyStatus } from "../Replica.ts"
+import type { Entry, OpNumber, ReplicaId } from "../Message.ts"
+import type { Outcome, Replica } from "../Replica.ts"
+import { reply } from "../Sending.ts"
+import { adoptHistory, enterEpoch } from "../GoingOver.ts"
 import { type Restoration, takeSnapshot } from "../Snapshot.ts"
 import type { Staging } from "../Staging.ts"
-
-export const send = (out: Outcome, to: ReplicaId, message: Message): void => {
-  out.sends.push({ to, message })
-}
-
-export const broadcast = (replica: Replica, out: Outcome, message: Message): void => {
-  for (const to of replica.configuration.replicas) if (to !== replica.id) out.sends.push({ to, message })
-}
-
-/** `request` says where the answer goes and to what; a registration counts as request 0. */
-export const reply = (
-  out: Outcome,
-  request: ClientRequest,
-  status: ReplyStatus,
-  details: { readonly result?: Uint8Array; readonly session?: SessionId; readonly primary?: ReplicaId | null } = {}
-): void => {
-  out.replies.push({
-    to: request.to,
-    kind: request.kind,
-    request: request.kind === "register" ? 0 : request.request,
-    status,
-    result: details.result ?? null,
-    session: details.session ?? 0,
-    primary: details.primary ?? null
-  })
-}
 
 /** Records the head for the journal whenever view or logView changed. */
 export const writeHead = (replica: Replica, out: Outcome): void => {
@@ -89,6 +65,7 @@ const execute = (replica: Replica, entry: Entry, out: Outcome): void => {
     primary.uncommittedBytes -= entryBytes(entry)
     primary.waiting.delete(entry.op)
   }
+  if (entry.kind === "reconfigure") return enterEpoch(replica, entry, out)
   if (entry.kind === "register") {
     const session = replica.clients.register(entry.op, entry.operation)
     if (request !== undefined) reply(out, request, "ok", { session })
@@ -112,8 +89,8 @@ const countLog = (replica: Replica, entry: Entry): void => {
 }
 
 /** The data and the sessions are those of the snapshot; the log stays as it is. */
-export const beginWith = (replica: Replica, image: Restoration): void => {
-  const { log_bytes, op, time } = image.header!
+export const beginWith = (replica: Replica, image: Restoration, out: Outcome): void => {
+  const { history, log_bytes, op, time } = image.header!
   invariant(op > replica.commit, "a snapshot that is installed is ahead", { op, commit: replica.commit })
   image.install(replica.clients)
   replica.commit = op
@@ -123,11 +100,12 @@ export const beginWith = (replica: Replica, image: Restoration): void => {
   replica.dueSnapshot = null
   replica.incoming = null
   replica.snapshot = { op, digest: image.digest }
+  adoptHistory(replica, history, out)
 }
 
 /** A whole state takes the place of all that is here. What is here and not in it was never committed. */
 export const installSnapshot = (replica: Replica, image: Restoration, out: Outcome): void => {
-  beginWith(replica, image)
+  beginWith(replica, image, out)
   const { op } = image.header!
   replica.log.reset(op)
   replica.durable = op

@@ -7,21 +7,35 @@ import { invariant } from "../../base/Invariant.ts"
 import { Limits } from "../../base/Limits.ts"
 import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
 import { backOff, type Handlers, type Now, type Outcome, type PrimaryState, type Replica } from "../Replica.ts"
+import { proposeChange } from "../Reconfiguration.ts"
+import { answerStartEpoch } from "../GoingOver.ts"
+import { audience, committable } from "../Change.ts"
+import { handOff } from "../HandOff.ts"
 import { quorumth, serveReads, startReadRound } from "../Requests.ts"
 import { onGetSnapshot } from "../SnapshotTransfer.ts"
 import { enterViewChange, memberIndex, turnClientsAway } from "../Transitions.ts"
 import { onVote, startViewMessage } from "../ViewStart.ts"
 import { answerGetCommitted, answerGetState } from "./Answering.ts"
 import { onStartView, onStartViewChange } from "./Joining.ts"
-import { broadcast, commitTo, send } from "./Normal.ts"
+import { commitTo, indexOf } from "./Normal.ts"
+import { send, sendEarly } from "../Sending.ts"
 
-const onAck = (replica: Replica, state: PrimaryState, from: ReplicaId, op: OpNumber, now: Now): number => {
-  const index = memberIndex(replica, from)
-  if (state.restarted) return index
+const onAck = (replica: Replica, state: PrimaryState, from: ReplicaId, op: OpNumber, now: Now): void => {
+  if (state.restarted) return
   invariant(op <= replica.log.op, "the primary's log is the longest of its view", { op, head: replica.log.op, from })
-  if (op > state.acked[index]!) state.acked[index] = op
-  state.heardAt[index] = now.mono
-  return index
+  const index = indexOf(replica, from)
+  if (index >= 0 && op > state.acked[index]!) state.acked[index] = op
+  const learner = state.change?.learners.get(from)
+  if (learner !== undefined && op > learner.acked) learner.acked = op
+  onSign(replica, state, from, now)
+}
+
+/** It is alive, and follows us. */
+const onSign = (replica: Replica, state: PrimaryState, from: ReplicaId, now: Now): void => {
+  const index = indexOf(replica, from)
+  if (index >= 0) state.heardAt[index] = now.mono
+  const learner = state.change?.learners.get(from)
+  if (learner !== undefined) learner.heardAt = now.mono
 }
 
 /** The sender is still on its way to our view, or to an older one: told that ours runs, it fetches what it lacks. */
@@ -56,8 +70,9 @@ export const primary: Handlers<PrimaryState> = {
   },
   Commit: () => {}, // As Prepare.
   CommitOk: (replica, state, message, from, now) => {
-    const index = onAck(replica, state, from, message.op, now)
-    if (message.round > state.rounds[index]!) state.rounds[index] = message.round
+    onAck(replica, state, from, message.op, now)
+    const index = indexOf(replica, from)
+    if (index >= 0 && message.round > state.rounds[index]!) state.rounds[index] = message.round
   },
   StartViewChange: (replica, state, message, from, now, out) => {
     if (!message.probing) remind(replica, state, message.view, from, out)
@@ -73,25 +88,32 @@ export const primary: Handlers<PrimaryState> = {
   },
   GetState: (replica, state, message, from, now, out) => {
     // It follows us, though it cannot acknowledge anything before its transfer is done.
-    if (message.view === replica.view) state.heardAt[memberIndex(replica, from)] = now.mono
+    if (message.view === replica.view) onSign(replica, state, from, now)
     answerGetState(replica, message, from, now, out)
   },
   NewState: () => {}, // A transfer that was given up when the view changed.
   GetCommitted: (replica, _state, message, from, now, out) => answerGetCommitted(replica, message, from, now, out),
   Committed: () => {}, // A second answer: the view has started.
   GetSnapshot: (replica, state, message, from, now, out) => {
-    // It is alive, though a whole snapshot may lie between two acknowledgements.
-    state.heardAt[memberIndex(replica, from)] = now.mono
+    // A whole snapshot may lie between two acknowledgements.
+    onSign(replica, state, from, now)
     onGetSnapshot(replica, message, from, now, out)
   },
   SnapshotPart: () => {}, // As NewState.
+  StartEpoch: (replica, _state, _message, from, _now, out) => answerStartEpoch(replica, from, out),
+  EpochStarted: () => {}, // Meant for those that leave.
   Recovery: onRecovery,
   RecoveryResponse: () => {} // To a recovery that is over.
 }
 
-/** Once a turn: sends what was appended since the last one, counts, commits, serves reads. */
-export const endPrimaryTurn = (replica: Replica, state: PrimaryState, out: Outcome): void => {
+/** Once a turn: counts, commits, sends what was appended since the last one, serves reads. */
+export const endPrimaryTurn = (replica: Replica, state: PrimaryState, now: Now, out: Outcome): void => {
   advanceCommit(replica, state, out)
+  // Of its epoch there is nothing more to do.
+  if (replica.hasCrossed) return
+  proposeChange(replica, state, now, out)
+  handOff(replica, state, now, out)
+  if (replica.state !== state) return
   sendPrepares(replica, state, out)
   startReadRound(replica, state, out)
   serveReads(replica, state, out)
@@ -100,7 +122,7 @@ export const endPrimaryTurn = (replica: Replica, state: PrimaryState, out: Outco
 /** An op is committed once a quorum holds it durably in this view, the primary's own copy included. */
 const advanceCommit = (replica: Replica, state: PrimaryState, out: Outcome): void => {
   state.acked[memberIndex(replica, replica.id)] = replica.durable
-  const op = quorumth(state.acked, replica.configuration.quorum)
+  const op = committable(replica, state, quorumth(state.acked, replica.configuration.quorum))
   if (op > replica.commit) commitTo(replica, op, out)
 }
 
@@ -112,8 +134,7 @@ const sendPrepares = (replica: Replica, state: PrimaryState, out: Outcome): void
     state.prepared += entries.length
     const message = { _tag: "Prepare", view: replica.view, first, entries, commit: replica.commit } as const
     // A view must not be used before it is durable, so behind a StartView even a Prepare waits.
-    const where = out.head === null ? out.early : out.sends
-    for (const to of replica.configuration.replicas) if (to !== replica.id) where.push({ to, message })
+    for (const to of audience(replica, state)) sendEarly(out, to, message)
   }
 }
 
@@ -129,5 +150,5 @@ export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out
   }
   if (state.abdicated || now.mono < state.heartbeatAt) return
   state.heartbeatAt = now.mono + replica.timers.heartbeat_ms
-  broadcast(replica, out, heartbeat(replica, state))
+  for (const to of audience(replica, state)) send(out, to, heartbeat(replica, state))
 }

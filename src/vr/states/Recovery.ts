@@ -5,17 +5,20 @@
  * @module
  */
 import { primaryOf } from "../Configuration.ts"
-import type { MessageOf, ReplicaId } from "../Message.ts"
+import { epochOf, type MessageOf, type ReplicaId, type View } from "../Message.ts"
 import type { Handlers, Now, Outcome, RecoveryState, Replica } from "../Replica.ts"
 import { fetchesSnapshot, takePart, wholeSnapshot } from "../SnapshotTransfer.ts"
 import { keepCommitted, makeStaging, stage, stagedEnd } from "../Staging.ts"
-import { askForState, becomeBackup, promote } from "../Transitions.ts"
-import { broadcast, commitTo, replaceSuffix } from "./Normal.ts"
+import { askForState, join, promise, promote } from "../Transitions.ts"
+import { commitTo, replaceSuffix } from "./Normal.ts"
+import { broadcast } from "../Sending.ts"
 
-export const makeRecoveryState = (promised: number): RecoveryState => ({
+/** `promised`: null if nobody knows. */
+export const makeRecoveryState = (promised: View | null): RecoveryState => ({
   _tag: "Recovery",
   nonce: 0,
-  promised,
+  promised: promised ?? 0,
+  isHeadLost: promised === null,
   responses: new Map(),
   fetching: null,
   staging: makeStaging(0),
@@ -62,7 +65,9 @@ const goOn = (
   // Made in a later view than the one that is joined now.
   if (replica.incoming !== null && replica.incoming.view > view) replica.incoming = null
   const image = wholeSnapshot(replica)
-  if (image !== null) state.staging = promote(replica, makeStaging(image.header!.op, image), out)
+  const imageView = replica.incoming?.view ?? view
+  if (image !== null) state.staging = promote(replica, view, makeStaging(image.header!.op, image, imageView), out)
+  if (hasArrived(replica, [view, imageView], out)) return
   askForState(replica, view, state.staging, from, now, out)
 }
 
@@ -80,7 +85,7 @@ const onNewState = (
 ): void => {
   const fetching = state.fetching
   if (fetching === null || from !== fetching.from || message.view < fetching.view) return
-  if (message.view > fetching.view) return startAnew(replica, state, now, out)
+  if (message.view > fetching.view) return onLaterView(replica, state, message.view, from, now, out)
   const had = stagedEnd(state.staging)
   if (!stage(state.staging, message.first, message.entries, message.commit)) return
   const end = stagedEnd(state.staging)
@@ -89,11 +94,12 @@ const onNewState = (
   if (end === had && !isLast) return
   fetching.progressAt = now.mono
   state.resendAt = now.mono + fetching.wait_ms
-  state.staging = promote(replica, state.staging, out)
+  state.staging = promote(replica, fetching.view, state.staging, out)
+  if (hasArrived(replica, [fetching.view], out)) return
   if (!isLast) return askForState(replica, fetching.view, state.staging, from, now, out)
   replaceSuffix(replica, state.staging, out)
-  becomeBackup(replica, fetching.view, now, out)
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+  join(replica, fetching.view, now, out)
 }
 
 /**
@@ -110,7 +116,7 @@ const onSnapshotPart = (
 ): void => {
   const fetching = state.fetching
   if (fetching !== null && from !== fetching.from && from !== replica.incoming?.from) return
-  if (fetching !== null && message.view > fetching.view) return startAnew(replica, state, now, out)
+  if (fetching !== null && message.view > fetching.view) return onLaterView(replica, state, message.view, from, now, out)
   if (!takePart(replica, message, from, stagedEnd(state.staging), now, out)) return
   // Late, over a slow network; whom to follow is being asked again.
   if (fetching === null) return
@@ -131,8 +137,54 @@ const ask = (replica: Replica, state: RecoveryState, now: Now, out: Outcome): vo
   broadcast(replica, out, { _tag: "Recovery", nonce: state.nonce, view: state.promised })
 }
 
+/**
+ * There is a later epoch. We have never been in it, or would have written that: so there is nothing of it that we could
+ * have forgotten, and nobody to ask but whoever told us.
+ */
+export const crossInRecovery = (
+  replica: Replica,
+  state: RecoveryState,
+  view: View,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  // Nor can one that does not know what it had promised.
+  if (state.isHeadLost || now.mono < replica.crossAfter) return
+  state.responses.clear()
+  keepCommitted(state.staging)
+  state.fetching = { view, from, op: 0, progressAt: now.mono, wait_ms: replica.timers.heartbeat_ms * 2 }
+  state.resendAt = now.mono + state.fetching.wait_ms
+  goOn(replica, state, state.fetching, now, out)
+}
+
+/** In a later epoch, as one that has forgotten nothing of it: it goes on as any other that comes there. */
+const hasArrived = (replica: Replica, latest: ReadonlyArray<View>, out: Outcome): boolean => {
+  const { commit, configuration: { epoch }, epochStart, hasCrossed } = replica
+  if (!hasCrossed) return false
+  // Behind the beginning, what it holds was committed in that view of the epoch at the latest.
+  if (commit > epochStart!.op) for (const view of latest) if (epochOf(view) === epoch) promise(replica, view, out)
+  return true
+}
+
+/** In our epoch, others have to confirm that. In a later one, the sender knows. */
+const onLaterView = (
+  replica: Replica,
+  state: RecoveryState,
+  view: View,
+  from: ReplicaId,
+  now: Now,
+  out: Outcome
+): void => {
+  if (epochOf(view) === replica.configuration.epoch) return startAnew(replica, state, now, out)
+  crossInRecovery(replica, state, view, from, now, out)
+}
+
 /** Whoever answered has moved on, or is gone. */
 const startAnew = (replica: Replica, state: RecoveryState, now: Now, out: Outcome): void => {
+  // Whoever spoke of a later epoch does not answer: those of ours have their turn.
+  const crossed = state.fetching !== null && epochOf(state.fetching.view) > replica.configuration.epoch
+  if (crossed) replica.crossAfter = now.mono + replica.timers.view_change_ms * 4
   state.responses.clear()
   state.fetching = null
   keepCommitted(state.staging)
@@ -153,6 +205,8 @@ export const recovery: Handlers<RecoveryState> = {
   Committed: () => {},
   GetSnapshot: () => {},
   SnapshotPart: onSnapshotPart,
+  StartEpoch: () => {},
+  EpochStarted: () => {},
   Recovery: (_replica, state, _message, from, now) => {
     state.alsoRecovering.set(from, now.mono)
   },

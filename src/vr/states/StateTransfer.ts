@@ -5,11 +5,12 @@
  * @module
  */
 import { primaryOf } from "../Configuration.ts"
-import type { MessageOf, ReplicaId } from "../Message.ts"
-import type { Handlers, Now, Outcome, Replica, StateTransferState } from "../Replica.ts"
+import { epochOf, firstView, type MessageOf, type ReplicaId, type View } from "../Message.ts"
+import { answerStartEpoch } from "../GoingOver.ts"
+import { type Handlers, isCrossing, type Now, type Outcome, type Replica, type StateTransferState } from "../Replica.ts"
 import { askForPart, fetchesSnapshot, onGetSnapshot, takePart, wholeSnapshot } from "../SnapshotTransfer.ts"
-import { makeStaging, stage, type Staging } from "../Staging.ts"
-import { askForState, becomeBackup, heldUpTo, promise, promote, startTransfer } from "../Transitions.ts"
+import { keepCommitted, makeStaging, stage, type Staging } from "../Staging.ts"
+import { askForState, heldUpTo, join, promise, promote, resume, startTransfer } from "../Transitions.ts"
 import { onVote } from "../ViewStart.ts"
 import { answerGetCommitted } from "./Answering.ts"
 import { onRecovery, onStartView, onStartViewChange } from "./Joining.ts"
@@ -28,6 +29,14 @@ const onSignOfLife = (
   else if (message.view === state.target) state.heardAt = now.mono
 }
 
+/** On the way to a later epoch any view of it will do: whoever answers says which one it is. */
+const rises = (replica: Replica, state: StateTransferState, view: View): boolean => {
+  if (!isCrossing(replica)) return false
+  state.target = view
+  if (state.staging !== null) keepCommitted(state.staging)
+  return true
+}
+
 const onNewState = (
   replica: Replica,
   state: StateTransferState,
@@ -37,7 +46,9 @@ const onNewState = (
   out: Outcome
 ): void => {
   if (message.view < state.target) return
-  if (message.view > state.target) return startTransfer(replica, message.view, from, now, out)
+  if (message.view > state.target && !rises(replica, state, message.view)) {
+    return startTransfer(replica, message.view, from, now, out)
+  }
   const had = heldUpTo(replica, state.staging)
   if (!take(replica, state, message, out)) return
   onProgress(replica, state, from, now)
@@ -52,20 +63,20 @@ const onNewState = (
     return askForState(replica, state.target, state.staging, from, now, out)
   }
   if (state.staging !== null) replaceSuffix(replica, state.staging, out)
-  becomeBackup(replica, message.view, now, out)
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+  join(replica, message.view, now, out)
 }
 
 /** As much of it as may be. */
 const putInPlace = (replica: Replica, state: StateTransferState, staging: Staging, out: Outcome): void => {
   const before = replica.commit
-  state.staging = promote(replica, staging, out)
-  if (replica.commit > before) promise(replica, state.target, out)
+  state.staging = promote(replica, state.target, staging, out)
+  if (replica.commit > before && !isCrossing(replica)) promise(replica, state.target, out)
 }
 
 /** A backup's answer says nothing about the primary: while it is silent, a long transfer must not keep us from voting. */
 const onProgress = (replica: Replica, state: StateTransferState, from: ReplicaId, now: Now): void => {
-  if (from === primaryOf(replica.configuration, state.target)) state.heardAt = now.mono
+  if (isCrossing(replica) || from === primaryOf(replica.configuration, state.target)) state.heardAt = now.mono
 }
 
 /** The log of whom we asked begins above what we have. What follows the snapshot is fetched from there. */
@@ -77,7 +88,9 @@ const onSnapshotPart = (
   now: Now,
   out: Outcome
 ): void => {
-  if (message.view > state.target) return startTransfer(replica, message.view, from, now, out)
+  if (message.view > state.target && !rises(replica, state, message.view)) {
+    return startTransfer(replica, message.view, from, now, out)
+  }
   if (!takePart(replica, message, from, heldUpTo(replica, state.staging), now, out)) return
   onProgress(replica, state, from, now)
   state.source = from
@@ -86,8 +99,10 @@ const onSnapshotPart = (
   state.resendAt = now.mono + state.wait_ms
   const image = wholeSnapshot(replica)
   if (image === null) return
+  // Asked for on the way to whatever view there was then.
+  state.target = Math.max(state.target, message.view)
   if (state.staging === null) installSnapshot(replica, image, out)
-  else putInPlace(replica, state, makeStaging(message.op, image), out)
+  else putInPlace(replica, state, makeStaging(message.op, image, message.view), out)
   askForState(replica, state.target, state.staging, from, now, out)
 }
 
@@ -127,6 +142,8 @@ export const stateTransfer: Handlers<StateTransferState> = {
   Committed: () => {}, // Asked for in a view change that is over.
   GetSnapshot: (replica, _state, message, from, now, out) => onGetSnapshot(replica, message, from, now, out),
   SnapshotPart: onSnapshotPart,
+  StartEpoch: (replica, _state, _message, from, _now, out) => answerStartEpoch(replica, from, out),
+  EpochStarted: () => {}, // Meant for those that leave.
   Recovery: onRecovery,
   RecoveryResponse: () => {} // To a recovery that is over.
 }
@@ -137,7 +154,20 @@ export const tickStateTransfer = (replica: Replica, state: StateTransferState, n
   state.wait_ms = Math.min(state.wait_ms * 2, replica.timers.view_change_ms * 4)
   state.resendAt = now.mono + state.wait_ms
   if (fetchesSnapshot(replica, heldUpTo(replica, state.staging), now)) return askForPart(replica, out)
-  const others = replica.configuration.replicas.filter((id) => id !== replica.id)
+  const patience_ms = state.patience * replica.timers.view_change_ms * 4
+  if (isCrossing(replica) && now.mono - state.heardAt > patience_ms) {
+    // Nobody there answers. Perhaps nobody is there yet, and it takes us to go on here.
+    out.events.push("a later epoch was not reached")
+    replica.crossAfter = now.mono + patience_ms
+    return resume(replica, now)
+  }
+  if (isCrossing(replica)) {
+    // Whoever spoke for that view is gone, perhaps; any other one of the epoch will do.
+    const { image, imageView } = state.staging ?? makeStaging(0)
+    state.target = Math.max(firstView(epochOf(state.target)), image === null ? 0 : imageView)
+    if (state.staging !== null) keepCommitted(state.staging)
+  }
+  const others = [...new Set([state.informant, ...replica.configuration.replicas])].filter((id) => id !== replica.id)
   state.source = others[(others.indexOf(state.source) + 1) % others.length]!
   askForState(replica, state.target, state.staging, state.source, now, out)
 }

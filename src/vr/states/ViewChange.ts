@@ -7,12 +7,13 @@ import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { Handlers, Now, Outcome, Replica, ViewChangeState } from "../Replica.ts"
 import { probeIfSilent } from "../Suspicion.ts"
+import { answerStartEpoch } from "../GoingOver.ts"
 import { onGetSnapshot } from "../SnapshotTransfer.ts"
 import { enterViewChange, startTransfer } from "../Transitions.ts"
 import { askForCommitted, onCommitted, onCommittedSnapshot, onVote } from "../ViewStart.ts"
 import { answerGetCommitted } from "./Answering.ts"
 import { onStartView, onStartViewChange } from "./Joining.ts"
-import { broadcast, send } from "./Normal.ts"
+import { broadcast, send } from "../Sending.ts"
 
 /** The view is running already and its StartView was lost. */
 const joinRunningView = (
@@ -54,6 +55,8 @@ export const viewChange: Handlers<ViewChangeState> = {
   Committed: onCommitted,
   GetSnapshot: (replica, _state, message, from, now, out) => onGetSnapshot(replica, message, from, now, out),
   SnapshotPart: onCommittedSnapshot,
+  StartEpoch: (replica, _state, _message, from, _now, out) => answerStartEpoch(replica, from, out),
+  EpochStarted: () => {}, // Meant for those that leave.
   Recovery: onRecovery,
   RecoveryResponse: () => {} // To a recovery that is over.
 }

@@ -43,12 +43,12 @@ const checkMessage = (id: string, message: Message): void => {
 }
 
 export const bounds = (): Checker => ({
-  onStep: ({ configuration, history }, { id, replica }) => {
-    const { clients, commit, log, lost, probes, state } = replica
+  onStep: ({ history, processes }, { id, replica }) => {
+    const { clients, commit, configuration, log, lost, probes, state } = replica
     atMost(clients.size, history.sessionsMax, id, "sessions")
     atMost(log.op - commit, Limits.pipeline_ops_max, id, "uncommitted operations")
     atMost(lost.size, configuration.replicas.length, id, "lost replicas")
-    atMost(replica.outgoing.size, configuration.replicas.length - 1, id, "snapshots that are fetched")
+    atMost(replica.outgoing.size, processes.length - 1, id, "snapshots that are fetched")
     atMost(probes.size, configuration.replicas.length, id, "probes")
     if (state._tag !== "Primary") return
     atMost(state.waiting.size, log.op - commit, id, "clients that wait")

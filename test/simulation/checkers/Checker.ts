@@ -5,13 +5,14 @@
  * @module
  */
 import type { Configuration } from "../../../src/vr/Configuration.ts"
-import type { OpNumber } from "../../../src/vr/Message.ts"
+import type { OpNumber, View } from "../../../src/vr/Message.ts"
 import type { ClientRequest, Input, Outcome, Send } from "../../../src/vr/Replica.ts"
 import type { History } from "../History.ts"
 import type { Before, Process } from "../Process.ts"
 
 export interface World {
-  readonly configuration: Configuration
+  /** Of the epoch of that view. */
+  readonly groupOf: (view: View) => Configuration
   readonly processes: ReadonlyArray<Process>
   readonly history: History
 }

@@ -6,9 +6,17 @@
  *
  * @module
  */
-import type { Message, MessageOf, OpNumber, ReplicaId, View } from "../../../src/vr/Message.ts"
+import { isMember } from "../../../src/vr/Configuration.ts"
+import {
+  epochOf,
+  type Message,
+  type MessageOf,
+  type OpNumber,
+  type ReplicaId,
+  type View
+} from "../../../src/vr/Message.ts"
 import type { Input } from "../../../src/vr/Replica.ts"
-import { atLeast, atMost, holds, same } from "./Check.ts"
+import { atLeast, atMost, holds } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 interface Acknowledged {
@@ -35,25 +43,30 @@ export const commitsAreBacked = (): Checker => {
     acknowledged.set(message.view, acks.set(from, { op: message.op, losses: lossesAt.get(message) ?? 0 }))
   }
   return {
-    onStep: ({ configuration, processes }, { id, journal, losses, replica }, before, _out, inputs) => {
+    onStep: ({ groupOf, processes }, { id, journal, losses, replica }, before, _out, inputs) => {
       for (const input of inputs) arrive(input)
-      const { commit, log, view } = replica
-      if (replica.state._tag === "Primary") {
+      const { commit, log } = replica
+      // With the last operation of its epoch a primary goes over to the next one, and one that hands off leaves behind what
+      // it commits.
+      const hasLed = before.tag === "Primary" && (replica.state._tag !== "Primary" || epochOf(replica.view) > epochOf(before.view))
+      const view = hasLed ? before.view : replica.view
+      const leads = hasLed || replica.state._tag === "Primary"
+      if (leads) {
         for (let op = before.commit + 1; op <= commit; op++) committedIn[op] = Math.min(committedIn[op] ?? view, view)
       }
       if (replica.state._tag === "Backup") atMost(committedIn[commit]!, view, id, "nobody is in a view before that of its data")
       if (commit <= highest) return
-      same(replica.state._tag, "Primary", id, "what commits first, commits at a primary")
+      holds(leads, id, "what commits first, commits at a primary")
       const acks = new Map(acknowledged.get(view)).set(id, { op: journal.op, losses })
       let backing = 0
       for (const other of processes) {
         const ack = acks.get(other.id)
-        if (ack === undefined || ack.op < commit) continue
+        if (ack === undefined || ack.op < commit || !isMember(groupOf(view), other.id)) continue
         backing++
         if (!other.journal.isTrusted || other.isGone || other.losses > ack.losses) continue
         holds(other.journal.holds(log.get(commit)), other.id, "what is acknowledged and commits is on disk", commit)
       }
-      atLeast(backing, configuration.quorum, id, "a commit is backed by a quorum")
+      atLeast(backing, groupOf(view).quorum, id, "a commit is backed by a quorum")
       highest = commit
     },
     onSends: (_world, { id, losses }, sends) => {

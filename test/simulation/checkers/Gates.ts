@@ -26,7 +26,7 @@ export const gates = (): Checker => ({
 
 /** A turn may have gone on to a later view, and taken over its log: that was durable before anything left. */
 const checkEntries = (id: ReplicaId, journal: Journal, message: Message): void => {
-  const { commit, head: { log_view }, op } = journal
+  const { base, commit, head: { log_view }, op } = journal
   switch (message._tag) {
     case "PrepareOk":
     case "CommitOk":
@@ -37,7 +37,7 @@ const checkEntries = (id: ReplicaId, journal: Journal, message: Message): void =
     case "StartView": {
       if ((message._tag === "StartView" ? message.view : message.logView) !== log_view) break
       for (const entry of message.entries) {
-        if (entry.op > commit) same(journal.entry(entry.op), entry, id, "what is voted for, or started, is on disk")
+        if (entry.op > Math.max(base, commit)) same(journal.entry(entry.op), entry, id, "what is voted for, or started, is on disk")
       }
       break
     }
@@ -69,6 +69,8 @@ export const checkGate = (
     case "StartViewChange":
       if (!message.probing) atMost(message.view, view, id, "who says that it has left has written it")
       break
+    case "StartEpoch":
+    case "EpochStarted":
     case "GetCommitted":
     case "Committed":
     case "GetState":

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isMember } from "../../../src/vr/Configuration.ts"
 import { atLeast, atMost, holds, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
@@ -25,9 +26,10 @@ export const monotone = (): Checker => ({
     if (last !== undefined && log.op > log.base) same(log.get(log.op), last, id, "what is written is the log")
   },
   onRestart: (_world, { id, journal, replica }) => {
-    const { commit, durable, log, logView, state, view } = replica
+    const { commit, configuration, durable, log, logView, state, view } = replica
     same(view, journal.head.view, id, "a restart keeps the view")
-    if (state._tag === "Recovery") return
+    const hasNothing = log.op === 0 && commit === 0 && !isMember(configuration, id)
+    if (state._tag === "Recovery" || hasNothing) return
     same(logView, journal.head.log_view, id, "a restart with a log keeps its view")
     same(commit, Math.max(journal.commit, journal.newest?.op ?? 0), id, "a restart knows what was committed")
     same(log.op, journal.op, id, "a restart keeps the log")

@@ -42,10 +42,10 @@ export const oneLogPerView = (): Checker => {
         if (primary !== undefined) atMost(log.op, primary.op, id, "the primary's log is the longest")
       }
     },
-    onCrash: ({ configuration }, { id, journal }) => {
+    onCrash: ({ groupOf }, { id, journal }) => {
       // A view that its primary had started and not written was known to nobody else.
       for (const view of logs.keys()) {
-        if (view > journal.head.log_view && primaryOf(configuration, view) === id) logs.delete(view)
+        if (view > journal.head.log_view && primaryOf(groupOf(view), view) === id) logs.delete(view)
       }
     },
     onRestart: (_world, process) => {

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { Entry, OpNumber, View } from "../../../src/vr/Message.ts"
+import { type Configuration, isMember } from "../../../src/vr/Configuration.ts"
+import { type Entry, epochOf, firstView, type OpNumber, type View } from "../../../src/vr/Message.ts"
 import type { Process } from "../Process.ts"
 import { holds } from "./Check.ts"
 import type { Checker, World } from "./Checker.ts"
@@ -39,10 +40,19 @@ const ballotsOf = (process: Process, entry: Entry): ReadonlyArray<Ballot> => {
   return ballots
 }
 
-const check = ({ configuration, history, processes }: World): void => {
-  const entry = history.entries[history.op - 1]
-  if (entry === undefined) return
-  const voters = processes.filter((process) => process.remembers)
+/** In each epoch: of those who are in it, and up to its end. */
+const check = (world: World): void => {
+  const { groupOf, history } = world
+  let entry = history.entries[history.op - 1]
+  for (let epoch = entry === undefined ? -1 : epochOf(entry.view); epoch >= 0; epoch--) {
+    checkEpoch(world, groupOf(firstView(epoch)), entry!)
+    entry = history.ends[epoch - 1]
+  }
+}
+
+const checkEpoch = ({ processes }: World, configuration: Configuration, entry: Entry): void => {
+  const isIn = ({ id, journal: { head } }: Process): boolean => head.epoch === configuration.epoch && isMember(configuration, id)
+  const voters = processes.filter((process) => process.remembers && isIn(process))
   if (voters.length < configuration.quorum || voters.every((voter) => holdsAnyway(voter, entry))) return
   const all = voters.map((voter) => ballotsOf(voter, entry))
   all.forEach((ballots, i) => {

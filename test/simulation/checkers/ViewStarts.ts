@@ -5,7 +5,7 @@
  * @module
  */
 import { primaryOf } from "../../../src/vr/Configuration.ts"
-import type { OpNumber, ReplicaId, View } from "../../../src/vr/Message.ts"
+import { countOf, type OpNumber, type ReplicaId, type View } from "../../../src/vr/Message.ts"
 import { atLeast, holds, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
@@ -16,25 +16,27 @@ export const viewStarts = (): Checker => {
   /** By sender and view. */
   const acknowledged = new Map<string, OpNumber>()
   return {
-    onStep: ({ configuration }, { id, replica }, before, _out, inputs) => {
+    onStep: ({ groupOf }, { id, replica }, before, _out, inputs) => {
       const { state, view } = replica
       for (const input of inputs) {
         if (input._tag !== "Message" || input.message._tag !== "DoViewChange") continue
         voters.set(input.message.view, (voters.get(input.message.view) ?? new Set()).add(input.from))
       }
-      if (state._tag === "Backup") holds(id !== primaryOf(configuration, view), id, "a primary does not follow itself")
-      if (state._tag !== "Primary" || (before.tag === "Primary" && before.view === view)) return
-      same(id, primaryOf(configuration, view), id, "a view is started by its primary")
+      if (state._tag === "Backup") holds(id !== primaryOf(groupOf(view), view), id, "a primary does not follow itself")
+      if (state._tag !== "Primary" || state.restarted || (before.tag === "Primary" && before.view === view)) return
+      same(id, primaryOf(groupOf(view), view), id, "a view is started by its primary")
       holds(!started.has(view), id, "a view is started once", view)
       started.add(view)
+      // An epoch begins without a vote.
+      if (countOf(view) === 0) return
       const votes = new Set(voters.get(view)).add(id)
-      atLeast(votes.size, configuration.quorum, id, "a view is started from a quorum of votes")
+      atLeast(votes.size, groupOf(view).quorum, id, "a view is started from a quorum of votes")
     },
-    onCrash: ({ configuration }, { id, journal }) => {
-      for (const view of voters.keys()) if (primaryOf(configuration, view) === id) voters.delete(view)
+    onCrash: ({ groupOf }, { id, journal }) => {
+      for (const view of voters.keys()) if (primaryOf(groupOf(view), view) === id) voters.delete(view)
       // What it had started and not written was known to nobody else: it may start that view again.
       for (const view of started) {
-        if (view > journal.head.log_view && primaryOf(configuration, view) === id) started.delete(view)
+        if (view > journal.head.log_view && primaryOf(groupOf(view), view) === id) started.delete(view)
       }
     },
     onSends: (_world, { id }, sends) => {

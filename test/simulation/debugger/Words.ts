@@ -116,7 +116,7 @@ export const valueText = (value: unknown): string => {
   return pairsText(Object.entries(value).filter(([, field]) => typeof field !== "function"))
 }
 
-const inputs = new Set(["Message", "Requests", "Tick", "Durable", "Snapshotted", "PeerLost"])
+const inputs = new Set(["Message", "Requests", "Tick", "Durable", "Snapshotted", "Reconfigure", "HandOff", "PeerLost"])
 
 const isInput = (value: object): value is Input => "_tag" in value && inputs.has(String(value._tag))
 
@@ -132,6 +132,10 @@ export const inputText = (input: Input): string => {
       return `durable up to ${input.op}`
     case "Snapshotted":
       return `snapshot of op ${input.op} written`
+    case "Reconfigure":
+      return `asked to become ${input.replicas.join(", ")}`
+    case "HandOff":
+      return `asked to hand off to ${input.to}`
     case "PeerLost":
       return `connection to ${input.replica} lost`
   }

@@ -15,8 +15,8 @@
  * @module
  */
 import type { Application } from "../../../src/vr/Application.ts"
-import type { Configuration } from "../../../src/vr/Configuration.ts"
-import type { Message, ReplicaId } from "../../../src/vr/Message.ts"
+import { type Configuration, isMember } from "../../../src/vr/Configuration.ts"
+import type { Epoch, Message, ReplicaId } from "../../../src/vr/Message.ts"
 import { type ClientRequest, emptyOutcome, type Input, type Now, type Outcome, type Replica } from "../../../src/vr/Replica.ts"
 import * as vr from "../../../src/vr/Step.ts"
 import { digestOf, imageOf } from "./Snapshots.ts"
@@ -24,6 +24,7 @@ import { digestOf, imageOf } from "./Snapshots.ts"
 /** What the search takes from the protocol; tests plant bugs here. */
 export interface Core {
   readonly newReplica: typeof vr.newReplica
+  readonly newLearner: typeof vr.newLearner
   readonly recoveringReplica: typeof vr.recoveringReplica
   readonly restartedReplica: typeof vr.restartedReplica
   readonly step: typeof vr.step
@@ -31,13 +32,14 @@ export interface Core {
 
 export const realCore: Core = {
   newReplica: vr.newReplica,
+  newLearner: vr.newLearner,
   recoveringReplica: vr.recoveringReplica,
   restartedReplica: vr.restartedReplica,
   step: vr.step
 }
 
 export type Action =
-  | { readonly kind: "deliver"; readonly from: ReplicaId; readonly message: Message }
+  | { readonly kind: "deliver"; readonly from: ReplicaId; readonly epoch: Epoch; readonly message: Message }
   /** Everything is due: heartbeats, resends, suspicion. */
   | { readonly kind: "tick" }
   /** As a tick, and everything that was heard is long ago. */
@@ -53,6 +55,8 @@ export type Action =
   /** Of a client, for the operation of this number. */
   | { readonly kind: "request"; readonly number: number }
   | { readonly kind: "read" }
+  /** A primary is asked to make that the group. */
+  | { readonly kind: "reconfigure"; readonly replicas: ReadonlyArray<ReplicaId> }
   /** The transport to that replica breaks. */
   | { readonly kind: "skip"; readonly over: ReplicaId }
 
@@ -91,8 +95,11 @@ const optionsOf = (id: ReplicaId, configuration: Configuration, life: number): P
 /** The life that a nonce belongs to. */
 export const lifeOf = (nonce: number): number => Math.round((nonce - 1) / (Number.MAX_SAFE_INTEGER - 1) * livesMax)
 
+/** A member of the first group, or one that is to join it. */
 export const born = (core: Core, id: ReplicaId, configuration: Configuration): Replica =>
-  core.newReplica(optionsOf(id, configuration, 0))
+  isMember(configuration, id)
+    ? core.newReplica(optionsOf(id, configuration, 0))
+    : core.newLearner(optionsOf(id, configuration, 0))
 
 const to = { connection: 0, channel: 0 }
 
@@ -101,10 +108,12 @@ const requestOf = (action: Action & { readonly kind: "request" | "read" }): Clie
     ? { kind: "read", to, request: 1, operation: Uint8Array.of() }
     : { kind: "register", to, nonce: Uint8Array.of(action.number) }
 
-const inputOf = (action: Exclude<Action, { readonly kind: "crash" | "restart" }>, epoch: number): Input => {
+const inputOf = (action: Exclude<Action, { readonly kind: "crash" | "restart" }>): Input => {
   switch (action.kind) {
     case "deliver":
-      return { _tag: "Message", from: action.from, epoch, message: action.message }
+      return { _tag: "Message", from: action.from, epoch: action.epoch, message: action.message }
+    case "reconfigure":
+      return { _tag: "Reconfigure", replicas: action.replicas }
     case "tick":
     case "late":
       return { _tag: "Tick" }
@@ -131,19 +140,25 @@ const turn = (core: Core, replica: Replica, input: Input, now: Now = start): Rea
 }
 
 const restart = (core: Core, replica: Replica, torn: number | null): Taken => {
-  const { configuration, id, log, logView, view } = replica
+  const { configuration, epochStart, id, left, log, logView, view } = replica
   const { base } = log
-  const kept = { view, logView, image: imageOf(replica), base, entries: log.range(base + 1, log.op), commit: 0 }
+  // That an epoch has begun is written with its first head, and so is that the one before has ended.
+  const commit = epochStart?.op ?? 0
+  const kept = { view, logView, image: imageOf(replica), base, entries: log.range(base + 1, log.op), commit }
   const requests = torn === null ? [] : [requestOf({ kind: "request", number: torn })]
   const { early } = core.step(replica, [{ _tag: "Requests", requests }], start)
-  const restarted = core.restartedReplica(optionsOf(id, configuration, 0), kept)
-  return { replica: restarted, outcomes: [{ ...emptyOutcome(), early }, ...turn(core, restarted, { _tag: "Tick" })] }
+  const restarted = core.restartedReplica({ ...optionsOf(id, configuration, 0), left }, kept)
+  return { replica: restarted, outcomes: [{ ...emptyOutcome(restarted), early }, ...turn(core, restarted, { _tag: "Tick" })] }
 }
 
 /** Changes `replica`; a crash leaves it as it was and gives another one. Throws what the core throws. */
 export const take = (core: Core, replica: Replica, action: Action): Taken => {
   if (action.kind === "crash") {
-    const restarted = core.recoveringReplica(optionsOf(replica.id, replica.configuration, action.life), action.promised)
+    const { configuration, id, left } = replica
+    const options = { ...optionsOf(id, configuration, action.life), left }
+    // One that has no vote has nothing to recover.
+    const again = isMember(configuration, id) ? core.recoveringReplica : core.newLearner
+    const restarted = again(options, action.promised)
     return { replica: restarted, outcomes: turn(core, restarted, { _tag: "Tick" }) }
   }
   if (action.kind === "restart") return restart(core, replica, action.torn)
@@ -152,6 +167,6 @@ export const take = (core: Core, replica: Replica, action: Action): Taken => {
     replica.lastTickAt = later.mono
     replica.probes.clear()
   }
-  const input = inputOf(action, replica.configuration.epoch)
+  const input = inputOf(action)
   return { replica, outcomes: turn(core, replica, input, action.kind === "late" ? later : start) }
 }

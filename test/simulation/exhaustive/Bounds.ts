@@ -24,7 +24,11 @@ export interface Bounds {
   readonly disk: number
   /** 1: whatever is committed leaves the log at once, so that those who lag or recover need a snapshot. */
   readonly snapshots: number
-  /** The highest view; what would lead beyond it does not happen. */
+  /** Replicas that are not in the first group, and may join it. */
+  readonly joiners: number
+  /** The group that primaries of the first one are asked for: one bit a replica; 0: it does not change. */
+  readonly next: number
+  /** The highest view of each epoch; what would lead beyond it does not happen. */
   readonly views: number
 }
 
@@ -39,6 +43,8 @@ const none: Bounds = {
   chunked: 0,
   disk: 0,
   snapshots: 0,
+  joiners: 0,
+  next: 0,
   views: 0
 }
 
@@ -61,7 +67,14 @@ export const small: Readonly<Record<string, Bounds>> = {
   snapshots_of_views: { ...none, requests: 1, ticks: 1, skips: 1, snapshots: 1, views: 2 },
   snapshots_in_silence: { ...none, requests: 1, ticks: 1, lates: 1, snapshots: 1, views: 1 },
   snapshots_of_a_pair: { ...none, replicas: 2, requests: 2, crashes: 1, ticks: 2, disk: 1, snapshots: 1, views: 2 },
-  snapshots_of_restarts: { ...none, requests: 1, crashes: 2, disk: 1, snapshots: 1, views: 1 }
+  snapshots_of_restarts: { ...none, requests: 1, crashes: 2, disk: 1, snapshots: 1, views: 1 },
+  group_moves: { ...none, replicas: 1, joiners: 1, next: 0b10, requests: 1, crashes: 1, ticks: 2, views: 1 },
+  group_grows: { ...none, replicas: 1, joiners: 1, next: 0b11, requests: 1, crashes: 2, ticks: 2, disk: 1, views: 1 },
+  group_shrinks: { ...none, replicas: 2, next: 0b01, requests: 1, crashes: 1, ticks: 2, views: 1 },
+  one_is_replaced: { ...none, replicas: 2, joiners: 1, next: 0b110, ticks: 2, views: 1 },
+  all_are_replaced: { ...none, replicas: 2, joiners: 1, next: 0b100, crashes: 1, ticks: 2, views: 1 },
+  one_leaves: { ...none, next: 0b011, ticks: 1, skips: 1, views: 2 },
+  one_of_three_is_replaced: { ...none, joiners: 1, next: 0b1110, ticks: 1, views: 1 }
 }
 
 /** For `npm run simulate -- --exhaustive`: minutes each. */
@@ -86,5 +99,9 @@ export const large: Readonly<Record<string, Bounds>> = {
   snapshots_and_chunks: { ...none, requests: 2, ticks: 1, chunked: 1, snapshots: 1, views: 1 },
   snapshots_on_disks: { ...none, requests: 1, crashes: 1, ticks: 2, disk: 1, snapshots: 1, views: 1 },
   snapshots_and_restarts: { ...none, requests: 1, crashes: 2, disk: 1, snapshots: 1, views: 2 },
-  snapshots_and_damages: { ...none, requests: 1, crashes: 2, disk: 2, snapshots: 1, views: 1 }
+  snapshots_and_damages: { ...none, requests: 1, crashes: 2, disk: 2, snapshots: 1, views: 1 },
+  replaced_with_requests: { ...none, replicas: 2, joiners: 1, next: 0b110, requests: 1, crashes: 1, ticks: 1, views: 1 },
+  grows_in_silence: { ...none, replicas: 2, joiners: 1, next: 0b111, ticks: 2, lates: 1, views: 1 },
+  shrinks_in_silence: { ...none, next: 0b110, requests: 1, lates: 1, views: 1 },
+  shrinks_on_disks: { ...none, next: 0b001, crashes: 1, ticks: 1, disk: 1, views: 1 }
 }

@@ -23,6 +23,7 @@ import type { Entry, Message } from "../../../src/vr/Message.ts"
 import { highestView, type PrimaryState, type Replica, type State } from "../../../src/vr/Replica.ts"
 import type { Staging } from "../../../src/vr/Staging.ts"
 
+import type { Change } from "../../../src/vr/Change.ts"
 import { committedWords, copyIncoming, copyOutgoing, imageKey, incomingKey, outgoingsKey } from "./Snapshots.ts"
 
 const copyStaging = (staging: Staging): Staging => ({ ...staging, entries: [...staging.entries] })
@@ -34,8 +35,15 @@ const copyPrimary = (state: PrimaryState, commit: number): PrimaryState => ({
   rounds: state.rounds.map((round) => state.reads.length === 0 ? state.round : round),
   heartbeatAt: 0,
   waiting: new Map(),
+  change: state.change === null ? null : copyChange(state.change),
   newReads: [...state.newReads],
   reads: [...state.reads]
+})
+
+const copyChange = ({ learners, next, op }: Change): Change => ({
+  next,
+  op,
+  learners: new Map([...learners].map(([id, { acked, heardAt }]) => [id, { acked, heardAt: heardAt === null ? null : 0 }]))
 })
 
 const copyState = (state: State, commit: number): State => {
@@ -53,6 +61,8 @@ const copyState = (state: State, commit: number): State => {
       const staging = state.staging === null ? null : copyStaging(state.staging)
       return { ...state, staging, heardAt: 0, patience: 1, resendAt: 0, wait_ms: 0 }
     }
+    case "Leaving":
+      return { ...state, started: new Set([...state.started].sort()), resendAt: 0 }
     case "Recovery": {
       const fetching = state.fetching === null ? null : { ...state.fetching, progressAt: 0, wait_ms: 0 }
       // Once it knows whom to fetch from, it heeds no answers; and it forgets them when it begins anew.
@@ -73,7 +83,9 @@ const clientsOf = ({ clients, commit, log, state }: Replica): ClientTable => {
   const copy = new ClientTable()
   copy.install(clients.pin().map((session) => ({ ...session, results: new Map(session.results) })))
   if (state._tag !== "Primary") return copy
-  for (const { op, operation } of log.range(commit + 1, log.op)) copy.registrationPending(operation, op)
+  for (const { kind, op, operation } of log.range(commit + 1, log.op)) {
+    if (kind === "register") copy.registrationPending(operation, op)
+  }
   return copy
 }
 
@@ -101,6 +113,7 @@ export const copyReplica = (replica: Replica): Replica => ({
   lost: new Set(),
   attempts: 0,
   normalSince: 0,
+  crossAfter: 0,
   lastTickAt: 0
 })
 
@@ -122,11 +135,13 @@ const stagingKey = ({ base, committed, entries, image }: Staging): unknown =>
 const byReplica = (messages: ReadonlyMap<string, Message>): string =>
   [...messages].sort(([a], [b]) => a < b ? -1 : 1).map(([from, message]) => `${from}:${messageKey(message)}`).join()
 
+const changeKey = ({ learners, next, op }: Change): unknown => [next.replicas, op, [...learners]]
+
 const stateKey = (state: State): ReadonlyArray<unknown> => {
   switch (state._tag) {
     case "Primary":
       return [state.acked, state.prepared, state.viewStart, state.round, state.rounds, state.abdicated, state.restarted,
-        state.reads.map(({ round }) => round)]
+        state.reads.map(({ round }) => round), state.change === null ? null : changeKey(state.change)]
     case "Backup":
       return []
     case "ViewChange":
@@ -134,7 +149,9 @@ const stateKey = (state: State): ReadonlyArray<unknown> => {
         ? null
         : [state.fetching.from, state.fetching.last, stagingKey(state.fetching.staging)]]
     case "StateTransfer":
-      return [state.target, state.source, state.staging === null ? null : stagingKey(state.staging)]
+      return [state.target, state.source, state.informant, state.staging === null ? null : stagingKey(state.staging)]
+    case "Leaving":
+      return [[...state.started], state.isRetired]
     case "Recovery":
       return [state.nonce, state.promised, byReplica(state.responses), stagingKey(state.staging), state.fetching === null
         ? null
@@ -144,8 +161,10 @@ const stateKey = (state: State): ReadonlyArray<unknown> => {
 
 /** Of a copy: equal for replicas that will act equally for ever. */
 export const replicaKey = (replica: Replica): string => {
-  const { clients, commit, durable, id, incoming, log, logView, outgoing, probes, snapshot, state, view } = replica
+  const { clients, commit, configuration, durable, epochStart, id, incoming, left, log, logView, outgoing, probes } = replica
+  const { snapshot, state, view } = replica
   const held = [log.base, entriesKey(log.range(log.base + 1, log.op)), snapshot, committedWords(clients)]
   const transfers = [incomingKey(incoming), outgoingsKey(outgoing)]
-  return JSON.stringify([id, state._tag, view, logView, commit, durable, held, transfers, stateKey(state), [...probes]])
+  const group = [configuration.epoch, configuration.replicas, epochStart, left]
+  return JSON.stringify([id, state._tag, view, logView, commit, durable, held, transfers, stateKey(state), [...probes], group])
 }

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Message, MessageOf } from "../../../src/vr/Message.ts"
+import type { Message, MessageOf, ReplicaId } from "../../../src/vr/Message.ts"
 import type { Local, Mail } from "./Model.ts"
 
 /** Who may lose what in the future. */
@@ -81,8 +81,10 @@ const floorOf = ({ promised, view }: Local, { forgetful, mayCrash }: Outlook): n
   !mayCrash ? view : forgetful ? 0 : Math.min(promised, view)
 
 /** A message that its receiver, whatever becomes of it, treats as if it had not come. */
-export const isUnheeded = ({ from, message }: Mail, receiver: Local, outlook: Outlook): boolean => {
+export const isUnheeded = ({ epoch, message, sender }: Mail, receiver: Local, outlook: Outlook): boolean => {
   const { replica, view } = receiver
+  // A later epoch is news, and an earlier one is told.
+  if (epoch !== replica.configuration.epoch) return false
   const { state } = replica
   switch (message._tag) {
     case "Recovery":
@@ -90,6 +92,9 @@ export const isUnheeded = ({ from, message }: Mail, receiver: Local, outlook: Ou
     case "GetCommitted":
     case "GetSnapshot":
       // A question is answered by whoever can, in later views too.
+      return false
+    case "StartEpoch":
+    case "EpochStarted":
       return false
     case "SnapshotPart":
       // Nobody takes what it knows to be committed.
@@ -105,14 +110,17 @@ export const isUnheeded = ({ from, message }: Mail, receiver: Local, outlook: Ou
       const floor = floorOf(receiver, outlook)
       // The primary of an old view is told to follow; it could have heard that of those who left for the later view.
       if (message.view !== floor || floor !== view) return message.view < floor
-      return isCounted(message, from, receiver, outlook)
+      return isCounted(message, sender, receiver, outlook)
     }
   }
 }
 
 /** Of a message of the very view that the receiver is in, which is the lowest that it can ever be in. */
-const isCounted = (message: Message, from: number, { replica, tag }: Local, { disk, mayTick }: Outlook): boolean => {
+const isCounted = (message: Message, sender: ReplicaId, { replica, tag }: Local, { disk, mayTick }: Outlook): boolean => {
   const { configuration, state } = replica
+  const from = configuration.replicas.indexOf(sender)
+  // It is to join: what it says may be needed once it is known.
+  if (from < 0) return false
   switch (message._tag) {
     case "PrepareOk":
       return state._tag !== "Primary" || state.restarted || state.acked[from]! >= message.op
@@ -120,7 +128,7 @@ const isCounted = (message: Message, from: number, { replica, tag }: Local, { di
       return state._tag !== "Primary" || state.restarted || (state.acked[from]! >= message.op && state.rounds[from]! >= message.round)
     case "DoViewChange":
       // Counted votes are lost in a restart; and who restarts votes again, knowing less of what is committed.
-      if (state._tag === "ViewChange") return !disk && state.votes.has(configuration.replicas[from]!)
+      if (state._tag === "ViewChange") return !disk && state.votes.has(sender)
       return tag !== "Primary" || !mayTick
     case "Committed":
       return tag !== "ViewChange"

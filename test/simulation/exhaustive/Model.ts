@@ -10,7 +10,7 @@
  */
 import type { Configuration } from "../../../src/vr/Configuration.ts"
 import { primaryOf } from "../../../src/vr/Configuration.ts"
-import type { Message, View } from "../../../src/vr/Message.ts"
+import { type Epoch, epochOf, type Message, type ReplicaId, type View } from "../../../src/vr/Message.ts"
 import type { Outcome, Replica, StateTag } from "../../../src/vr/Replica.ts"
 import { type Action, born, type Core, take } from "./Action.ts"
 import { copyReplica, entryKey, messageKey, replicaKey } from "./Canonical.ts"
@@ -20,7 +20,7 @@ import { committedWords, snapshotHolds } from "./Snapshots.ts"
 export interface Local {
   /** Counts locals from 0. */
   readonly number: number
-  /** Position in the configuration. */
+  /** Position among all replicas. */
   readonly index: number
   /** Never changed: steps are taken by copies. */
   readonly replica: Replica
@@ -44,7 +44,9 @@ export interface Mail {
   /** Counts mails from 0. */
   readonly number: number
   readonly from: number
+  readonly sender: ReplicaId
   readonly to: number
+  readonly epoch: Epoch
   readonly message: Message
 }
 
@@ -61,7 +63,7 @@ export interface Move {
 }
 
 /** The kinds of action, by their numbers. */
-const kinds = ["deliver", "tick", "late", "crash", "request", "read", "skip", "restart"] as const
+const kinds = ["deliver", "tick", "late", "crash", "request", "read", "skip", "restart", "reconfigure"] as const
 
 export const deliver = 0
 export const tick = 1
@@ -72,11 +74,17 @@ export const read = 5
 export const skip = 6
 /** Its argument: 0, or 1 + the number of the request that is torn. */
 export const restart = 7
+export const reconfigure = 8
 
-const kindsMax = 8
+const kindsMax = 16
 
 export class Model {
+  /** The first group. */
   readonly configuration: Configuration
+  /** All replicas: that group, and those that may join. */
+  readonly ids: ReadonlyArray<ReplicaId>
+  /** The last operations of epochs, by their numbers among the entries. */
+  readonly ends = new Set<number>()
   readonly mails: Array<Mail> = []
   readonly locals: Array<Local> = []
   readonly core: Core
@@ -87,15 +95,16 @@ export class Model {
   private readonly entryNumbers = new Map<string, number>()
 
   /** `forgetful`: a restart has lost the head too (flaw F1). `snapshots`: logs may begin above the first entry. */
-  constructor(core: Core, configuration: Configuration, forgetful: boolean, snapshots: boolean) {
+  constructor(core: Core, configuration: Configuration, ids: ReadonlyArray<ReplicaId>, forgetful: boolean, snapshots: boolean) {
     this.core = core
     this.configuration = configuration
+    this.ids = ids
     this.forgetful = forgetful
     this.snapshots = snapshots
   }
 
   initial(): ReadonlyArray<Local> {
-    return this.configuration.replicas.map((id, index) => this.intern(born(this.core, id, this.configuration), index, 0, 0))
+    return this.ids.map((id, index) => this.intern(born(this.core, id, this.configuration), index, 0, 0))
   }
 
   /** What `local` does when that happens. `argument`: the mail, the number of the request, or the replica passed over. */
@@ -109,11 +118,11 @@ export class Model {
   }
 
   actionOf(local: Local, kind: number, argument: number): Action {
-    const { replicas } = this.configuration
+    const { ids } = this
     switch (kinds[kind]!) {
       case "deliver": {
-        const { from, message } = this.mails[argument]!
-        return { kind: "deliver", from: replicas[from]!, message }
+        const { epoch, message, sender } = this.mails[argument]!
+        return { kind: "deliver", from: sender, epoch, message }
       }
       case "tick":
         return { kind: "tick" }
@@ -128,7 +137,9 @@ export class Model {
       case "read":
         return { kind: "read" }
       case "skip":
-        return { kind: "skip", over: replicas[argument]! }
+        return { kind: "skip", over: ids[argument]! }
+      case "reconfigure":
+        return { kind: "reconfigure", replicas: ids.filter((_, index) => (argument & (1 << index)) !== 0) }
     }
   }
 
@@ -157,12 +168,12 @@ export class Model {
   }
 
   private sendsOf({ early, sends }: Outcome, from: number): ReadonlyArray<Mail> {
-    return [...early, ...sends].map(({ message, to }) => {
-      const receiver = this.configuration.replicas.indexOf(to)
-      const key = `${from} ${receiver} ${messageKey(message)}`
+    return [...early, ...sends].map(({ epoch, message, to }) => {
+      const receiver = this.ids.indexOf(to)
+      const key = `${from} ${receiver} ${epoch} ${messageKey(message)}`
       const known = this.mailsByKey.get(key)
       if (known !== undefined) return known
-      const mail = { number: this.mails.length, from, to: receiver, message }
+      const mail = { number: this.mails.length, from, sender: this.ids[from]!, to: receiver, epoch, message }
       this.mails.push(mail)
       this.mailsByKey.set(key, mail)
       return mail
@@ -193,6 +204,7 @@ export class Model {
     if (known !== undefined) return known
     const { commit, log, logView, state, view } = replica
     const entries = this.wordsOf(replica).map((word) => this.entryNumber(word))
+    for (let op = log.base + 1; op <= log.op; op++) if (log.get(op).kind === "reconfigure") this.ends.add(entries[op - 1]!)
     const about = { index, replica, promised, life, tag: state._tag, view, logView, op: log.op, commit, entries }
     const local: Local = { number: this.locals.length, ...about, moves: new Map() }
     this.locals.push(local)
@@ -202,7 +214,7 @@ export class Model {
 
   /** Is the replica the one that leads its own view? */
   isOwnPrimary(local: Local): boolean {
-    return primaryOf(this.configuration, local.view) === local.replica.id
+    return primaryOf(local.replica.configuration, local.view) === local.replica.id
   }
 }
 
@@ -210,11 +222,25 @@ export class Model {
 const wholeBrokenBy = ({ replica }: Local): string | null => {
   const { clients, commit, log } = replica
   const committed = committedWords(clients)
+  if (replica.history.length > 0 || log.op > log.base && log.get(log.op).kind === "reconfigure") return brokenEpochs(replica)
   const made = committed.map((word, i) => i < log.base || i >= commit ? word : `${i + 1}.${log.get(i + 1).operation.join()}`)
   if (committed.length !== commit || committed.some((word, i) => word !== made[i] || !word.startsWith(`${i + 1}.`))) {
     return "the sessions are those that are committed"
   }
   return snapshotHolds(replica) ? null : "equal ops make equal snapshots"
+}
+
+/** The same for one that has changed its group; and 15: nothing follows the last operation of an epoch. Without snapshots. */
+const brokenEpochs = ({ clients, commit, configuration, history, log }: Replica): string | null => {
+  const registered: Array<string> = []
+  let epoch = 0
+  for (const { kind, op, operation, view } of log.range(1, log.op)) {
+    if (epochOf(view) !== epoch) return "nothing follows the last operation of an epoch"
+    if (kind === "reconfigure") epoch++
+    else if (op <= commit) registered.push(`${op}.${operation.join()}`)
+  }
+  if (history.length !== configuration.epoch) return "the group is what the log says"
+  return registered.join() === committedWords(clients).join() ? null : "the sessions are those that are committed"
 }
 
 /** Rules of one step alone (1, 2, 7, 8 and 14 of the protocol brief). */

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { isMember } from "../../../src/vr/Configuration.ts"
+import type { Epoch, OpNumber } from "../../../src/vr/Message.ts"
 import type { Local } from "./Model.ts"
 
 /** What was ever committed, in order: equal numbers are equal entries. One object for equal histories. */
@@ -29,24 +31,39 @@ export class Histories {
   }
 }
 
-/** 3 and 10. The history, with what `local` has committed; or the rule that this breaks. */
-export const withCommits = (histories: Histories, history: History, local: Local): History | string => {
+/** 3 and 10. The history, with what `local` has committed; or the rule that this breaks. `led`: before, or now. */
+export const withCommits = (histories: Histories, history: History, local: Local, led: boolean): History | string => {
   let grown = history
   for (let i = 0; i < local.commit; i++) {
     const entry = local.entries[i]!
     if (i >= grown.entries.length) {
-      if (local.tag !== "Primary") return "what commits first, commits at a primary"
+      if (!led) return "what commits first, commits at a primary"
       grown = histories.after(grown, entry)
     } else if (grown.entries[i] !== entry) return "committed prefixes agree"
   }
   return grown
 }
 
-/** 4. Whatever quorum of replicas with a memory changes the view, the log that it would choose holds what is committed. */
-export const quorumsHold = (locals: ReadonlyArray<Local>, history: History, quorum: number): boolean => {
-  const op = history.entries.length
-  if (op === 0) return true
+/**
+ * 4. Whatever quorum of replicas with a memory changes the view, the log that it would choose holds what is committed: in
+ * each epoch, of those who are in it, and up to the end of it. `ends`: the last operations of epochs.
+ */
+export const quorumsHold = (all: ReadonlyArray<Local>, history: History, ends: ReadonlySet<number>): boolean => {
+  let op = 0
+  for (let epoch = 0; op < history.entries.length; epoch++) {
+    const end = history.entries.findIndex((entry, i) => i >= op && ends.has(entry))
+    op = end < 0 ? history.entries.length : end + 1
+    if (!quorumsOfEpochHold(all.filter((local) => isVoter(local, epoch)), history, op)) return false
+  }
+  return true
+}
+
+const isVoter = ({ replica: { configuration, id } }: Local, epoch: Epoch): boolean =>
+  configuration.epoch === epoch && isMember(configuration, id)
+
+const quorumsOfEpochHold = (locals: ReadonlyArray<Local>, history: History, op: OpNumber): boolean => {
   const entry = history.entries[op - 1]!
+  const quorum = locals[0]?.replica.configuration.quorum ?? 1
   for (const voter of locals) {
     if (voter.tag === "Recovery" || voter.entries[op - 1] === entry) continue
     let below = 0

@@ -5,10 +5,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { makeConfiguration } from "../../../src/vr/Configuration.ts"
-import type { Outcome, Replica } from "../../../src/vr/Replica.ts"
+import { firstView, type Message } from "../../../src/vr/Message.ts"
+import { emptyOutcome, type Outcome, type Replica } from "../../../src/vr/Replica.ts"
 import { makeStaging } from "../../../src/vr/Staging.ts"
-import { replaceSuffix, reply } from "../../../src/vr/states/Normal.ts"
-import { becomeBackup } from "../../../src/vr/Transitions.ts"
+import { commitTo, replaceSuffix } from "../../../src/vr/states/Normal.ts"
+import { reply } from "../../../src/vr/Sending.ts"
+import { becomeBackup, makePrimaryState } from "../../../src/vr/Transitions.ts"
 import { type Core, realCore } from "./Action.ts"
 import { type Bounds, small } from "./Bounds.ts"
 import { copyReplica, replicaKey } from "./Canonical.ts"
@@ -136,8 +138,8 @@ describe("the exhaustive search", () => {
       ...realCore,
       step: (replica, inputs, now) => {
         const out = realCore.step(replica, inputs, now)
-        const sends = out.sends.map(({ message, to }) =>
-          ({ to, message: message._tag === "CommitOk" ? { ...message, op: message.op + 1 } : message })
+        const sends = out.sends.map(({ epoch, message, to }) =>
+          ({ to, epoch, message: message._tag === "CommitOk" ? { ...message, op: message.op + 1 } : message })
         )
         return { ...out, sends }
       }
@@ -231,6 +233,60 @@ describe("the exhaustive search", () => {
   it("finds that a restart without the snapshot loses what was committed", () => {
     const core = restarting((kept) => ({ ...kept, image: null, base: 0, entries: [] }))
     assert.match(foundIn(bounds("snapshots"), { core }).rule, /quorum/)
+  }, timeout)
+
+  it("sees groups that have changed, and serve", () => {
+    const seen = new Set<string>()
+    const onState: Options["onState"] = (locals) => {
+      for (const { commit, replica: { configuration, epochStart }, tag } of locals) {
+        const isBeyond = epochStart !== null && commit > epochStart.op
+        if (configuration.epoch === 1) seen.add(`${tag}${isBeyond ? ", and more is committed" : ""}`)
+      }
+    }
+    search(bounds("group_grows"), { onState })
+    search(bounds("group_moves"), { onState })
+    const expected = ["Backup", "Backup, and more is committed", "Leaving", "Primary", "Primary, and more is committed", "Recovery"]
+    assert.includeMembers([...seen], expected)
+  }, timeout)
+
+  /** A core that takes some messages in another way. */
+  const hearing = (change: (replica: Replica, message: Message) => void): Core => ({
+    ...realCore,
+    step: (replica, inputs, now) => {
+      for (const input of inputs) if (input._tag === "Message") change(replica, input.message)
+      return realCore.step(replica, inputs, now)
+    }
+  })
+
+  it("finds an epoch that begins without the log of the one before", () => {
+    const core = hearing((replica, { _tag }) => {
+      if (_tag !== "StartEpoch" || replica.configuration.epoch > 0) return
+      replica.configuration = makeConfiguration(1, ["R1"])
+      replica.history = [{ epoch: 1, replicas: ["R1"], op: 1, view: 0 }]
+      replica.view = replica.logView = firstView(1)
+      replica.state = makePrimaryState(replica, { mono: 0, wall: 0 })
+    })
+    assert.match(foundIn(bounds("group_moves"), { core }).rule, /quorum|the group is what the log says/)
+  }, timeout)
+
+  it("finds what follows the last operation of an epoch", () => {
+    const core: Core = {
+      ...realCore,
+      step: (replica, inputs, now) => {
+        const { state } = replica
+        if (inputs[0]?._tag === "Requests" && state._tag === "Primary" && state.change !== null) state.change.op = null
+        return realCore.step(replica, inputs, now)
+      }
+    }
+    assert.match(foundIn(bounds("group_grows"), { core }).rule, /nothing follows the last operation/)
+  }, timeout)
+
+  it("finds a group that changes before its change is committed", () => {
+    const core = hearing((replica, message) => {
+      const last = replica.log.op > replica.commit ? replica.log.get(replica.log.op) : null
+      if (message._tag === "Commit" && last?.kind === "reconfigure") commitTo(replica, last.op, emptyOutcome(replica))
+    })
+    assert.match(foundIn(bounds("one_is_replaced"), { core }).rule, /what commits first|view is written/)
   }, timeout)
 
   it("finds reads that nobody has confirmed", () => {

@@ -4,14 +4,15 @@
  *
  * @module
  */
-import { makeConfiguration } from "../../../src/vr/Configuration.ts"
+import { makeConfiguration, primaryOf } from "../../../src/vr/Configuration.ts"
+import { countOf, epochOf } from "../../../src/vr/Message.ts"
 import type { Replica } from "../../../src/vr/Replica.ts"
 import { squeeze } from "../Squeeze.ts"
 import { type Core, realCore } from "./Action.ts"
 import type { Bounds } from "./Bounds.ts"
 import { countsAsTick, type Outlook } from "./Dead.ts"
 import { type Inbox, Inboxes } from "./Inbox.ts"
-import { crash, deliver, late, type Local, type Mail, Model, type Move, read, request, restart, skip, tick } from "./Model.ts"
+import { crash, deliver, late, type Local, type Mail, Model, type Move, read, reconfigure, request, restart, skip, tick } from "./Model.ts"
 import { Histories, type History, oneLogPerView, primaryIsLongest, quorumsHold, withCommits } from "./Rules.ts"
 import { tight } from "./Snapshots.ts"
 import { StateTable } from "./StateTable.ts"
@@ -61,6 +62,8 @@ export interface SearchReport {
   readonly seconds: number
 }
 
+/** Of an epoch, from 0: there are bits for so many, of two epochs. */
+const views_max = 6
 const statesMax = 30_000_000
 const heapBytesMax = 1.5e9
 
@@ -91,11 +94,13 @@ const unpack = (word: number): Spent => ({
 })
 
 /** An action as a number: its kind, the replica, and the argument. */
-const codeOf = (kind: number, index: number, argument: number): number => kind | (index << 3) | (argument << 6)
+const codeOf = (kind: number, index: number, argument: number): number => kind | (index << 4) | (argument << 7)
 
 class Search {
   readonly model: Model
   private readonly bounds: Bounds
+  /** How many replicas there are in all. */
+  private readonly size: number
   private readonly options: Options
   private readonly inboxes = new Inboxes()
   private readonly histories = new Histories()
@@ -114,13 +119,15 @@ class Search {
   private readonly words: Int32Array
 
   constructor(bounds: Bounds, options: Options) {
-    const ids = Array.from({ length: bounds.replicas }, (_, i) => `R${i}`)
+    this.size = bounds.replicas + bounds.joiners
+    const ids = Array.from({ length: this.size }, (_, i) => `R${i}`)
     const { core = realCore, forgetful = false } = options
-    this.model = new Model(core, makeConfiguration(0, ids), forgetful, bounds.snapshots > 0)
+    const first = makeConfiguration(0, ids.slice(0, bounds.replicas))
+    this.model = new Model(core, first, ids, forgetful, bounds.snapshots > 0)
     this.bounds = bounds
     this.options = options
     this.history = this.histories.all[0]!
-    this.words = new Int32Array(2 * bounds.replicas + 2)
+    this.words = new Int32Array(2 * this.size + 2)
     this.table = new StateTable(this.words.length)
   }
 
@@ -167,30 +174,31 @@ class Search {
 
   private load(at: number): void {
     this.table.read(at, this.words)
-    const { replicas } = this.bounds
+    const { size } = this
     this.at = at
-    for (let i = 0; i < replicas; i++) {
+    for (let i = 0; i < size; i++) {
       this.locals[i] = this.model.locals[this.words[i]!]!
-      this.boxes[i] = this.inboxes.all[this.words[replicas + i]!]!
+      this.boxes[i] = this.inboxes.all[this.words[size + i]!]!
     }
-    this.spent = unpack(this.words[2 * replicas]!)
-    this.history = this.histories.all[this.words[2 * replicas + 1]!]!
+    this.spent = unpack(this.words[2 * size]!)
+    this.history = this.histories.all[this.words[2 * size + 1]!]!
   }
 
   /** All that can happen in state `at`. */
   private leave(at: number): void {
     this.load(at)
-    const { bounds, spent } = this
-    for (let i = 0; i < bounds.replicas && this.violation === null; i++) {
+    const { bounds, size, spent } = this
+    for (let i = 0; i < size && this.violation === null; i++) {
       for (const mail of this.boxes[i]!.mails) this.arrive(i, mail)
       if (spent.ticks < bounds.ticks) this.happen(i, tick, 0, { ...spent, ticks: spent.ticks + 1 })
       if (spent.lates < bounds.lates) this.happen(i, late, 0, { ...spent, lates: spent.lates + 1 })
       if (spent.crashes < bounds.crashes) this.crash(i)
       if (spent.skips < bounds.skips) {
-        const over = (this.locals[i]!.view + 1) % bounds.replicas
+        const over = this.nextPrimary(this.locals[i]!)
         if (over !== i) this.happen(i, skip, over, { ...spent, skips: spent.skips + 1 })
       }
       if (this.locals[i]!.tag !== "Primary") continue
+      if (bounds.next !== 0 && this.locals[i]!.replica.configuration.epoch === 0) this.happen(i, reconfigure, bounds.next, spent)
       if (spent.requests < bounds.requests) {
         this.happen(i, request, spent.requests, { ...spent, requests: spent.requests + 1 })
       }
@@ -198,6 +206,11 @@ class Search {
         this.happen(i, read, 0, { ...spent, read: 1 + this.history.entries.length })
       }
     }
+  }
+
+  /** Position of the one that leads the next view. */
+  private nextPrimary({ replica, view }: Local): number {
+    return this.model.ids.indexOf(primaryOf(replica.configuration, view + 1))
   }
 
   private crash(index: number): void {
@@ -223,7 +236,7 @@ class Search {
     const move = this.model.move(before, kind, argument)
     const code = codeOf(kind, index, argument)
     if (move.broken !== null) return this.fail(move.broken, code)
-    if (move.to.view > this.bounds.views) return
+    if (countOf(move.to.view) > this.bounds.views) return
     if (kind === deliver && move.to === before && move.sends.length === 0) return
     const rule = this.follow(move, index, spent, code)
     if (rule !== null) this.fail(rule, code)
@@ -232,13 +245,14 @@ class Search {
   /** Goes to the state behind a move, if that is a new one, and comes back. Gives the rule that is broken there. */
   private follow(move: Move, index: number, spent: Spent, code: number): string | null {
     const { at, boxes, history, locals, spent: before } = this
-    const grown = withCommits(this.histories, history, move.to)
+    const grown = withCommits(this.histories, history, move.to, move.to.tag === "Primary" || locals[index]!.tag === "Primary")
     if (typeof grown === "string") return grown
     let started = spent.started
     if (move.started !== null) {
       if (!this.model.isOwnPrimary(move.to)) return "a view is started by its primary"
-      if ((started & (1 << move.started)) !== 0) return "a view is started once"
-      started |= 1 << move.started
+      const bit = 1 << (epochOf(move.started) * views_max + countOf(move.started))
+      if ((started & bit) !== 0) return "a view is started once"
+      started |= bit
     }
     if (move.served && spent.read - 1 > move.to.commit) return "no read is older than what was committed before it"
     this.locals = [...locals]
@@ -270,10 +284,10 @@ class Search {
       keepsDead: this.options.keepsDead ?? false
     }
     for (const mail of move.sends) {
-      if (!("view" in mail.message) || mail.message.view <= bounds.views) boxes[mail.to] = inboxes.add(boxes[mail.to]!, mail)
+      if (!("view" in mail.message) || countOf(mail.message.view) <= bounds.views) boxes[mail.to] = inboxes.add(boxes[mail.to]!, mail)
     }
     const actor = locals[index]!
-    for (let i = 0; i < bounds.replicas; i++) {
+    for (let i = 0; i < this.size; i++) {
       const receiver = locals[i]!
       const isActor = i === index
       // Nothing has changed for the others but what the actor sent, and what it does not wait for any more.
@@ -285,19 +299,19 @@ class Search {
   }
 
   private enter(parent: number, code: number): boolean {
-    const { replicas } = this.bounds
-    for (let i = 0; i < replicas; i++) {
+    const { size } = this
+    for (let i = 0; i < size; i++) {
       this.words[i] = this.locals[i]!.number
-      this.words[replicas + i] = this.boxes[i]!.number
+      this.words[size + i] = this.boxes[i]!.number
     }
-    this.words[2 * replicas] = pack(this.spent)
-    this.words[2 * replicas + 1] = this.history.number
+    this.words[2 * size] = pack(this.spent)
+    this.words[2 * size + 1] = this.history.number
     return this.table.add(this.words, parent, code) >= 0
   }
 
   private brokenHere(): string | null {
     const { history, locals } = this
-    if (!quorumsHold(locals, history, this.model.configuration.quorum)) return "a quorum might choose a log without a committed op"
+    if (!quorumsHold(locals, history, this.model.ends)) return "a quorum might choose a log without a committed op"
     if (!oneLogPerView(locals)) return "one log per view"
     if (!primaryIsLongest(locals)) return "the primary's log is the longest of its view"
     return null
@@ -306,12 +320,12 @@ class Search {
   private fail(rule: string, code: number): void {
     const locals = [...this.model.initial()]
     const happened = [...this.table.pathTo(this.at), code].map((word): Happened => {
-      const [kind, index, argument] = [word & 7, (word >> 3) & 7, word >> 6]
+      const [kind, index, argument] = [word & 15, (word >> 4) & 7, word >> 7]
       const before = locals[index]!
       locals[index] = this.model.move(before, kind, argument).to
       return { index, action: this.model.actionOf(before, kind, argument) }
     })
-    const story = tell(this.model.core, this.model.configuration, happened)
+    const story = tell(this.model.core, this.model.configuration, happened, this.model.ids)
     this.violation = { rule, happened, trace: story.lines, replicas: locals.map(({ replica }) => replica) }
   }
 }
@@ -319,7 +333,8 @@ class Search {
 /** While it runs, limits of the core may be others (`chunked`, `snapshots`): nothing else may use it meanwhile. */
 export const search = (bounds: Bounds, options: Options = {}): SearchReport => {
   const chunked = bounds.chunked === 0 ? {} : { transfer_chunk_bytes_max: 1 }
-  const restore = squeeze(bounds.snapshots === 0 ? chunked : { ...chunked, ...tight })
+  const inStep = { ...chunked, learner_lag_ops_max: 0 }
+  const restore = squeeze(bounds.snapshots === 0 ? inStep : { ...inStep, ...tight })
   try {
     return new Search(bounds, options).run()
   } finally {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Configuration } from "../../../src/vr/Configuration.ts"
-import type { Message } from "../../../src/vr/Message.ts"
+import { type Configuration } from "../../../src/vr/Configuration.ts"
+import { countOf, epochOf, type Message } from "../../../src/vr/Message.ts"
 import type { Outcome, Replica } from "../../../src/vr/Replica.ts"
 import { type Action, born, type Core, lifeOf, take } from "./Action.ts"
 import { copyReplica } from "./Canonical.ts"
@@ -54,10 +54,14 @@ const whatHappens = ({ action }: Happened): string => {
       return `is asked for operation ${action.number + 1}`
     case "read":
       return "is asked to read"
+    case "reconfigure":
+      return `is asked to make the group ${action.replicas.join(", ")}`
     case "skip":
       return `loses its transport to ${action.over}`
   }
 }
+
+const viewText = (view: number): string => epochOf(view) === 0 ? String(view) : `${epochOf(view)}/${countOf(view)}`
 
 const sends = (outcomes: ReadonlyArray<Outcome>): string => {
   const receivers = new Map<string, Array<string>>()
@@ -70,12 +74,19 @@ const sends = (outcomes: ReadonlyArray<Outcome>): string => {
   return [...receivers].map(([what, to]) => `; sends ${what} to ${to.join(" and ")}`).join("")
 }
 
-const inWords = ({ commit, id, log, logView, state, view }: Replica): string =>
-  `${id} ${state._tag} view ${view} logView ${logView} op ${log.op} commit ${commit}`
+const inWords = ({ commit, configuration, id, log, logView, state, view }: Replica): string =>
+  `${id} ${state._tag}${configuration.epoch === 0 ? "" : ` epoch ${configuration.epoch}`} view ${viewText(view)} logView ${
+    viewText(logView)
+  } op ${log.op} commit ${commit}`
 
 /** Takes replicas of `core` through it; a step that throws ends it. */
-export const tell = (core: Core, configuration: Configuration, trace: ReadonlyArray<Happened>): Story => {
-  const replicas = configuration.replicas.map((id) => born(core, id, configuration))
+export const tell = (
+  core: Core,
+  configuration: Configuration,
+  trace: ReadonlyArray<Happened>,
+  ids = configuration.replicas
+): Story => {
+  const replicas = ids.map((id) => born(core, id, configuration))
   const lines: Array<string> = []
   for (const [i, happened] of trace.entries()) {
     const { action, index } = happened

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isMember } from "../../../src/vr/Configuration.ts"
 import { between } from "../Dice.ts"
 import type { Process } from "../Process.ts"
 import type { Simulation } from "../Simulation.ts"
@@ -11,8 +12,9 @@ import { type Choice, diceOf, durationOf, type Fault, later, oneOf, victimOf } f
 
 /** Those whose memory the group can do without now. */
 export const expendable = (sim: Simulation): ReadonlyArray<Process> => {
-  const hasRoom = sim.processes.filter(({ isLost }) => isLost).length < sim.configuration.tolerates
-  return sim.processes.filter(({ isLost, isUp }) => isUp && (isLost || hasRoom))
+  const lost = new Set(sim.processes.filter(({ isLost }) => isLost).map(({ id }) => id))
+  const full = sim.needed.filter(({ replicas, tolerates }) => replicas.filter((id) => lost.has(id)).length >= tolerates)
+  return sim.processes.filter(({ id, isLost, isUp }) => isUp && (isLost || !full.some((group) => isMember(group, id))))
 }
 
 /** Those whose process the group can do without. */

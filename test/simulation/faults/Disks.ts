@@ -4,7 +4,9 @@
  *
  * @module
  */
+import type { ReplicaId } from "../../../src/vr/Message.ts"
 import type { Process } from "../Process.ts"
+import type { Simulation } from "../Simulation.ts"
 import { crashSoon, expendable, oftenThePrimary } from "./Crashes.ts"
 import { durationOf, type Fault, later, oneOf, victimOf } from "./Fault.ts"
 
@@ -81,10 +83,16 @@ const canDoWithout = ({ journal }: Process): boolean => {
 export const lostDisk: Fault = {
   weight: 0.2,
   strike: (sim, choice) => {
-    const victim = victimOf(expendable(sim), choice)
+    const victim = victimOf(expendable(sim).filter(({ id }) => canGo(sim, id)), choice)
     if (victim === undefined) return false
     victim.isGone = true
     victim.crash()
     return true
   }
 }
+
+/** For good: no group that is needed would have more to do without than it can. */
+const canGo = ({ needed, processes }: Simulation, id: ReplicaId): boolean =>
+  needed.every(({ replicas, tolerates }) =>
+    !replicas.includes(id) ||
+    processes.filter((one) => replicas.includes(one.id) && (one.isLost || one.id === id)).length <= tolerates)

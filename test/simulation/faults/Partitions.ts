@@ -33,7 +33,7 @@ export const alone: Fault = {
     const victim = victimOf(sim.processes, choice)!
     const [hears, speaks] = oneOf([[false, false], [false, true], [true, false]] as const, choice)
     const clients = choice.who % 2 === 0 ? [] : sim.clients.map(({ name }) => name)
-    for (const id of [...sim.configuration.replicas, ...clients]) {
+    for (const id of [...sim.processes.map((process) => process.id), ...clients]) {
       if (!hears) sim.network.cut(id, victim.id)
       if (!speaks) sim.network.cut(victim.id, id)
     }

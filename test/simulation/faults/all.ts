@@ -1,5 +1,5 @@
 /**
- * Every fault that a schedule draws from, by name. Changes of the group's configuration will be one more.
+ * Every fault that a schedule draws from, by name.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { drift, jump, wallClock } from "./Clocks.ts"
 import { crash, crashSeveral, crashWithinTurn, pause, powerLoss } from "./Crashes.ts"
 import { damage, damagedSnapshot, failedFlush, lostDisk, slowDisk } from "./Disks.ts"
 import type { Fault } from "./Fault.ts"
+import { handOff, reconfigure } from "./Groups.ts"
 import { alone, breakLink, clog, halves, handOver, heal, holes } from "./Partitions.ts"
 
 const weather: Fault = {
@@ -20,7 +21,8 @@ const weather: Fault = {
 
 export const faults = {
   heal, crash, crashWithinTurn, pause, alone, halves, holes, handOver, breakLink, clog, weather, wallClock, drift, jump,
-  slowDisk, lostDisk, powerLoss, crashSeveral, failedFlush, damage, damagedSnapshot
+  slowDisk, lostDisk, powerLoss, crashSeveral, failedFlush, damage, damagedSnapshot,
+  reconfigure, handOff
 } as const satisfies Record<string, Fault>
 
 export type FaultName = keyof typeof faults

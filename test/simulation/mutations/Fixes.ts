@@ -10,8 +10,8 @@ export const fixes: ReadonlyArray<Mutation> = [
     name: "F1 promise forgotten",
     what: "A restarted replica does not know which view it had promised, and recovers into an older one.",
     file: "src/vr/Step.ts",
-    find: "makeReplica(options, makeRecoveryState(promised), promised, 0)",
-    replace: "makeReplica(options, makeRecoveryState(0), promised - promised, 0)",
+    find: "makeRecoveryState(promised), Math.max(promised ?? 0, firstView(options.configuration.epoch)), 0)",
+    replace: "makeRecoveryState(0), firstView(options.configuration.epoch) + 0 * (promised ?? 0), 0)",
     by: "search",
     budget: 100_000
   },
@@ -27,15 +27,14 @@ export const fixes: ReadonlyArray<Mutation> = [
     name: "F2 cut, then fetch",
     what: "A replica that hears of a later view cuts its log and enters that view before the replacement is here.",
     file: "src/vr/Transitions.ts",
-    find: "  moveTo(replica, {\n    _tag: \"StateTransfer\",",
+    find: "  moveTo(replica, makeTransferState(",
     replace: `  if (target !== replica.logView) {
     replaceSuffix(replica, makeStaging(replica.commit), out)
     replica.view = target
     replica.logView = target
     writeHead(replica, out)
   }
-  moveTo(replica, {
-    _tag: "StateTransfer",`,
+  moveTo(replica, makeTransferState(`,
     budget: 100
   },
   {
@@ -46,7 +45,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     replace: `  becomeBackup(replica, message.view, now, out)
   replica.commit = Math.min(replica.commit, message.commit)
 `,
-    budget: 150
+    budget: 400
   },
   {
     name: "F4 StartView again",
@@ -62,7 +61,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/states/StateTransfer.ts",
     find: "if (message.view < state.target || message.view <= replica.logView) return",
     replace: "if (message.view < state.target) return",
-    budget: 1_600
+    budget: 2_700
   },
   {
     name: "F5 views mixed",
@@ -70,7 +69,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "state._tag !== \"ViewChange\" || vote.view !== replica.view ||",
     replace: "state._tag !== \"ViewChange\" ||",
-    budget: 50
+    budget: 150
   },
   {
     name: "F6 asks once",
@@ -138,12 +137,10 @@ export const fixes: ReadonlyArray<Mutation> = [
     name: "F10 session before commit",
     what: "A primary answers a registration before the log has committed it.",
     file: "src/vr/Requests.ts",
-    find: "admit(replica, state, entry, request, now, out))\n}\n\nconst awaitRound",
-    replace: `admit(replica, state, entry, request, now, out))
-  reply(out, request, "ok", { session: replica.log.op })
-}
-
-const awaitRound`,
+    find: "  replica.clients.registrationPending(request.nonce, op)\n",
+    replace: `  replica.clients.registrationPending(request.nonce, op)
+  reply(out, request, "ok", { session: op })
+`,
     budget: 50
   },
   {
@@ -168,7 +165,7 @@ const awaitRound`,
     file: "src/vr/Suspicion.ts",
     find: "if (agreeing >= replica.configuration.quorum) enter",
     replace: "if (agreeing >= 1) enter",
-    budget: 100
+    budget: 200
   },
   {
     name: "F15 agrees always",
@@ -176,14 +173,14 @@ const awaitRound`,
     file: "src/vr/Suspicion.ts",
     find: "  if (suspects(replica, now)) probe",
     replace: "  probe",
-    budget: 3_200
+    budget: 10_000
   },
   {
     name: "F15 back-off reset",
     what: "Entering a view takes the back-off back, so over a slow network every view is given up before it works.",
     file: "src/vr/Transitions.ts",
-    find: "  replica.normalSince = now.mono\n",
-    replace: "  replica.normalSince = now.mono\n  replica.attempts = 0\n",
+    find: "  replica.normalSince = now.mono\n  writeHead",
+    replace: "  replica.normalSince = now.mono\n  replica.attempts = 0\n  writeHead",
     budget: 150
   },
   {

@@ -39,9 +39,10 @@ describe("the table", () => {
     assert.throws(() => commandWith("no such bug", "a.ts"), /no mutation is called "no such bug"; there are: F1/)
   })
 
-  it("takes back each fix that concerns what there is so far", () => {
+  it("takes back each fix but that of F9, which is to say so", () => {
     const fixes = new Set(hunted.flatMap(({ name }) => /^F\d+/.exec(name)?.[0] ?? []))
-    assert.sameMembers([...fixes], ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F10", "F11", "F12", "F15", "F16"])
+    const all = ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F10", "F11", "F12", "F13", "F14", "F15", "F16"]
+    assert.sameMembers([...fixes], all)
   })
 
   it.each(mutations)("$name: fits its source", (mutation) => {

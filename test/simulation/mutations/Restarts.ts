@@ -18,7 +18,7 @@ export const restarts: ReadonlyArray<Mutation> = [
     name: "restarted primary counts",
     what: "A restarted primary counts acknowledgements of what it has lost itself.",
     file: "src/vr/states/Primary.ts",
-    find: "  if (state.restarted) return index\n",
+    find: "  if (state.restarted) return\n",
     replace: "",
     budget: 2_150
   },
@@ -26,8 +26,8 @@ export const restarts: ReadonlyArray<Mutation> = [
     name: "F16 voted for, not written",
     what: "A replica is back in its old view after a restart, though it had voted in a later one.",
     file: "src/vr/Transitions.ts",
-    find: "  if (replica.logView < replica.view) {\n    replica.state = make",
-    replace: "  replica.view = replica.logView\n  if (replica.logView < replica.view) {\n    replica.state = make",
+    find: "  replica.hasCrossed = false\n  const { configuration, id, left, logView, view } = replica\n",
+    replace: "  replica.view = replica.logView\n  const { configuration, id, left, logView, view } = replica\n",
     budget: 50
   },
   {

@@ -18,8 +18,8 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "commit off by one",
     what: "A primary commits one acknowledgement short of a quorum.",
     file: "src/vr/states/Primary.ts",
-    find: "const op = quorumth(state.acked, replica.configuration.quorum)",
-    replace: "const op = quorumth(state.acked, Math.max(1, replica.configuration.quorum - 1))",
+    find: "quorumth(state.acked, replica.configuration.quorum)",
+    replace: "quorumth(state.acked, Math.max(1, replica.configuration.quorum - 1))",
     budget: 50
   },
   {
@@ -76,12 +76,10 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "reply before commit",
     what: "A primary executes a write and answers it when it is appended, not when it is committed.",
     file: "src/vr/Requests.ts",
-    find: "  state.waiting.set(op, request)\n  return op",
-    replace: `  if (request.kind === "write") {
-    const context = { op, time: whole.time, session: request.session }
-    reply(out, request, "ok", { result: replica.application.apply(request.operation, context) })
-  }
-  return op`,
+    find: "  state.waiting.set(op, request)\n  replica.clients.requestPending",
+    replace: `  const context = { op, time: replica.lastTime, session: request.session }
+  reply(out, request, "ok", { result: replica.application.apply(request.operation, context) })
+  replica.clients.requestPending`,
     budget: 50
   },
   {
@@ -146,7 +144,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "if (vote.logView > chosen.logView || (vote.logView === chosen.logView && head(vote) > head(chosen))) {",
     replace: "if (head(vote) > head(chosen)) {",
-    budget: 1_400
+    budget: 2_200
   },
   {
     name: "own log wins",
@@ -191,7 +189,7 @@ export const slips: ReadonlyArray<Mutation> = [
   {
     name: "sent ahead of the view",
     what: "A new primary sends operations before it has written that it leads the view.",
-    file: "src/vr/states/Primary.ts",
+    file: "src/vr/Sending.ts",
     find: "const where = out.head === null ? out.early : out.sends",
     replace: "const where = out.early",
     budget: 400
@@ -210,7 +208,7 @@ export const slips: ReadonlyArray<Mutation> = [
     file: "src/vr/ViewStart.ts",
     find: "commit = Math.max(commit, vote.commit)",
     replace: "commit = vote.commit",
-    budget: 700
+    budget: 2_000
   },
   {
     name: "time goes back",

@@ -10,8 +10,8 @@ export const snapshots: ReadonlyArray<Mutation> = [
     name: "F2 snapshot put in place early",
     what: "A snapshot takes the place of a log that holds more than it, before the log that follows it is here.",
     file: "src/vr/Transitions.ts",
-    find: "if ((committed === base && image === null) || committed < replica.log.op) return staging",
-    replace: "if (image === null && (committed === base || committed < replica.log.op)) return staging",
+    find: "if ((upTo === base && image === null) || (upTo < replica.log.op && !isWholeEpoch)) return staging",
+    replace: "if (image === null && (upTo === base || (upTo < replica.log.op && !isWholeEpoch))) return staging",
     by: "search",
     budget: 2_000_000
   },
@@ -28,7 +28,7 @@ export const snapshots: ReadonlyArray<Mutation> = [
     name: "later view not promised",
     what: "A replica in transfer puts data of a later view in its place, and is back in its old view after a restart.",
     file: "src/vr/states/StateTransfer.ts",
-    find: "  if (replica.commit > before) promise(replica, state.target, out)\n",
+    find: "  if (replica.commit > before && !isCrossing(replica)) promise(replica, state.target, out)\n",
     replace: "",
     budget: 1_650
   },

@@ -4,12 +4,13 @@
  * @module
  */
 import { fixes } from "./Fixes.ts"
+import { groups } from "./Groups.ts"
 import type { Mutation } from "./Row.ts"
 import { restarts } from "./Restarts.ts"
 import { slips } from "./Slips.ts"
 import { snapshots } from "./Snapshots.ts"
 
-export const mutations: ReadonlyArray<Mutation> = [...fixes, ...restarts, ...slips, ...snapshots]
+export const mutations: ReadonlyArray<Mutation> = [...fixes, ...restarts, ...slips, ...snapshots, ...groups]
 
 export const mutationOf = (name: string): Mutation => {
   const found = mutations.find((one) => one.name === name)

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, describe, it } from "@effect/vitest"
+import { entryKinds } from "../../../src/vr/Message.ts"
 import * as fc from "fast-check"
 import { crc32 } from "node:zlib"
 import {
@@ -38,7 +39,7 @@ const drawnHead = fc.record({
 const drawnEntry = fc.record({
   view: natural,
   time: natural,
-  kind: fc.constantFrom("register", "request"),
+  kind: fc.constantFrom(...entryKinds),
   session: natural,
   request: natural,
   answered: natural,

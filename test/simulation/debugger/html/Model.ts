@@ -13,7 +13,7 @@ import type { Source } from "../Session.ts"
 import { changeText, cut, inputText, isQuiet, messageText, replyText, stateText, writesText } from "../Words.ts"
 import { type Band, bandsOf } from "./Lanes.ts"
 
-export const families = ["heartbeat", "replication", "view change", "state transfer", "recovery"] as const
+export const families = ["heartbeat", "replication", "view change", "state transfer", "reconfiguration", "recovery"] as const
 export type Family = typeof families[number]
 
 const family_of: Readonly<Record<Message["_tag"], Family>> = {
@@ -31,6 +31,8 @@ const family_of: Readonly<Record<Message["_tag"], Family>> = {
   GetSnapshot: "state transfer",
   SnapshotPart: "state transfer",
   Recovery: "recovery",
+  StartEpoch: "reconfiguration",
+  EpochStarted: "reconfiguration",
   RecoveryResponse: "recovery"
 }
 

@@ -1,0 +1,40 @@
+/**
+ * A planned change of the primary (not in the paper): it lets what is under way come to an end, waits until the other one
+ * holds all of it, and then leaves for that one's view, together with everybody. No time-out has to pass.
+ *
+ * @module
+ */
+import { isMember, primaryOf } from "./Configuration.ts"
+import type { ReplicaId, View } from "./Message.ts"
+import type { Now, Outcome, PrimaryState, Replica } from "./Replica.ts"
+import { indexOf } from "./states/Normal.ts"
+import { enterViewChange } from "./Transitions.ts"
+
+/** One that does not catch up in `view_change_ms` is not waited for: clients are. Not while the group changes. */
+export const onHandOff = (replica: Replica, to: ReplicaId, now: Now, out: Outcome): void => {
+  const { configuration, id, state, timers } = replica
+  if (state._tag !== "Primary" || state.abdicated || state.change !== null) return
+  if (to === id || !isMember(configuration, to)) return
+  state.handOff = { to, until: now.mono + timers.view_change_ms }
+  out.events.push(`is to hand off to ${to}`)
+}
+
+/** At the end of a turn. */
+export const handOff = (replica: Replica, state: PrimaryState, now: Now, out: Outcome): void => {
+  if (state.handOff === null || state.abdicated) return
+  const { to, until } = state.handOff
+  if (now.mono >= until) {
+    state.handOff = null
+    out.events.push(`${to} has not caught up: the hand-off is given up`)
+    return
+  }
+  const { commit, log } = replica
+  if (commit === log.op && state.acked[indexOf(replica, to)] === log.op) enterViewChange(replica, viewOf(replica, to), now, out)
+}
+
+/** The next one that it leads. */
+const viewOf = ({ configuration, view }: Replica, leader: ReplicaId): View => {
+  let next = view + 1
+  while (primaryOf(configuration, next) !== leader) next++
+  return next
+}
