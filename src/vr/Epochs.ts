@@ -30,11 +30,10 @@ export const onLaterEpoch = (
     retire(state, out)
     return false
   }
-  if (message._tag === "StartEpoch" && epoch === replica.configuration.epoch + 1 && holds(replica, message.op, message.view)) {
-    if (state._tag !== "Recovery") {
-      commitTo(replica, message.op, out)
-      return false
-    }
+  const isNext = epoch === replica.configuration.epoch + 1 && state._tag !== "Recovery"
+  if (isNext && message._tag === "StartEpoch" && holds(replica, message.op, message.view)) {
+    commitTo(replica, message.op, out)
+    return false
   }
   const isAnswer = message._tag === "NewState" || message._tag === "SnapshotPart"
   // It has nothing to give; and where others have not answered, it is for a while as if there was no news.
