@@ -38,7 +38,7 @@ const goOver = (replica: Replica, start: EpochStart, out: Outcome): void => {
   const configuration = makeConfiguration(epoch, replicas)
   replica.configuration = configuration
   replica.epochStart = start
-  const wasMember = isMember(before, replica.id) || replica.history.some((each) => each.replicas.includes(replica.id))
+  const wasMember = isMember(before, replica.id) || replica.history.some(({ leaving }) => leaving.includes(replica.id))
   if (wasMember && !isMember(configuration, replica.id)) replica.left = true
   replica.hasCrossed = true
   const led = replica.state._tag === "Primary"

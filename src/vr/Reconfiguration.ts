@@ -26,7 +26,8 @@ export const onReconfigure = (
   const sorted = [...replicas].sort()
   if (sorted.join() === (state.change?.next ?? configuration).replicas.join()) return
   const isPresent = sorted.join() === configuration.replicas.join()
-  state.change = isPresent ? null : makeChange(replica, { epoch: configuration.epoch + 1, replicas: sorted }, null)
+  const leaving = configuration.replicas.filter((id) => !sorted.includes(id))
+  state.change = isPresent ? null : makeChange(replica, { epoch: configuration.epoch + 1, replicas: sorted, leaving }, null)
   out.events.push(isPresent ? "the change of the group is withdrawn" : `asked to become ${sorted.join(", ")}`)
 }
 
@@ -34,8 +35,7 @@ export const onReconfigure = (
 export const refuseGroup = ({ configuration, history }: Replica, replicas: ReadonlyArray<ReplicaId>): string | null => {
   if (replicas.length === 0 || replicas.length > Limits.replicas_max) return `a group has 1 to ${Limits.replicas_max} replicas`
   if (new Set(replicas).size < replicas.length) return "its replicas are distinct"
-  const isFormer = (id: ReplicaId): boolean => !isMember(configuration, id) && history.some((group) => group.replicas.includes(id))
-  const former = replicas.find(isFormer)
+  const former = replicas.find((id) => !isMember(configuration, id) && history.some(({ leaving }) => leaving.includes(id)))
   return former === undefined ? null : `${former} has left before, and ids are never used again`
 }
 

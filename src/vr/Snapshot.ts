@@ -22,8 +22,8 @@ import { MsgpackReader } from "../base/MsgpackReader.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 import type { Application, PartReader, StateBuilder } from "./Application.ts"
 import type { ClientTable, KeptSession } from "./ClientTable.ts"
-import type { Millis, OpNumber, ReplicaId, RequestNumber } from "./Message.ts"
-import type { EpochStart } from "./NextGroup.ts"
+import type { Millis, OpNumber, RequestNumber } from "./Message.ts"
+import { type EpochStart, readIds, writeIds } from "./NextGroup.ts"
 
 /** As of the moment in which it was taken. It holds memory for as long as it is held itself. */
 export interface Snapshot {
@@ -78,9 +78,10 @@ export const takeSnapshot = (replica: Whole): Snapshot => {
 const encodeHeader = ({ history, log_bytes, op, time }: SnapshotHeader): Uint8Array => {
   const w = new MsgpackWriter().start().array(5).uint(format_version).uint(op).uint(time).uint(log_bytes)
   w.array(history.length)
-  for (const { epoch, op: at, replicas, view } of history) {
-    w.array(4).uint(epoch).uint(at).uint(view).array(replicas.length)
-    for (const id of replicas) w.string(id)
+  for (const { epoch, leaving, op: at, replicas, view } of history) {
+    w.array(5).uint(epoch).uint(at).uint(view)
+    writeIds(w, replicas)
+    writeIds(w, leaving)
   }
   return w.take()
 }
@@ -244,13 +245,9 @@ export class Restoration {
     const count = r.array("history", Limits.history_max)
     const history: Array<EpochStart> = []
     for (let i = 0; i < count && r.fault === null; i++) {
-      if (r.array("group", 4) !== 4) r.fail("a group has 4 elements")
+      if (r.array("group", 5) !== 5) r.fail("a group has 5 elements")
       const [epoch, at, view] = [r.uint("epoch"), r.uint("its op"), r.uint("its view")]
-      const replicas: Array<ReplicaId> = []
-      for (let left = r.array("replicas", Limits.replicas_max); left > 0 && r.fault === null; left--) {
-        replicas.push(r.string("replica", 2 * Limits.name_bytes_max + 2))
-      }
-      history.push({ epoch, replicas, op: at, view })
+      history.push({ epoch, replicas: readIds(r, "replicas"), leaving: readIds(r, "leaving"), op: at, view })
     }
     if (!r.close()) return r.fault ?? "the header cannot be read"
     this.header = { op, time, log_bytes, history }

@@ -68,8 +68,10 @@ describe("a group", () => {
 })
 
 /** The last operation of the epoch before `epoch`. */
-const change = (op: OpNumber, view: View, epoch: Epoch, replicas: ReadonlyArray<ReplicaId>): Entry => ({
-  op, view, time: op, kind: "reconfigure", session: 0, request: 0, answered: 0, operation: encodeNextGroup({ epoch, replicas })
+const change = (
+  op: OpNumber, view: View, epoch: Epoch, replicas: ReadonlyArray<ReplicaId>, leaving: ReadonlyArray<ReplicaId> = []
+): Entry => ({
+  op, view, time: op, kind: "reconfigure", session: 0, request: 0, answered: 0, operation: encodeNextGroup({ epoch, replicas, leaving })
 })
 
 const first = firstView(1)
@@ -116,7 +118,7 @@ describe("an epoch that has begun", () => {
 
   it("is known by its last operation before, also by one that came with a snapshot", () => {
     const one = bySnapshot("R3", source(["R1", "R2", "R3"], first))
-    assert.deepStrictEqual(one.replica.epochStart, { epoch: 1, replicas: ["R1", "R2", "R3"], op: 6, view: 1 })
+    assert.deepStrictEqual(one.replica.epochStart, { epoch: 1, replicas: ["R1", "R2", "R3"], leaving: [], op: 6, view: 1 })
     const { sends } = one.receive("R0", { _tag: "StartViewChange", view: 1, probing: true }, 0)
     assert.deepStrictEqual(only("StartEpoch", sends).map(({ op, view }) => [op, view]), [[6, 1]])
   })
@@ -151,7 +153,7 @@ describe("an epoch that has begun", () => {
   })
 
   it("leaves one that was in it, and has jumped over it", () => {
-    const log = [...entries(1, 5), change(6, 1, 1, ["R1", "R3"]), change(7, first, 2, ["R1", "R2"])]
+    const log = [...entries(1, 5), change(6, 1, 1, ["R1", "R3"]), change(7, first, 2, ["R1", "R2"], ["R3"])]
     const from = One.resume("R1", { view: firstView(2), logView: firstView(2), entries: log, commit: 7 })
     const one = One.learner("R3")
     one.receive("R1", { _tag: "Commit", view: firstView(2), op: 7, commit: 7, round: 0 }, 2)
@@ -179,6 +181,17 @@ describe("a change that is asked for", () => {
       assert.lengthOf(events, 1)
       assert.isUndefined(asked(one))
     }
+  })
+
+  it("does not name one of the first group again, either", () => {
+    const one = One.start("R0", 2)
+    one.turn({ _tag: "Reconfigure", replicas: ["R0"] })
+    one.receive("R1", { _tag: "PrepareOk", view: 0, op: 1 })
+    assert.strictEqual(one.replica.configuration.epoch, 1)
+    assert.lengthOf(one.turn({ _tag: "Reconfigure", replicas: ["R0", "R1"] }).events, 1)
+    assert.isUndefined(asked(one))
+    one.turn({ _tag: "Reconfigure", replicas: ["R0", "R2"] })
+    assert.deepStrictEqual(asked(one), ["R0", "R2"])
   })
 
   it("is put into the log under load, whatever is under way", () => {

@@ -11,7 +11,7 @@ import { Restoration, takeSnapshot, type Whole } from "../../src/vr/Snapshot.ts"
 import { append, get, readResult, Register } from "../simulation/Register.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
 
-const history = [{ epoch: 1, replicas: ["R0", "R1", "R2"], op: 1, view: 0 }]
+const history = [{ epoch: 1, replicas: ["R0", "R1", "R2"], leaving: ["R3"], op: 1, view: 0 }]
 
 interface State extends Whole {
   readonly application: Register

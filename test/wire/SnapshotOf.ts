@@ -11,7 +11,7 @@ import { SnapshotEncoder } from "../../src/wire/SnapshotFile.ts"
 import { User } from "../store/User.ts"
 
 export const tenant = "3f2b8c1e-9a4d-4e6f-8b1a-0c2d3e4f5a6b"
-export const history = [{ epoch: 2, replicas: ["r1::dev1", "r2::dev2", "r3::dev3"], op: 1, view: 7 }]
+export const history = [{ epoch: 2, replicas: ["r1::dev1", "r2::dev2", "r3::dev3"], leaving: ["r4::dev4"], op: 1, view: 7 }]
 export const time = 1_700_000_000_123
 
 /** Of so many elements of so many bytes, and of two sessions with an answer. */

@@ -262,7 +262,7 @@ describe("the exhaustive search", () => {
     const core = hearing((replica, { _tag }) => {
       if (_tag !== "StartEpoch" || replica.configuration.epoch > 0) return
       replica.configuration = makeConfiguration(1, ["R1"])
-      replica.history = [{ epoch: 1, replicas: ["R1"], op: 1, view: 0 }]
+      replica.history = [{ epoch: 1, replicas: ["R1"], leaving: ["R2", "R3"], op: 1, view: 0 }]
       replica.view = replica.logView = firstView(1)
       replica.state = makePrimaryState(replica, { mono: 0, wall: 0 })
     })
