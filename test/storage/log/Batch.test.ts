@@ -163,6 +163,11 @@ describe("a batch", () => {
       assert.isTrue(isBodyWhole(file, 0, header, seed, crc32))
       assert.isNull(decodeBody(file, 0, header), replicas.join())
     }
+    // A byte more than the group has, in a body that is as long as it says.
+    const { file } = fileWith({ ...nothing, head: { ...head, replicas: ["a::a"] } }, 0, 1, 1)
+    const header = decodeBatchHeader(file, 0, seed, crc32)!
+    file[64 + 31]! += 1
+    assert.isNull(decodeBody(file, 0, { ...header, body_bytes: header.body_bytes + 1 }))
   })
 
   it("is none in another log", () => {
