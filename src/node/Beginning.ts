@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { replicaId } from "../base/Names.ts"
 import { type Journal, type JournalError, type JournalWrite, type ReplicaHead, type Stored } from "../storage/Journal.ts"
 import { replacement } from "../storage/JournalModel.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
@@ -34,17 +35,26 @@ export type Beginning =
 export class Irreparable extends Schema.TaggedError<Irreparable>()("Irreparable", { message: Schema.String }) {}
 
 /** A head for a replica that nobody has ever started. */
-export const freshHead = (epoch: number): ReplicaHead => ({ epoch, view: 0, log_view: 0, fresh: true, whole: true })
+export const freshHead = ({ epoch, replicas }: Tenant): ReplicaHead => ({
+  epoch,
+  view: 0,
+  log_view: 0,
+  fresh: true,
+  whole: true,
+  replicas: replicas.map(replicaId).sort(),
+  left: false
+})
 
 /**
  * What a replica is prepared with, before anybody knows of its tenant. With a snapshot in durability `memory`, which does
  * not keep it, it is never new again: it starts as a new one in this life of its node, or recovers from its group.
  */
-export const preparation = ({ durability, epoch }: Tenant, snapshot: Snapshot | null): JournalWrite => {
-  if (snapshot === null) return onlyHead(freshHead(epoch))
-  return durability === "memory"
-    ? onlyHead({ ...freshHead(epoch), fresh: false })
-    : { ...onlyHead(freshHead(epoch)), snapshot, commit: snapshot.op }
+export const preparation = (tenant: Tenant, snapshot: Snapshot | null): JournalWrite => {
+  const head = freshHead(tenant)
+  if (snapshot === null) return onlyHead(head)
+  return tenant.durability === "memory"
+    ? onlyHead({ ...head, fresh: false })
+    : { ...onlyHead(head), snapshot, commit: snapshot.op }
 }
 
 /** A write of the head alone, to a log that is empty. */
@@ -73,7 +83,7 @@ export const begin = (
     }
     // After this it is never new again.
     if (beginning._tag === "New" && stored.head?.fresh === true) {
-      yield* journal.write({ ...onlyHead({ ...freshHead(tenant.epoch), fresh: false }), commit: stored.commit })
+      yield* journal.write({ ...onlyHead({ ...freshHead(tenant), fresh: false }), commit: stored.commit })
     }
     return beginning
   })
@@ -127,7 +137,7 @@ const replaceLog = (
       `replica ${id} of tenant ${label(tenant)} does not trust its own log: ${doubt}. It takes part in nothing before it ` +
         "has recovered from the other replicas"
     )
-    yield* journal.write(replacement(head ?? freshHead(tenant.epoch)))
+    yield* journal.write(replacement(head ?? freshHead(tenant)))
   })
 
 const irreparable = ({ id }: Tenant, doubt: string): Irreparable =>

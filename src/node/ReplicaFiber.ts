@@ -85,13 +85,15 @@ const takeTurns = Effect.fnUntraced(function*(
 
 /** One write for all that the turn has changed; null if nothing has. */
 const writeOf = (
-  { commit, configuration, logView, view }: Replica,
+  { commit, configuration, left, logView, view }: Replica,
   { entries, head, install, truncate_to }: Outcome,
   { isWhole, recovers }: { readonly isWhole: boolean; readonly recovers: boolean }
 ): JournalWrite | null => {
   const promised = recovers ? { epoch: configuration.epoch, view, log_view: logView } : head
   if (promised === null && install === null && truncate_to === null && entries.length === 0) return null
-  const kept = promised === null ? null : { ...promised, fresh: false, whole: isWhole }
+  // A turn that ends in a later epoch has a head of that one: the group is always its own.
+  const { replicas } = configuration
+  const kept = promised === null ? null : { ...promised, fresh: false, whole: isWhole, replicas, left }
   return { head: kept, snapshot: install, truncate_to, entries, commit }
 }
 

@@ -12,34 +12,44 @@ import type { PlatformError } from "effect/PlatformError"
 import { createHash } from "node:crypto"
 import { dirname } from "node:path"
 
-/** The format of all these files. Raise it when an older program could misread a newer file. */
+/** The format of a file, unless its kind has a number of its own. Raise it when an older program could misread a newer file. */
 const format_version = 1
 
 /** The text of a file. `kind` says what it holds; `body` is plain data. */
-export const seal = (kind: string, body: unknown): string =>
-  `${JSON.stringify({ kind, version: format_version, checksum: checksum(body), body }, null, 2)}\n`
+export const seal = (kind: string, body: unknown, version = format_version): string =>
+  `${JSON.stringify({ kind, version, checksum: checksum(body), body }, null, 2)}\n`
 
-/** The body of a file that {@link seal} made, or what is wrong with it. `newer`: another program can read it. */
+interface Unreadable {
+  readonly ok: false
+  readonly reason: string
+  /** Null: nobody can read it. Otherwise a program of another version can. */
+  readonly version: "older" | "newer" | null
+}
+
+/** The body of a file that {@link seal} made, or what is wrong with it. */
 export const unseal = (
   kind: string,
-  text: string
-): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string; readonly newer?: true } => {
+  text: string,
+  version = format_version
+): { readonly ok: true; readonly value: unknown } | Unreadable => {
   let file: unknown
   try {
     file = JSON.parse(text)
   } catch {
-    return { ok: false, reason: "it is not valid JSON" }
+    return damaged("it is not valid JSON")
   }
-  if (!isSealed(file)) return { ok: false, reason: "it is not a file that v2r2 wrote" }
-  if (file.kind !== kind) return { ok: false, reason: `it holds ${JSON.stringify(file.kind)}, expected "${kind}"` }
-  if (file.version !== format_version) {
-    const reason = `it has format version ${String(file.version)}; this program knows version ${format_version}`
-    return { ok: false, reason, newer: true }
+  if (!isSealed(file)) return damaged("it is not a file that v2r2 wrote")
+  if (file.kind !== kind) return damaged(`it holds ${JSON.stringify(file.kind)}, expected "${kind}"`)
+  if (file.version !== version) {
+    const reason = `it has format version ${String(file.version)}; this program knows version ${version}`
+    return { ok: false, reason, version: typeof file.version === "number" && file.version < version ? "older" : "newer" }
   }
   return file.checksum === checksum(file.body)
     ? { ok: true, value: file.body }
-    : { ok: false, reason: "its checksum does not match its content" }
+    : damaged("its checksum does not match its content")
 }
+
+const damaged = (reason: string): Unreadable => ({ ok: false, reason, version: null })
 
 /** The text, or null if there is no such file. */
 export const readText = (fs: FileSystem, path: string): Effect.Effect<string | null, PlatformError> =>

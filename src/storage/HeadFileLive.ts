@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { parserOf } from "../wire/Records.ts"
 import { seal, unseal } from "./FilesLive.ts"
 import type { Durability, ReplicaHead } from "./Journal.ts"
+import { isGroup } from "./JournalModel.ts"
 
 export interface HeadFile {
   /** As of the last write that had one; null if none had. */
@@ -31,14 +32,18 @@ const parseHeadFile = parserOf(Schema.Struct({
     view: Schema.Natural,
     log_view: Schema.Natural,
     fresh: Schema.Boolean,
-    whole: Schema.Boolean
+    whole: Schema.Boolean,
+    replicas: Schema.Array(Schema.String),
+    left: Schema.Boolean
   })),
   log: Schema.NullOr(Schema.Struct({ id: Schema.String, sequence: Schema.Natural }))
 }))
 const kind = "v2r2 replica head"
+/** Format 1 had no group. A program that knows only that one would take whatever it finds elsewhere for the group. */
+const format_version = 2
 
 export const encodeHeadFile = ({ replica, tenant }: Owner, { head, log }: HeadFile): Uint8Array =>
-  new TextEncoder().encode(seal(kind, { tenant, replica, head, log }))
+  new TextEncoder().encode(seal(kind, { tenant, replica, head, log }, format_version))
 
 /** Or what is wrong: `damaged`, or not to be touched, for it is another's or of another program. */
 export const decodeHeadFile = (
@@ -46,11 +51,16 @@ export const decodeHeadFile = (
   owner: Owner,
   durability: Durability
 ): HeadFile | { readonly damaged: boolean; readonly reason: string } => {
-  const body = unseal(kind, new TextDecoder().decode(bytes))
-  if (!body.ok) return body.newer ? foreign(`${body.reason}; ${newer_advice}`) : { damaged: true, reason: body.reason }
+  const body = unseal(kind, new TextDecoder().decode(bytes), format_version)
+  if (!body.ok) {
+    const { reason, version } = body
+    if (version === null) return { damaged: true, reason }
+    return foreign(`${reason}; ${version === "newer" ? newer_advice : older_advice}`)
+  }
   const parsed = parseHeadFile(body.value)
   if (!parsed.ok) return { damaged: true, reason: parsed.reason }
   const { head, log, replica, tenant } = parsed.value
+  if (head !== null && !isGroup(head.replicas)) return { damaged: true, reason: "its replicas are no group" }
   if (tenant !== owner.tenant || replica !== owner.replica) return foreign(othersReason("file", { tenant, replica }, owner))
   const its = log === null ? "memory" : "disk"
   return its === durability

@@ -39,6 +39,13 @@ export interface ReplicaHead {
    * empty log. Durability `memory`: true.
    */
   readonly whole: boolean
+  /**
+   * The group of `epoch`, by their ids: 1 to 7, sorted. A replica that is not in it, and has not `left`, is a learner: it
+   * is to join.
+   */
+  readonly replicas: ReadonlyArray<string>
+  /** It was in the group of an earlier epoch, and is in none any more: that is for ever, as ids are never used again. */
+  readonly left: boolean
 }
 
 /** One atomic change: all of it is found again after a crash, or nothing. */

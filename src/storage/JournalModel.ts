@@ -4,6 +4,8 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
+import { Limits } from "../base/Limits.ts"
+import { parseReplicaId } from "../base/Names.ts"
 import type { Entry } from "../vr/Message.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import type { Durability, JournalWrite, ReplicaHead, Stored } from "./Journal.ts"
@@ -126,13 +128,24 @@ export const checkSave = (log: { readonly op: number; readonly doubt: string | n
   invariant(op > 0 && op <= log.op, "a snapshot is saved of what is written", { snapshot: op, op: log.op })
 }
 
-/** Promises are never taken back: view and log view do not fall within an epoch, and a started replica stays one. */
+/** Can a head name these as its group? */
+export const isGroup = (replicas: ReadonlyArray<string>): boolean =>
+  replicas.length >= 1 && replicas.length <= Limits.replicas_max &&
+  replicas.every((id, index) => parseReplicaId(id).ok && (index === 0 || replicas[index - 1]! < id))
+
+/**
+ * Promises are never taken back: view and log view do not fall within an epoch, a started replica stays one, and one that
+ * has left does not come back. The group is that of the epoch, so it is the same as long as that is.
+ */
 export const checkHead = (before: ReplicaHead | null, after: ReplicaHead): void => {
   invariant(after.log_view <= after.view, "the log view is not above the view", after)
+  invariant(isGroup(after.replicas), "a group has 1 to 7 replicas, sorted and distinct", after)
   if (before === null) return
   invariant(before.fresh || !after.fresh, "a replica that was started is not fresh again", { before, after })
+  invariant(after.left || !before.left, "a replica that has left never comes back", { before, after })
   invariant(after.epoch >= before.epoch, "the epoch never falls", { before, after })
   if (after.epoch > before.epoch) return
+  invariant(after.replicas.join() === before.replicas.join(), "the group of an epoch never changes", { before, after })
   invariant(after.view >= before.view, "the view never falls", { before, after })
   invariant(after.log_view >= before.log_view, "the log view never falls", { before, after })
 }

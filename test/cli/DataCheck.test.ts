@@ -103,7 +103,7 @@ describe("data check, of a folder that is whole,", () => {
 
   scenario("says that a write was cut short, which is no damage", (folder) =>
     Effect.gen(function*() {
-      change(segment(folder, 4), (bytes) => void bytes.fill(0, 3392 + 64))
+      change(segment(folder, 4), (bytes) => void bytes.fill(0, 3456 + 64))
       const { exit, notes, one, problems } = yield* replicaOf(folder)
       assert.deepStrictEqual({ exit, problems, verdict: one.verdict, op: one.log?.op }, { exit: 0, problems: [], verdict: "torn", op: 10 })
       assert.lengthOf(notes, 1)
@@ -170,7 +170,7 @@ const cases: ReadonlyArray<Case> = [
     "a newer version",
     (folder) => madeNewer(segment(folder, 4), 512),
     "refused",
-    "it has format version 3; this program knows version 2; start the program that wrote it, or a newer one",
+    "it has format version 4; this program knows version 3; start the program that wrote it, or a newer one",
     "does not start"
   ],
   [

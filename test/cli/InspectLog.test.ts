@@ -11,7 +11,10 @@ import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node
 import { join } from "node:path"
 import { LogLine } from "../../src/cli/admin/LogLines.ts"
 import { preamble_bytes } from "../../src/storage/log/Segment.ts"
-import { change, emptyFolder, filled, madeNewer, offline, replicaFile, script, segment, stateOf, tenant } from "./DataFolder.ts"
+import { head, write } from "../contracts/Journal.ts"
+import {
+  change, emptyFolder, filled, madeNewer, offline, replicaFile, script, segment, stateOf, tenant, withJournal
+} from "./DataFolder.ts"
 import type { Situation } from "./Terminal.ts"
 
 const scenario = <A, E>(name: string, test: (folder: string) => Effect.Effect<A, E, Scope.Scope>) =>
@@ -46,20 +49,20 @@ describe("inspect log, of a log that is whole,", () => {
       assert.deepStrictEqual(stdout.split("\n"), [
         `tenant ${tenant}  replica r1::dev1`,
         `LOG/00000001.log  file 1 of log ${id}, 4.1 KB: from write 1, behind op 0; 4.1 KB and write 3 were durable`,
-        "WRITE   OFFSET    BYTES    OPS          COMMIT  VIEW        CUT  SNAPSHOT",
-        "1       1024      128                   0       0/0, fresh",
-        "2       1152      256      1-2          0       0/1",
+        "WRITE   OFFSET    BYTES    OPS          COMMIT  VIEW        CUT  SNAPSHOT  GROUP",
+        "1       1024      128                   0       0/0, fresh                 r1::dev1,r2::dev2,r3::dev3",
+        "2       1152      256      1-2          0       0/1                        r1::dev1,r2::dev2,r3::dev3",
         "3       1408      2048     3-4          2",
         `LOG/00000002.log  file 2 of log ${id}, 3.1 KB: from write 4, behind op 4`,
-        "4       1024      1088     5            4       0/1",
-        `LOG/00000003.log  file 3 of log ${id}, 3.1 KB: from write 5, behind op 5`,
-        "5       1024      2048     6-7          5       0/1",
-        `LOG/00000004.log  file 4 of log ${id}, 4.1 KB: from write 6, behind op 7; 4.1 KB and write 7 were durable`,
-        "6       1024      2048     7-8          6       0/3         6",
-        "7       3072      192      9            8",
-        "8       3264      128      10           9",
-        "9       3392      128      11           10",
-        "whole: 4 files of 14 KB, 9 writes, up to op 11, committed up to 10",
+        "4       1024      1152     5            4       0/1                        r1::dev1,r2::dev2,r3::dev3",
+        `LOG/00000003.log  file 3 of log ${id}, 4.1 KB: from write 5, behind op 5`,
+        "5       1024      2112     6-7          5       0/1                        r1::dev1,r2::dev2,r3::dev3",
+        `LOG/00000004.log  file 4 of log ${id}, 4.1 KB: from write 6, behind op 7`,
+        "6       1024      2112     7-8          6       0/3         6              r1::dev1,r2::dev2,r3::dev3",
+        "7       3136      192      9            8",
+        "8       3328      128      10           9",
+        "9       3456      128      11           10",
+        "whole: 4 files of 15 KB, 9 writes, up to op 11, committed up to 10",
         ""
       ])
     }))
@@ -102,8 +105,20 @@ describe("inspect log, of a log that is whole,", () => {
         { type: "register" }, { type: "register" }, { type: "create", path: "/e0", element: "blob", data_bytes: 900, parents: false }
       ])
       assert.deepStrictEqual(lines.at(-1), {
-        line: "end", segments: 4, writes: 9, entries: 12, op: 11, commit: 10, bytes: 14_336, problems: 0
+        line: "end", segments: 4, writes: 9, entries: 12, op: 11, commit: 10, bytes: 15_360, problems: 0
       })
+    }))
+
+  scenario("shows the group that each head names, and that the replica has left", (folder) =>
+    Effect.gen(function*() {
+      const next = head(3, 3, { epoch: 1, replicas: ["r2::dev2", "r3::dev3"], left: true })
+      yield* withJournal(folder, (journal) => journal.write(write({ head: next, commit: 10 })))
+      const { stdout } = yield* inspect(folder, [log(folder), "--json"])
+      const heads = linesOf(stdout).flatMap((line) => line.line === "write" && line.head !== null ? [line.head] : [])
+      assert.deepStrictEqual(heads.at(-2)?.replicas, head(3).replicas)
+      assert.deepStrictEqual(heads.at(-1), next)
+      const shown = yield* inspect(folder, [log(folder)], { terminal: true })
+      assert.match(shown.stdout, /\n10 .* 1\/3, left {2,}r2::dev2,r3::dev3\n/)
     }))
 
   scenario("is tabs between fields when it is piped, and stops with its reader", (folder) =>
@@ -112,7 +127,7 @@ describe("inspect log, of a log that is whole,", () => {
       assert.deepStrictEqual(stdout.trimEnd().split("\n").map((line) => line.split("\t")[0]), [
         "segment", "write", "segment", "write", "end"
       ])
-      assert.include(stdout, "write\t4\t6\t1024\t2048\t7\t2\t6\t0/3\t6\t\n")
+      assert.include(stdout, "write\t4\t6\t1024\t2112\t7\t2\t6\t0/3\t6\t\tr1::dev1,r2::dev2,r3::dev3\n")
       const broken = yield* inspect(folder, [log(folder)], { stdoutBreaks: { after: 0, code: "EPIPE" } })
       assert.deepInclude(broken, { exit: 0, stderr: "" })
     }))
@@ -138,7 +153,7 @@ describe("inspect log, of a log that is whole,", () => {
 describe("inspect log, of a log that is not,", () => {
   scenario("says that a write was cut short, which is no damage", (folder) =>
     Effect.gen(function*() {
-      change(segment(folder, 4), (bytes) => void bytes.fill(0, 3392 + 64))
+      change(segment(folder, 4), (bytes) => void bytes.fill(0, 3456 + 64))
       const { exit, stdout } = yield* inspect(folder, [log(folder), "--json"])
       assert.strictEqual(exit, 0)
       assert.deepStrictEqual(messages(stdout), [
@@ -163,8 +178,8 @@ describe("inspect log, of a log that is not,", () => {
       // Where it is, and at the end.
       assert.lengthOf(stdout.split(says), 3)
       assert.isTrue(stdout.endsWith(says))
-      assert.include(stdout, "\n9       3392")
-      assert.include(stdout, "\n1 problem: 4 files of 14 KB, 7 writes,")
+      assert.include(stdout, "\n9       3456")
+      assert.include(stdout, "\n1 problem: 4 files of 15 KB, 7 writes,")
     }))
 
   type Damage = (folder: string) => void
@@ -195,7 +210,7 @@ describe("inspect log, of a log that is not,", () => {
       "a file is of a newer version",
       (folder) => madeNewer(segment(folder, 3), 512),
       [
-        "LOG/00000003.log: it has format version 3; this program knows version 2; start the program that wrote it, or a newer one"
+        "LOG/00000003.log: it has format version 4; this program knows version 3; start the program that wrote it, or a newer one"
       ],
       4,
       [5]

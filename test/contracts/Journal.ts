@@ -33,12 +33,16 @@ export interface JournalsHarness {
 export const tenant = "3f2b8c1e-9a4d-4e6f-8b1a-0c2d3e4f5a6b"
 const otherTenant = "9a4d3f2b-8c1e-4e6f-8b1a-0c2d3e4f5a6b"
 
+export const group = ["r1::dev1", "r2::dev2", "r3::dev3"]
+
 export const head = (view: number, log_view = view, more: Partial<ReplicaHead> = {}): ReplicaHead => ({
   epoch: 0,
   view,
   log_view,
   fresh: false,
   whole: true,
+  replicas: group,
+  left: false,
   ...more
 })
 
@@ -129,6 +133,25 @@ const keepsHeads = (durability: Durability, makeHarness: Harness): void => {
       assert.isFalse((yield* found(harness)).head?.fresh)
     }))
 
+  it.effect("finds its group again, and that it has left, epoch by epoch", () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness
+      const seven = [1, 2, 3, 4, 5, 6, 7].map((n) => `${"r".repeat(63)}${n}::${"n".repeat(63)}${n}`)
+      const heads = [
+        head(0, 0, { fresh: true }),
+        head(2, 1),
+        // As one that is to join, as one that is alone, and as one that is needed no more.
+        head(0, 0, { epoch: 1, replicas: seven }),
+        head(5, 4, { epoch: 2, replicas: [own[1]] }),
+        head(6, 6, { epoch: 3, replicas: group.slice(1), left: true }),
+        head(9, 9, { epoch: 4, replicas: ["r4::dev4"], left: true })
+      ]
+      for (const one of heads) {
+        yield* life(harness, writing({ head: one }, {}))
+        for (let time = 0; time < 2; time++) assert.deepStrictEqual((yield* found(harness)).head, one)
+      }
+    }))
+
   it.effect("keeps the replicas of a node apart", () =>
     Effect.gen(function*() {
       const harness = yield* makeHarness
@@ -181,6 +204,12 @@ const fails = (durability: Durability, makeHarness: Harness): void => {
     ["the log view never falls", [{ head: head(2) }, { head: head(3, 1) }]],
     ["the epoch never falls", [{ head: head(0, 0, { epoch: 1 }) }, { head: head(5) }]],
     ["the log view is not above the view", [{ head: head(1, 2) }]],
+    ["a group has 1 to 7", [{ head: head(1, 1, { replicas: [] }) }]],
+    ["a group has 1 to 7", [{ head: head(1, 1, { replicas: "12345678".split("").map((n) => `r${n}::dev1`) }) }]],
+    ["sorted and distinct", [{ head: head(1, 1, { replicas: ["r2::dev2", "r1::dev1"] }) }]],
+    ["sorted and distinct", [{ head: head(1, 1, { replicas: ["r1::dev1", "r1::dev1"] }) }]],
+    ["the group of an epoch never changes", [{ head: head(1) }, { head: head(2, 1, { replicas: ["r1::dev1"] }) }]],
+    ["has left never comes back", [{ head: head(1, 1, { left: true }) }, { head: head(2, 2, { epoch: 1 }) }]],
     ["a replica that was started is not fresh again", [{ head: head(0) }, { head: head(1, 1, { fresh: true }) }]],
     ["entries are contiguous", [{ entries: [...entries(1, 2), ...entries(4, 1)] }]]
   ])("dies when the caller breaks a promise: %s", ([fact, writes]) =>

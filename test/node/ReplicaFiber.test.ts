@@ -198,7 +198,7 @@ describe("a replica whose log was given up", () => {
       assert.deepStrictEqual(replica.begun.map(({ entries, head }) => [head, entries.length]), [[null, 2]])
       yield* replica.flushed
       yield* replica.hear("r1::n1", { _tag: "NewState", view: 0, first: 3, entries: [entry(3)], op: 3, commit: 3 })
-      const head = { epoch: 0, view: 0, log_view: 0, fresh: false, whole: true }
+      const head = { epoch: 0, view: 0, log_view: 0, fresh: false, whole: true, replicas: group, left: false }
       assert.deepInclude(replica.begun[1], { head, commit: 3 })
       assert.isEmpty(replica.said("PrepareOk"))
       yield* replica.flushed

@@ -12,7 +12,7 @@ import { seeded } from "../../src/base/Random.ts"
 import { encodeHeadFile } from "../../src/storage/HeadFileLive.ts"
 import type { JournalWrite, Stored } from "../../src/storage/Journal.ts"
 import { afterWrite, foundIn, type Held, nothingHeld, nothingStored } from "../../src/storage/JournalModel.ts"
-import { preamble_bytes } from "../../src/storage/log/Segment.ts"
+import { decodePreamble, format_version, preamble_bytes, seedOf } from "../../src/storage/log/Segment.ts"
 import type { Layout } from "../../src/storage/SegmentsLive.ts"
 import { entries, head, tenant, write } from "../contracts/Journal.ts"
 import { journalOn, place, segment } from "./Scripts.ts"
@@ -229,6 +229,12 @@ const resealed = (bytes: Uint8Array) => {
   view.setUint32(12, crc32(bytes.subarray(16, 512), crc32(bytes.subarray(8, 12))))
 }
 
+const decodedLog = (bytes: Uint8Array): string => {
+  const header = decodePreamble(bytes, crc32)
+  assert.isTrue("log" in header)
+  return "log" in header ? header.log : ""
+}
+
 describe("a doubt", () => {
   const three: Layout = { segment_bytes_max: 2048, step_bytes: 1024 }
   const flip = (name: string, at: number) => (disk: TestLogDisk) =>
@@ -240,7 +246,21 @@ describe("a doubt", () => {
       resealed(bytes)
     })
 
+  /** The head of the first write of a file, changed, with its checksums right and those of what follows it wrong. */
+  const headChanged = (name: string, offset: number, value: number) => (disk: TestLogDisk) =>
+    changed(disk, name, (bytes) => {
+      const seed = seedOf(decodedLog(bytes), crc32)
+      const batch = preamble_bytes
+      const view = new DataView(bytes.buffer)
+      bytes[batch + 64 + offset] = value
+      view.setUint32(batch + 20, crc32(bytes.subarray(batch + 64, batch + 64 + view.getUint32(batch + 16)), seed))
+      view.setUint32(batch + 4, crc32(bytes.subarray(batch + 8, batch + 64), seed))
+    })
+
   it.effect.each<[string, (disk: TestLogDisk) => void, string]>([
+    ["a group that is longer than its write", headChanged(segment(3), 28, 1), `${segment(3)}, at byte 1024: write 4 cannot be read`],
+    ["a group that is shorter", headChanged(segment(3), 31, 3), `${segment(3)}, at byte 1024: write 4 cannot be read`],
+    ["a group of other bytes", headChanged(segment(3), 33, 0xc1), `${segment(3)}, at byte 1024: write 4 cannot be read`],
     ["a file that is missing", (disk) => disk.change(segment(2), null), `${segment(2)} is missing`],
     [
       "a file in the place of another",
@@ -302,8 +322,8 @@ describe("a log is refused", () => {
     }))
 
   it.effect.each([
-    ["a newer", 3, "start the program that wrote it, or a newer one"],
-    ["an older", 1, "start the program that wrote it"]
+    ["a newer", format_version + 1, "start the program that wrote it, or a newer one"],
+    ["an older", format_version - 1, "start the program that wrote it"]
   ] as const)("of %s program", ([, version, advice]) =>
     Effect.gen(function*() {
       const message = yield* refusal((disk) =>
@@ -311,7 +331,7 @@ describe("a log is refused", () => {
           bytes[11] = version
           resealed(bytes)
         }))
-      const said = `it has format version ${version}; this program knows version 2; ${advice}`
+      const said = `it has format version ${version}; this program knows version ${format_version}; ${advice}`
       assert.strictEqual(message, `${segment(1)}: ${said}`)
     }))
 

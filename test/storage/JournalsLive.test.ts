@@ -10,6 +10,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { seal } from "../../src/storage/FilesLive.ts"
 import { type Journal, Journals } from "../../src/storage/Journal.ts"
 import * as JournalsLive from "../../src/storage/JournalsLive.ts"
 import { DiskError, type LogDisk, type LogFile } from "../../src/storage/log/LogDisk.ts"
@@ -202,6 +203,19 @@ describe("damage", () => {
       assert.strictEqual(empty, `FILE: the file is damaged: it is not valid JSON; ${advice}`)
       const folder = yield* broken((file) => (rmSync(file), mkdirSync(file)))
       assert.strictEqual(folder, "FILE: illegal operation on a directory")
+    }))
+
+  it.effect("is also a head whose group is none, but not a file of another version of the program", () =>
+    Effect.gen(function*() {
+      const sealed = (body: object, version: number) => (file: string) =>
+        writeFileSync(file, seal("v2r2 replica head", { tenant, replica: "r1::dev1", log: null, ...body }, version))
+      const twice = yield* broken(sealed({ head: head(7, 7, { replicas: ["r1::dev1", "r1::dev1"] }) }, 2))
+      assert.strictEqual(twice, `FILE: the file is damaged: its replicas are no group; ${advice}`)
+      const { left: _, replicas: __, ...before } = head(7)
+      const older = yield* broken(sealed({ head: before }, 1))
+      assert.strictEqual(older, "FILE: it has format version 1; this program knows version 2; start the program that wrote it")
+      const newer = yield* broken(sealed({ head: head(7) }, 3))
+      assert.include(newer, "format version 3; this program knows version 2; start the program that wrote it, or a newer one")
     }))
 
   it.effect("is also the file of another replica", () =>

@@ -11,7 +11,7 @@ import type { LogDisk } from "../../src/storage/log/LogDisk.ts"
 import type { Place } from "../../src/storage/LogReaderLive.ts"
 import type { Layout } from "../../src/storage/SegmentsLive.ts"
 import type { Entry } from "../../src/vr/Message.ts"
-import { tenant } from "../contracts/Journal.ts"
+import { head as headOf, tenant } from "../contracts/Journal.ts"
 
 export const place: Place = {
   tenant,
@@ -47,7 +47,7 @@ export const drawEntries = (random: Random, last: number, view: number): Readonl
 const drawHead = (random: Random, head: ReplicaHead | null): ReplicaHead => {
   const view = (head?.view ?? -1) + 1
   const log_view = random.next() < 0.5 ? view : head?.log_view ?? 0
-  return { epoch: 0, view, log_view, fresh: false, whole: true }
+  return headOf(view, log_view)
 }
 
 export const drawWrite = (random: Random, stored: Stored): JournalWrite => {

@@ -15,7 +15,15 @@ import type { Line } from "../View.ts"
 
 const { Boolean: Truth, Literal, Natural, NullOr, String: Text, Struct } = Schema
 
-export const Head = Struct({ epoch: Natural, view: Natural, log_view: Natural, fresh: Truth, whole: Truth })
+export const Head = Struct({
+  epoch: Natural,
+  view: Natural,
+  log_view: Natural,
+  fresh: Truth,
+  whole: Truth,
+  replicas: Schema.Array(Text),
+  left: Truth
+})
 const Installed = Struct({ op: Natural, bytes: Natural, digest: Natural })
 
 /** `data_bytes`: the values themselves are not shown. */
@@ -89,7 +97,7 @@ export interface LogRange {
   readonly entries: boolean
 }
 
-const write_columns = ["WRITE", "OFFSET", "BYTES", "OPS", "COMMIT", "VIEW", "CUT", "SNAPSHOT"]
+const write_columns = ["WRITE", "OFFSET", "BYTES", "OPS", "COMMIT", "VIEW", "CUT", "SNAPSHOT", "GROUP"]
 const entry_columns = ["  OP", "VIEW", "TIME", "KIND", "SESSION", "REQUEST", "ANSWERED", "BYTES", "OPERATION"]
 
 /** What they usually come to, so that the first rows of a long log stand below their names. */
@@ -212,7 +220,8 @@ export class LogLines {
     const first = entries[0]?.op ?? null
     const ops = first === null ? "" : entries.length === 1 ? String(first) : `${first}-${first + entries.length - 1}`
     const [its_head, cut, install] = [headText(head), truncate_to === null ? "" : String(truncate_to), installText(snapshot)]
-    const cells = [String(sequence), String(at), String(bytes), ops, String(commit), its_head, cut, install]
+    const group = head === null ? "" : head.replicas.join(",")
+    const cells = [String(sequence), String(at), String(bytes), ops, String(commit), its_head, cut, install, printable(group)]
     if (this.pretty) this.write_widths = columnWidths([cells], this.write_widths)
     return {
       json: {
@@ -221,7 +230,7 @@ export class LogLines {
       },
       plain: [
         "write", String(number), String(sequence), String(at), String(bytes), first === null ? "" : String(first),
-        String(entries.length), String(commit), its_head, cut, install
+        String(entries.length), String(commit), its_head, cut, install, group
       ],
       pretty: this.pretty ? aligned(cells, this.write_widths) : ""
     }
@@ -252,15 +261,16 @@ export class LogLines {
 const said = (line: "note" | "problem", message: string, paint: (text: string) => string): Line<LogLine> =>
   ({ json: { line, message }, plain: [line, message], pretty: paint(`! ${printable(message)}`) })
 
-/** `1/4`, as in `status`, and what else is to be said of it. */
+/** `1/4`, as in `status`, and what else is to be said of it; the group is told beside. */
 export const headText = (head: ReplicaHead | null): string => {
   if (head === null) return ""
-  const { epoch, fresh, log_view, view, whole } = head
+  const { epoch, fresh, left, log_view, view, whole } = head
   return [
     `${epoch}/${viewText(view)}`,
     ...(log_view === view ? [] : [`log ${viewText(log_view)}`]),
     ...(fresh ? ["fresh"] : []),
-    ...(whole ? [] : ["not whole"])
+    ...(whole ? [] : ["not whole"]),
+    ...(left ? ["left"] : [])
   ].join(", ")
 }
 

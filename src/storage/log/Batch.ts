@@ -6,15 +6,20 @@
  */
 import type { Crc32 } from "../../base/Bytes.ts"
 import { invariant } from "../../base/Invariant.ts"
+import { Limits } from "../../base/Limits.ts"
+import { MsgpackReader } from "../../base/MsgpackReader.ts"
+import { MsgpackWriter } from "../../base/MsgpackWriter.ts"
 import { getUint, isZero, setUint, viewOf } from "../../base/Numbers.ts"
 import { type Entry, entryKinds } from "../../vr/Message.ts"
 import type { JournalWrite, ReplicaHead, SavedSnapshot } from "../Journal.ts"
+import { isGroup } from "../JournalModel.ts"
 
 /** A disk writes a sector whole or not at all. */
 const sector_bytes = 512
 /** Batches begin at multiples of this, so that no batch header crosses the end of a sector. */
 export const alignment_bytes = 64
 const batch_header_bytes = 64
+/** Behind it comes the group. */
 const head_bytes = 32
 const snapshot_bytes = 24
 const entry_header_bytes = 48
@@ -64,7 +69,7 @@ const wholeBytes = (body_bytes: number): number =>
 const bodyBytes = ({ entries, head, snapshot }: Batch): number =>
   entries.reduce(
     (bytes, { operation }) => bytes + entry_header_bytes + operation.length,
-    (head === null ? 0 : head_bytes) + (snapshot === null ? 0 : snapshot_bytes)
+    (head === null ? 0 : head_bytes + encodeGroup(head.replicas).length) + (snapshot === null ? 0 : snapshot_bytes)
   )
 
 /** Where a batch stands in its log: `at`, its offset in the file. */
@@ -110,8 +115,11 @@ const encodeBody = (bytes: Uint8Array, view: DataView, { entries, head, snapshot
     setUint(view, at, head.epoch)
     setUint(view, at + 8, head.view)
     setUint(view, at + 16, head.log_view)
-    view.setUint32(at + 24, (head.fresh ? 1 : 0) + (head.whole ? 2 : 0))
-    at += head_bytes
+    view.setUint32(at + 24, (head.fresh ? 1 : 0) + (head.whole ? 2 : 0) + (head.left ? 4 : 0))
+    const group = encodeGroup(head.replicas)
+    view.setUint32(at + 28, group.length)
+    bytes.set(group, at + head_bytes)
+    at += head_bytes + group.length
   }
   if (snapshot !== null) {
     setUint(view, at, snapshot.op)
@@ -130,6 +138,12 @@ const encodeBody = (bytes: Uint8Array, view: DataView, { entries, head, snapshot
     bytes.set(entry.operation, at + entry_header_bytes)
     at += entry_header_bytes + entry.operation.length
   }
+}
+
+const encodeGroup = (replicas: ReadonlyArray<string>): Uint8Array => {
+  const w = new MsgpackWriter().start().array(replicas.length)
+  for (const id of replicas) w.string(id)
+  return w.take()
 }
 
 /** The header at `at`, or null if there is none that is as it was written. */
@@ -180,8 +194,15 @@ export const decodeBody = (
   const view = viewOf(bytes)
   const entries: Array<Entry> = []
   let next = at + batch_header_bytes
-  const head = header.head && next + head_bytes <= end ? decodeHead(view, next) : null
-  if (header.head) next += head_bytes
+  let head: ReplicaHead | null = null
+  if (header.head) {
+    if (next + head_bytes > end) return null
+    const group = next + head_bytes
+    next = group + view.getUint32(group - 4)
+    const replicas = next > end ? null : decodeGroup(bytes.subarray(group, next))
+    if (replicas === null) return null
+    head = decodeHead(view, group - head_bytes, replicas)
+  }
   const snapshot = header.snapshot && next + snapshot_bytes <= end ? decodeSnapshot(view, next) : null
   if (header.snapshot) next += snapshot_bytes
   for (let index = 0; index < header.entries; index++) {
@@ -204,14 +225,24 @@ export const decodeBody = (
   return next === end ? { head, snapshot, entries } : null
 }
 
-const decodeHead = (view: DataView, at: number): ReplicaHead => {
+const decodeGroup = (bytes: Uint8Array): ReadonlyArray<string> | null => {
+  const r = new MsgpackReader()
+  r.open(bytes)
+  const replicas: Array<string> = []
+  for (let left = r.array("group", Limits.replicas_max); left > 0; left--) replicas.push(r.string("replica", bytes.length))
+  return r.close() && isGroup(replicas) ? replicas : null
+}
+
+const decodeHead = (view: DataView, at: number, replicas: ReadonlyArray<string>): ReplicaHead => {
   const flags = view.getUint32(at + 24)
   return {
     epoch: getUint(view, at),
     view: getUint(view, at + 8),
     log_view: getUint(view, at + 16),
     fresh: (flags & 1) !== 0,
-    whole: (flags & 2) !== 0
+    whole: (flags & 2) !== 0,
+    replicas,
+    left: (flags & 4) !== 0
   }
 }
 

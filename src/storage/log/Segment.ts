@@ -11,7 +11,7 @@ import type { Crc32 } from "../../base/Bytes.ts"
 import { getUint, setUint, viewOf } from "../../base/Numbers.ts"
 
 /** Raise it when an older program could misread a newer file. Its place in the header never changes. */
-export const format_version = 2
+export const format_version = 3
 
 /** What stands before the first batch: the header, and the {@link Bound}, each in a sector of its own. */
 export const preamble_bytes = 1024

@@ -18,6 +18,7 @@ import {
   isCutShort,
   nextOffset
 } from "../../../src/storage/log/Batch.ts"
+import { isGroup } from "../../../src/storage/JournalModel.ts"
 import {
   bound_offset,
   decodeBound,
@@ -29,12 +30,17 @@ import {
 } from "../../../src/storage/log/Segment.ts"
 
 const natural = fc.oneof(fc.maxSafeNat(), fc.nat(300))
+const name = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/)
+const replicaId = fc.tuple(name, name).map((names) => names.join("::"))
+const drawnGroup = fc.uniqueArray(replicaId, { minLength: 1, maxLength: 7 }).map((ids) => ids.toSorted())
 const drawnHead = fc.record({
   epoch: natural,
   view: natural,
   log_view: natural,
   fresh: fc.boolean(),
-  whole: fc.boolean()
+  whole: fc.boolean(),
+  replicas: drawnGroup,
+  left: fc.boolean()
 })
 const drawnEntry = fc.record({
   view: natural,
@@ -126,6 +132,44 @@ describe("a batch", () => {
     assert.isFalse(isBodyWhole(file, 0, header, seed, crc32) || isCutShort(file, 0, header))
   })
 
+  it("has a group, or cannot be read, whatever its bytes are", () => {
+    const header = (file: Uint8Array) => decodeBatchHeader(file, 0, seed, crc32)!
+    const [length_at, group_at] = [64 + 28, 64 + 32]
+    const change = fc.oneof(
+      fc.record({ at: fc.constant(length_at), bytes: fc.uint8Array({ minLength: 4, maxLength: 4 }) }),
+      // A length that is wrong by a little.
+      fc.record({ at: fc.constant(length_at + 3), bytes: fc.uint8Array({ minLength: 1, maxLength: 1 }) }),
+      fc.record({ at: fc.nat(900).map((offset) => group_at + offset), bytes: fc.uint8Array({ minLength: 1, maxLength: 6 }) })
+    )
+    const seen = { read: 0, refused: 0 }
+    fc.assert(fc.property(drawnHead, drawnBatch, change, (head, batch, { at, bytes }) => {
+      const { file } = fileWith({ ...batch, head }, 0, 1, 1)
+      const known = header(file)
+      // What its checksums would let through.
+      file.set(bytes, Math.min(at, 64 + known.body_bytes - bytes.length))
+      const body = decodeBody(file, 0, known)
+      seen[body === null ? "refused" : "read"]++
+      assert.isTrue(body === null || (body.head !== null && isGroup(body.head.replicas)))
+    }), { numRuns: 2_000 })
+    assert.isAbove(Math.min(seen.read, seen.refused), 100, JSON.stringify(seen))
+  })
+
+  it("cannot be read if its group is none", () => {
+    const head = { epoch: 0, view: 0, log_view: 0, fresh: false, whole: true, left: false }
+    const groups = [[], ["b::b", "a::a"], ["a::a", "a::a"], ["a"], ["a::a", "../b::b"], Array.from("12345678", (n) => `r${n}::n`)]
+    for (const replicas of groups) {
+      const { file } = fileWith({ ...nothing, head: { ...head, replicas } }, 0, 1, 1)
+      const header = decodeBatchHeader(file, 0, seed, crc32)!
+      assert.isTrue(isBodyWhole(file, 0, header, seed, crc32))
+      assert.isNull(decodeBody(file, 0, header), replicas.join())
+    }
+    // A byte more than the group has, in a body that is as long as it says.
+    const { file } = fileWith({ ...nothing, head: { ...head, replicas: ["a::a"] } }, 0, 1, 1)
+    const header = decodeBatchHeader(file, 0, seed, crc32)!
+    file[64 + 31]! += 1
+    assert.isNull(decodeBody(file, 0, { ...header, body_bytes: header.body_bytes + 1 }))
+  })
+
   it("is none in another log", () => {
     const { file } = fileWith({ ...nothing, commit: 1 }, 0, 1, 1)
     assert.isNull(decodeBatchHeader(file, 0, seedOf("fedcba9876543210", crc32), crc32))
@@ -133,10 +177,9 @@ describe("a batch", () => {
 })
 
 describe("a segment", () => {
-  const name = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$/)
   const drawnHeader = fc.record({
     tenant: fc.uuid({ version: 4 }),
-    replica: fc.tuple(name, name).map((names) => names.join("::")),
+    replica: replicaId,
     log: fc.stringMatching(/^[0-9a-f]{16}$/),
     number: fc.integer({ min: 1, max: 99_999_999 }),
     step_bytes: fc.nat(2 ** 31),
