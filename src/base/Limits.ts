@@ -209,7 +209,7 @@ invariant(
   "back-pressure starts first, then reads are put off, then comes disconnection"
 )
 invariant(
-  Limits.members_known_max * (4 * Limits.address_bytes_max + Limits.name_bytes_max + 160) +
+  Limits.members_known_max * (4 * Limits.address_bytes_max + 2 * Limits.name_bytes_max + 192) +
     Limits.tenants_known_max * (3 * Limits.name_bytes_max + Limits.replicas_max * 2.25 * Limits.name_bytes_max + 128) <
     Limits.cluster_frame_bytes_max,
   "all members and tenants fit a cluster frame"

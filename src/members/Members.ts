@@ -6,6 +6,9 @@
  * the newest tag, and the member, or null once that tag was removed. A remove takes away only the tag that it saw: a
  * node that adds itself again, with a higher tag, is back, whatever the order in which others hear of it.
  *
+ * What operators say of a node is kept beside that, and does not depend on tags: that it is to be drained, and that it is
+ * gone, having left or being dead. The latter is final for its id: no add brings it back, and its name is free.
+ *
  * `merge` is commutative, associative and idempotent, also for records that no sequence of calls here can make.
  *
  * @module
@@ -33,6 +36,15 @@ export interface MemberRecord {
   readonly tag: number
   /** Null: removed. */
   readonly member: Member | null
+  /** How often operators have begun or called off draining it: odd while no new replicas are to come to it. */
+  readonly drains: number
+  readonly gone: Departure | null
+}
+
+/** Why a node is out for good: it `left` in an orderly way, or was removed as `dead`. `name`: what it was called. */
+export interface Departure {
+  readonly name: string
+  readonly why: "left" | "dead"
 }
 
 /** By id. Never changed in place. */
@@ -50,19 +62,20 @@ export const noMembers: Members = new Map()
 /**
  * A node announces itself. Idempotent: with nothing new, the same set comes back, so a node may call this whenever
  * it starts, and again whenever a merge left it with another entry than its own. Refused if the member is malformed,
- * if another id holds the name, or if the cluster is full.
+ * if its id is gone, if another id holds the name, or if the cluster is full.
  */
 export const add = (members: Members, member: Member): Parsed<Members> => {
   const problem = memberProblem(member)
   if (problem !== null) return { ok: false, reason: problem }
   const known = members.get(member.id)
+  if (known?.gone) return { ok: false, reason: goneReason(known.gone) }
   if (known?.member && sameMember(known.member, member)) return { ok: true, value: members }
   const holder = find(members, member.name)
   if (holder && holder.id !== member.id) return { ok: false, reason: takenReason(holder) }
   if (!known?.member && list(members).length >= Limits.members_max) {
     return { ok: false, reason: `a cluster has at most ${Limits.members_max} nodes` }
   }
-  const record = { id: member.id, tag: (known?.tag ?? 0) + 1, member }
+  const record = { id: member.id, tag: (known?.tag ?? 0) + 1, member, drains: known?.drains ?? 0, gone: null }
   return { ok: true, value: new Map(members).set(member.id, record) }
 }
 
@@ -73,14 +86,41 @@ export const remove = (members: Members, id: string): Members => {
   return new Map(members).set(id, { ...known, member: null })
 }
 
+/** Whether new replicas are to stay away from a node. */
+export const setDraining = (members: Members, id: string, draining: boolean): Members => {
+  const known = members.get(id)
+  if (!known || isDraining(known) === draining) return members
+  return new Map(members).set(id, { ...known, drains: known.drains + 1 })
+}
+
+export const isDraining = ({ drains }: MemberRecord): boolean => drains % 2 === 1
+
+/** Takes a node out for good. */
+export const depart = (members: Members, id: string, why: Departure["why"]): Members => {
+  const known = members.get(id)
+  if (!known?.member || known.gone) return members
+  return new Map(members).set(id, { ...known, gone: { name: known.member.name, why } })
+}
+
+/** Those that are gone and whose names nobody holds now, by name. */
+export const departed = (members: Members): ReadonlyArray<MemberRecord & { readonly gone: Departure }> =>
+  toRecords(members)
+    .flatMap((record) => record.gone !== null && find(members, record.gone.name) === undefined ? [{ ...record, gone: record.gone }] : [])
+    .sort((a, b) => compareText(a.gone.name, b.gone.name))
+
+/** For a node that asks why it is out. */
+export const goneReason = ({ name, why }: Departure): string =>
+  why === "left" ? `node ${name} has left the cluster` : `node ${name} was removed from the cluster as dead`
+
 /** All that either knows. Gives `ours` itself back when `theirs` adds nothing: a change can be told by identity. */
 export const merge = (ours: Members, theirs: Members): Members => {
   const merged = new Map(ours)
   let changed = false
   for (const [id, record] of theirs) {
     const known = ours.get(id)
-    if (known && !supersedes(record, known)) continue
-    merged.set(id, record)
+    const both = known === undefined ? record : join(known, record)
+    if (both === known) continue
+    merged.set(id, both)
     changed = true
   }
   return changed ? merged : ours
@@ -98,7 +138,13 @@ export const find = (members: Members, name: string): Member | undefined =>
   all(members).find((member) => member.name === name)
 
 /** What a node says of itself, conflict or not. */
-export const findById = (members: Members, id: string): Member | undefined => members.get(id)?.member ?? undefined
+export const findById = (members: Members, id: string): Member | undefined => present(members.get(id))
+
+/** What is known of the node that holds a name. */
+export const recordOf = (members: Members, name: string): MemberRecord | undefined => {
+  const member = find(members, name)
+  return member && members.get(member.id)
+}
 
 /** The names that more than one node claims, sorted. */
 export const conflicts = (members: Members): ReadonlyArray<MemberConflict> => {
@@ -152,7 +198,10 @@ export const capProblem = (members: Members): string | null =>
 
 /** All present, by id: the first of a name is its winner. */
 const all = (members: Members): ReadonlyArray<Member> =>
-  toRecords(members).flatMap((record) => record.member ? [record.member] : [])
+  toRecords(members).map(present).filter((member) => member !== undefined)
+
+const present = (record: MemberRecord | undefined): Member | undefined =>
+  record?.gone === null && record.member !== null ? record.member : undefined
 
 const memberProblem = (member: Member): string | null => {
   if (!isUuid(member.id)) return "a node id is a UUID"
@@ -168,16 +217,34 @@ const memberProblem = (member: Member): string | null => {
 const recordProblem = (record: MemberRecord): string | null => {
   if (!isUuid(record.id)) return "a node id is a UUID"
   if (!Number.isSafeInteger(record.tag) || record.tag < 1) return `the tag of node ${record.id} is an integer from 1`
+  if (!Number.isSafeInteger(record.drains) || record.drains < 0) return `the drains of node ${record.id} are an integer from 0`
+  const gone = record.gone === null ? null : nameProblem(record.gone.name)
+  if (gone !== null) return `name of node ${record.id}, which is gone: ${gone}`
   if (record.member === null) return null
   return record.member.id === record.id ? memberProblem(record.member) : `node ${record.id} has a member of another id`
 }
 
-/** A total order of the records of one id, so that merging is taking the larger: by tag, then removed, then the rest. */
+/**
+ * All that is said of one id by two records: each part is the larger of the two, whatever the others are. Gives `ours`
+ * itself back when `theirs` adds nothing.
+ */
+const join = (ours: MemberRecord, theirs: MemberRecord): MemberRecord => {
+  const said = supersedes(theirs, ours) ? theirs : ours
+  const drains = Math.max(ours.drains, theirs.drains)
+  const gone = goneText(theirs) > goneText(ours) ? theirs.gone : ours.gone
+  if (said === ours && drains === ours.drains && gone === ours.gone) return ours
+  return { id: ours.id, tag: said.tag, member: said.member, drains, gone }
+}
+
+/** A total order of what a node says of itself: by tag, then removed, then the rest. */
 const supersedes = (a: MemberRecord, b: MemberRecord): boolean => {
   if (a.tag !== b.tag) return a.tag > b.tag
   if (a.member === null || b.member === null) return a.member === null && b.member !== null
   return compareText(canonical(a.member), canonical(b.member)) > 0
 }
+
+/** Gone is more than not gone. */
+const goneText = ({ gone }: MemberRecord): string => gone === null ? "" : `${gone.why} ${gone.name}`
 
 const canonical = (member: Member): string =>
   [member.name, member.admin, member.client, member.cluster, member.peer].join(" ")

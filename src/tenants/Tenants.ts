@@ -1,11 +1,12 @@
 /**
  * The tenants of a cluster: a registry that every node keeps and merges with what others send. Pure values.
  *
- * For each id the newest epoch wins; at equal epochs, withdrawn wins, then confirmed. A withdrawn tenant is remembered, so that a node
- * that comes late cannot bring it back. Names are not keys: two nodes may create one name at the same time. Then one
- * of them at most is acknowledged by a majority, and the creator of the other one withdraws it. Where none is
- * withdrawn, as of two clusters that were joined, all nodes agree on the holder of the name, the lowest (stamp, id);
- * the other one goes by its id.
+ * What can be said of one id is merged part by part, so that nothing is lost that has nothing to do with the rest: the
+ * group of the highest epoch, the name of the highest stamp; confirmed and withdrawn are final. A withdrawn tenant is
+ * remembered, so that a node that comes late cannot bring it back. Names are not keys: two nodes may claim one name at
+ * the same time, by creating a tenant or renaming one. Then one of them at most is acknowledged by a majority, and the
+ * other one withdraws its claim. Where none is withdrawn, as of two clusters that were joined, all nodes agree on the
+ * holder of the name, the lowest (stamp, id); the other one goes by its id.
  *
  * `merge` is commutative, associative and idempotent, also for tenants that no sequence of calls here can make.
  *
@@ -31,7 +32,7 @@ export interface Tenant {
   /** 1 to 7, distinct names on distinct nodes, sorted by name, then node. */
   readonly replicas: ReadonlyArray<ReplicaName>
   readonly durability: Durability
-  /** 1 + the highest stamp that the creator knew: a tenant created with knowledge of another has the higher one. */
+  /** Of its name: 1 + the highest stamp that was known where it got that. A name given with knowledge of another one is younger. */
   readonly stamp: number
   /** Until a majority of the nodes has acknowledged it, it claims its name and does nothing else: nobody may use it. */
   readonly confirmed: boolean
@@ -73,14 +74,13 @@ export const create = (tenants: Tenants, { id, name, replicas, durability, coord
   if (!isUuid(id) || tenants.has(id)) return { ok: false, code: "usage", reason: "a tenant needs a new UUID as its id" }
   const holder = name === null ? undefined : holderOf(tenants, name)
   if (holder) return { ok: false, code: "conflict", reason: takenReason(holder) }
-  const stamp = 1 + [...tenants.values()].reduce((highest, tenant) => Math.max(highest, tenant.stamp), 0)
   const tenant: Tenant = {
     id,
     name,
     epoch: 0,
     replicas: sortReplicas(replicas),
     durability,
-    stamp,
+    stamp: nextStamp(tenants),
     confirmed: false,
     withdrawn: false,
     coordinator
@@ -103,7 +103,26 @@ export const withdrawUnfinished = (tenants: Tenants, coordinator: string): Tenan
     .filter((tenant) => tenant.coordinator === coordinator && !tenant.confirmed)
     .reduce((left, { id }) => withdraw(left, id), tenants)
 
-/** Takes a tenant out of the registry, for good in its epoch. */
+/**
+ * The tenant's replicas have committed this group, in this epoch. What is older, or of a tenant that is not there any
+ * more, changes nothing.
+ */
+export const adopt = (tenants: Tenants, id: string, epoch: number, replicas: ReadonlyArray<ReplicaName>): Tenants => {
+  const tenant = tenants.get(id)
+  if (!tenant || tenant.withdrawn || epoch <= tenant.epoch) return tenants
+  return new Map(tenants).set(id, { ...tenant, epoch, replicas: sortReplicas(replicas) })
+}
+
+/** Whether the name is free is for the caller to have settled; nobody has claimed it later than this tenant now has. */
+export const rename = (tenants: Tenants, id: string, name: string): Tenants => {
+  const tenant = tenants.get(id)
+  if (!tenant || tenant.withdrawn || tenant.name === name) return tenants
+  const renamed = new Map(tenants)
+  put(renamed, { ...tenant, name, stamp: nextStamp(tenants) })
+  return renamed
+}
+
+/** Takes a tenant out of the registry, for good. */
 export const withdraw = (tenants: Tenants, id: string): Tenants => {
   const tenant = tenants.get(id)
   if (!tenant || tenant.withdrawn) return tenants
@@ -116,8 +135,9 @@ export const merge = (ours: Tenants, theirs: Tenants): Tenants => {
   let changed = false
   for (const [id, tenant] of theirs) {
     const known = ours.get(id)
-    if (known && !supersedes(tenant, known)) continue
-    merged.set(id, tenant)
+    const both = known === undefined ? tenant : join(known, tenant)
+    if (both === known) continue
+    put(merged, both)
     changed = true
   }
   return changed ? merged : ours
@@ -146,9 +166,16 @@ const oldest = (tenants: Tenants, matches: (tenant: Tenant) => boolean): Tenant 
   return holder
 }
 
-/** Of those that claim the name of this one, itself included, the one that was heard of first here. */
-export const firstOf = (tenants: Tenants, { id, name }: Tenant): Tenant | undefined =>
-  [...tenants.values()].find((other) => !other.withdrawn && (other.id === id || (name !== null && other.name === name)))
+/**
+ * Of those that claim the name of this one, itself included, the one to whom it belongs as far as is known here: one that
+ * may be used, for a majority has acknowledged it, else the first that was heard of. The order alone would not tell: a
+ * tenant that was renamed came to its name by a claim that is withdrawn by now.
+ */
+export const firstOf = (tenants: Tenants, { id, name }: Tenant): Tenant | undefined => {
+  const claiming = [...tenants.values()].filter((other) =>
+    !other.withdrawn && (other.id === id || (name !== null && other.name === name)))
+  return claiming.find(isUsable) ?? claiming[0]
+}
 
 /** All that may be used: by name, then those without one by id. */
 export const list = (tenants: Tenants): ReadonlyArray<Tenant> =>
@@ -244,16 +271,47 @@ const tenantProblem = (tenant: Tenant): string | null => {
   return null
 }
 
-/** A total order of all that can be said of one id, so that merging is taking the larger: epoch, withdrawn, the rest. */
-const supersedes = (a: Tenant, b: Tenant): boolean => {
-  if (a.epoch !== b.epoch) return a.epoch > b.epoch
-  if (a.withdrawn !== b.withdrawn) return a.withdrawn
-  if (a.confirmed !== b.confirmed) return a.confirmed
-  return compareText(canonical(a), canonical(b)) > 0
+/** All that is said of one id by two records. Gives `ours` itself back when `theirs` adds nothing. */
+const join = (ours: Tenant, theirs: Tenant): Tenant => {
+  const group = later(ours, theirs, (tenant) => tenant.epoch, groupText)
+  const named = later(ours, theirs, (tenant) => tenant.stamp, ({ name }) => name ?? "")
+  const made = later(ours, theirs, () => 0, ({ coordinator, durability }) => `${durability} ${coordinator}`)
+  const confirmed = ours.confirmed || theirs.confirmed
+  const withdrawn = ours.withdrawn || theirs.withdrawn
+  if (
+    group === ours && named === ours && made === ours && confirmed === ours.confirmed && withdrawn === ours.withdrawn
+  ) return ours
+  return {
+    id: ours.id,
+    name: named.name,
+    epoch: group.epoch,
+    replicas: group.replicas,
+    durability: made.durability,
+    stamp: named.stamp,
+    confirmed,
+    withdrawn,
+    coordinator: made.coordinator
+  }
 }
 
-const canonical = (tenant: Tenant): string =>
-  [tenant.stamp, tenant.name ?? "", tenant.durability, tenant.coordinator, ...tenant.replicas.map(replicaId)].join(" ")
+/** The one of the higher count; at equal counts, which no two records of one cluster have, that of the higher text. */
+const later = (
+  ours: Tenant,
+  theirs: Tenant,
+  count: (tenant: Tenant) => number,
+  text: (tenant: Tenant) => string
+): Tenant => (count(theirs) - count(ours) || compareText(text(theirs), text(ours))) > 0 ? theirs : ours
+
+const groupText = ({ replicas }: Tenant): string => replicas.map(replicaId).join(" ")
+
+/** A tenant that comes to another name claims that from now on, after all others: it moves to the end. */
+const put = (tenants: Map<string, Tenant>, tenant: Tenant): void => {
+  if (tenants.get(tenant.id)?.name !== tenant.name) tenants.delete(tenant.id)
+  tenants.set(tenant.id, tenant)
+}
+
+const nextStamp = (tenants: Tenants): number =>
+  1 + [...tenants.values()].reduce((highest, tenant) => Math.max(highest, tenant.stamp), 0)
 
 const firstTwice = (texts: ReadonlyArray<string>): string | undefined =>
   texts.find((text, index) => texts.indexOf(text) !== index)

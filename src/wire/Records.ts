@@ -22,7 +22,9 @@ const MemberRecords = Schema.Array(Schema.Struct({
     client: Schema.String,
     cluster: Schema.String,
     peer: Schema.String
-  }))
+  })),
+  drains: Schema.Natural,
+  gone: Schema.NullOr(Schema.Struct({ name: Schema.String, why: Schema.Literals(["left", "dead"]) }))
 }))
 
 const TenantRecords = Schema.Array(Schema.Struct({

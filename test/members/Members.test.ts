@@ -36,11 +36,15 @@ const record = fc.record({
   node: fc.nat(3),
   tag: fc.integer({ min: 1, max: 3 }),
   base: fc.option(fc.constantFrom(2_000, 3_000)),
-  name: fc.constantFrom("a", "b")
-}).map(({ node, tag, base, name }): Members.MemberRecord => ({
+  name: fc.constantFrom("a", "b"),
+  drains: fc.nat(2),
+  gone: fc.option(fc.record({ name: fc.constantFrom("a", "b"), why: fc.constantFrom("left" as const, "dead" as const) }), { freq: 1 })
+}).map(({ node, tag, base, name, drains, gone }): Members.MemberRecord => ({
   id: ids[node]!,
   tag,
-  member: base === null ? null : member(node, base, name)
+  member: base === null ? null : member(node, base, name),
+  drains,
+  gone
 }))
 const anySet = fc.uniqueArray(record, { selector: (one) => one.id }).map((records): Members.Members =>
   new Map(records.map((one) => [one.id, one]))
@@ -77,6 +81,17 @@ describe("merging", () => {
       const before = [Members.toRecords(a), Members.toRecords(b)]
       Members.merge(a, b)
       assert.deepStrictEqual([Members.toRecords(a), Members.toRecords(b)], before)
+    }))
+  })
+
+  it("keeps what operators said, whatever the nodes say of themselves", () => {
+    fc.assert(fc.property(anySet, anySet, (a, b) => {
+      for (const [id, record] of Members.merge(a, b)) {
+        const both = [a.get(id), b.get(id)].filter((one) => one !== undefined)
+        assert.strictEqual(record.drains, Math.max(...both.map((one) => one.drains)))
+        assert.strictEqual(record.gone !== null, both.some((one) => one.gone !== null))
+        assert.strictEqual(record.tag, Math.max(...both.map((one) => one.tag)))
+      }
     }))
   })
 
@@ -189,6 +204,73 @@ describe("removing", () => {
   })
 })
 
+describe("a node that is gone", () => {
+  const both = added(Members.noMembers, member(0), member(1))
+  const less = Members.depart(both, ids[1]!, "left")
+
+  it("never comes back under its id, whatever it says, and whichever way the news travels", () => {
+    assert.deepStrictEqual(Members.list(less), [member(0)])
+    assert.isUndefined(Members.find(less, "dev1"))
+    assert.isUndefined(Members.findById(less, ids[1]!))
+    assert.deepStrictEqual(Members.add(less, member(1)), { ok: false, reason: "node dev1 has left the cluster" })
+    // It had announced itself anew where nobody had heard of it yet.
+    const moved = added(both, member(1, 3_000))
+    for (const merged of [Members.merge(less, moved), Members.merge(moved, less)]) {
+      assert.deepStrictEqual(Members.list(merged), [member(0)])
+      assert.deepStrictEqual(Members.departed(merged).map(({ gone, id }) => [id, gone]), [[ids[1], { name: "dev1", why: "left" }]])
+    }
+    assert.strictEqual(Members.depart(less, ids[1]!, "dead"), less)
+    assert.strictEqual(Members.depart(less, ids[3]!, "dead"), less)
+    const dead = Members.depart(both, ids[1]!, "dead")
+    assert.deepStrictEqual(Members.add(dead, member(1)), { ok: false, reason: "node dev1 was removed from the cluster as dead" })
+  })
+
+  it("leaves its name to another one, and then is not told of any more", () => {
+    const fresh = { ...member(2), name: "dev1" }
+    const again = added(less, fresh)
+    assert.deepStrictEqual(Members.list(again), [member(0), fresh])
+    assert.deepStrictEqual(Members.conflicts(again), [])
+    assert.deepStrictEqual(Members.departed(again), [])
+    assert.strictEqual(Members.settle(again), again)
+    // As two nodes of a name, but one of them is gone, though it has the lower id.
+    assert.deepStrictEqual(Members.find(Members.merge(added(Members.noMembers, fresh), less), "dev1"), fresh)
+  })
+
+  it("does not count towards how many a cluster may have", () => {
+    const random = seeded(7)
+    const crowd = Array.from({ length: Limits.members_max }, (_, n) => ({ ...member(0), name: `n${n}`, id: uuid(random) }))
+    const full = added(Members.noMembers, ...crowd)
+    assert.isTrue(Members.add(Members.depart(full, crowd[5]!.id, "dead"), member(0)).ok)
+  })
+})
+
+describe("draining", () => {
+  const draining = (members: Members.Members, node = 1) => Members.isDraining(members.get(ids[node]!)!)
+  const both = added(Members.noMembers, member(0), member(1))
+  const marked = Members.setDraining(both, ids[1]!, true)
+
+  it("is kept when the node announces itself anew, and ends when an operator says so", () => {
+    assert.deepStrictEqual([draining(marked, 0), draining(marked)], [false, true])
+    assert.isTrue(draining(added(marked, member(1, 3_000))))
+    // Also where it did so before it heard of that.
+    const moved = added(both, member(1, 3_000))
+    for (const merged of [Members.merge(moved, marked), Members.merge(marked, moved)]) {
+      assert.isTrue(draining(merged))
+      assert.deepStrictEqual(Members.findById(merged, ids[1]!), member(1, 3_000))
+    }
+    const cancelled = Members.setDraining(marked, ids[1]!, false)
+    assert.isFalse(draining(Members.merge(marked, cancelled)))
+    assert.isTrue(draining(Members.merge(cancelled, Members.setDraining(cancelled, ids[1]!, true))))
+  })
+
+  it("is the same when said twice, and nothing for a node that is not known", () => {
+    assert.strictEqual(Members.setDraining(marked, ids[1]!, true), marked)
+    assert.strictEqual(Members.setDraining(both, ids[1]!, false), both)
+    assert.strictEqual(Members.setDraining(both, ids[3]!, true), both)
+    assert.isTrue(draining(Members.merge(marked, Members.setDraining(both, ids[1]!, true))))
+  })
+})
+
 describe("two nodes of one name", () => {
   const low = added(Members.noMembers, member(1, 2_000, "dev"))
   const high = added(Members.noMembers, member(2, 2_000, "dev"), member(3))
@@ -226,12 +308,16 @@ describe("records", () => {
       const result = Members.fromRecords(records)
       return result.ok ? null : result.reason
     }
-    const fine = { id: ids[0]!, tag: 1, member: member(0) }
+    const fine: Members.MemberRecord = { id: ids[0]!, tag: 1, member: member(0), drains: 0, gone: null }
     assert.isNull(reason(fine))
     assert.strictEqual(reason(fine, fine), `node id ${ids[0]} is there twice`)
     assert.strictEqual(reason({ ...fine, id: "x" }), "a node id is a UUID")
     assert.strictEqual(reason({ ...fine, tag: 0 }), `the tag of node ${ids[0]} is an integer from 1`)
     assert.strictEqual(reason({ ...fine, tag: 2 ** 53 }), `the tag of node ${ids[0]} is an integer from 1`)
+    assert.strictEqual(reason({ ...fine, drains: -1 }), `the drains of node ${ids[0]} are an integer from 0`)
+    assert.strictEqual(
+      reason({ ...fine, gone: { name: "", why: "left" } }), `name of node ${ids[0]}, which is gone: a name must not be empty`
+    )
     assert.strictEqual(reason({ ...fine, member: member(1) }), `node ${ids[0]} has a member of another id`)
     assert.match(reason({ ...fine, member: { ...member(0), client: "?" } })!, /^client address of dev0: expected/)
   })

@@ -36,7 +36,8 @@ const makeMembers = (): CountedMembers => {
   const members = new CountedMembers()
   for (const name of nodes) {
     const [id, at] = [uuid(random), (port: number) => `${name}:${port}`]
-    members.set(id, { id, tag: 1, member: { id, name, cluster: at(2000), admin: at(2001), client: at(2002), peer: at(2003) } })
+    const member = { id, name, cluster: at(2000), admin: at(2001), client: at(2002), peer: at(2003) }
+    members.set(id, { id, tag: 1, member, drains: 0, gone: null })
   }
   return members
 }

@@ -19,7 +19,7 @@ const member = (name: string, host = name): Members.Member => ({
 })
 
 const membersOf = (...all: ReadonlyArray<Members.Member>): Members.Members =>
-  new Map(all.map((one) => [one.id, { id: one.id, tag: 1, member: one }]))
+  new Map(all.map((one) => [one.id, { id: one.id, tag: 1, member: one, drains: 0, gone: null }]))
 
 const merged = (ours: State, theirs: State, self: Members.Member): State => {
   const state = mergeStates(ours, theirs, self)

@@ -58,14 +58,90 @@ describe("merging", () => {
     }))
   })
 
-  it("takes the newest epoch of each tenant, and withdrawn at equal epochs", () => {
+  it("loses nothing that has nothing to do with the rest", () => {
     fc.assert(fc.property(anyRegistry, anyRegistry, (a, b) => {
       for (const [id, tenant] of Tenants.merge(a, b)) {
         const both = [a.get(id), b.get(id)].filter((one) => one !== undefined)
+        assert.strictEqual(tenant.withdrawn, both.some((one) => one.withdrawn))
+        assert.strictEqual(tenant.confirmed, both.some((one) => one.confirmed))
         assert.strictEqual(tenant.epoch, Math.max(...both.map((one) => one.epoch)))
-        assert.strictEqual(tenant.withdrawn, both.some((one) => one.epoch === tenant.epoch && one.withdrawn))
+        assert.strictEqual(tenant.stamp, Math.max(...both.map((one) => one.stamp)))
+        // A group and its epoch, a name and its stamp, are of one record each.
+        assert.isTrue(both.some((one) => one.epoch === tenant.epoch && one.replicas === tenant.replicas))
+        assert.isTrue(both.some((one) => one.stamp === tenant.stamp && one.name === tenant.name))
       }
     }))
+  })
+
+  it("moves a tenant to the end that comes to another name, and no other", () => {
+    fc.assert(fc.property(anyRegistry, anyRegistry, (a, b) => {
+      const merged = Tenants.merge(a, b)
+      const stayed = [...a.keys()].filter((id) => merged.get(id)?.name === a.get(id)?.name)
+      assert.deepStrictEqual([...merged.keys()].slice(0, stayed.length), stayed)
+    }))
+  })
+})
+
+describe("a tenant that changes", () => {
+  const one = created(Tenants.noTenants)
+  const five = [...three, { name: "r4", node: "dev4" }, { name: "a0", node: "dev5" }]
+
+  it("adopts the group of a higher epoch, and no other", () => {
+    const grown = Tenants.adopt(one, ids[0]!, 2, five)
+    assert.deepStrictEqual(grown.get(ids[0]!), {
+      ...one.get(ids[0]!)!, epoch: 2, replicas: [{ name: "a0", node: "dev5" }, ...three, { name: "r4", node: "dev4" }]
+    })
+    for (const epoch of [0, 1, 2]) assert.strictEqual(Tenants.adopt(grown, ids[0]!, epoch, three), grown)
+    assert.strictEqual(Tenants.adopt(one, ids[1]!, 1, three), one)
+    const gone = Tenants.withdraw(one, ids[0]!)
+    assert.strictEqual(Tenants.adopt(gone, ids[0]!, 1, five), gone)
+  })
+
+  it("has another name with a stamp above all others", () => {
+    const two = created(one, { id: ids[1]!, name: "bills" })
+    const renamed = Tenants.rename(two, ids[0]!, "shop")
+    assert.deepStrictEqual(renamed.get(ids[0]!), { ...one.get(ids[0]!)!, name: "shop", stamp: 3 })
+    assert.strictEqual(Tenants.find(renamed, "shop")?.id, ids[0])
+    assert.isUndefined(Tenants.find(renamed, "orders"))
+    assert.deepStrictEqual([...renamed.keys()], [ids[1], ids[0]])
+    assert.strictEqual(Tenants.rename(renamed, ids[0]!, "shop"), renamed)
+    assert.strictEqual(Tenants.rename(renamed, ids[3]!, "x"), renamed)
+    const gone = Tenants.withdraw(one, ids[0]!)
+    assert.strictEqual(Tenants.rename(gone, ids[0]!, "shop"), gone)
+  })
+
+  it("keeps its new name and its new group, though nobody who changed the one knew of the other", () => {
+    const [renamed, grown] = [Tenants.rename(one, ids[0]!, "shop"), Tenants.adopt(one, ids[0]!, 7, five)]
+    for (const merged of [Tenants.merge(renamed, grown), Tenants.merge(grown, renamed)]) {
+      assert.deepInclude(merged.get(ids[0]!), { name: "shop", stamp: 2, epoch: 7, confirmed: true })
+    }
+  })
+
+  it("stays withdrawn, whatever its replicas commit where that was not heard", () => {
+    const grown = Tenants.adopt(one, ids[0]!, 7, five)
+    for (const merged of [Tenants.merge(grown, Tenants.withdraw(one, ids[0]!)), Tenants.merge(Tenants.withdraw(one, ids[0]!), grown)]) {
+      assert.deepInclude(merged.get(ids[0]!), { withdrawn: true, epoch: 7 })
+      assert.isEmpty(Tenants.list(merged))
+    }
+  })
+
+  it("claims its new name after those that were heard of before; but the name is its own once it may be used", () => {
+    const claim = (tenants: Tenants.Tenants, id: string): Tenants.Tenants => {
+      const result = Tenants.create(tenants, { ...usual, id, name: "shop" })
+      if (!result.ok) throw new Error(result.reason)
+      return result.tenants
+    }
+    // dev2 has reserved it for the tenant, dev3 creates another one, and here it is heard in this order.
+    const reserved = claim(one, ids[1]!)
+    const rival = claim(one, ids[2]!)
+    const both = Tenants.merge(reserved, rival)
+    assert.strictEqual(Tenants.firstOf(both, rival.get(ids[2]!)!)?.id, ids[1])
+    const renamed = Tenants.withdraw(Tenants.rename(reserved, ids[0]!, "shop"), ids[1]!)
+    const after = Tenants.merge(both, renamed)
+    assert.deepStrictEqual([...after.keys()], [ids[1], ids[2], ids[0]])
+    assert.strictEqual(Tenants.firstOf(after, rival.get(ids[2]!)!)?.id, ids[0])
+    // Whoever has heard of a claim alone goes by that.
+    assert.strictEqual(Tenants.firstOf(rival, rival.get(ids[2]!)!)?.id, ids[2])
   })
 })
 

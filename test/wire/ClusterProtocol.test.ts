@@ -21,8 +21,11 @@ const longAddress = `${"a".repeat(63)}.${"b".repeat(63)}.${"c".repeat(63)}.${"d"
 const memberRecord = (n: number): MemberRecord => {
   const id = uuid(random)
   const [admin, client, cluster, peer] = [longAddress, longAddress, longAddress, longAddress]
-  return { id, tag: Number.MAX_SAFE_INTEGER, member: { id, name: longName(n), admin, client, cluster, peer } }
+  const drains = Number.MAX_SAFE_INTEGER
+  return { id, tag: Number.MAX_SAFE_INTEGER, member: { id, name: longName(n), admin, client, cluster, peer }, drains, gone: null }
 }
+
+const gone = (record: MemberRecord): MemberRecord => ({ ...record, gone: { name: record.member?.name ?? "", why: "left" } })
 
 const tenant = (n: number): Tenant => ({
   id: uuid(random),
@@ -41,7 +44,7 @@ const byId = <A extends { readonly id: string }>(records: ReadonlyArray<A>): Rea
 
 const state: ClusterMessage = {
   _tag: "State",
-  members: byId([memberRecord(1), { id: uuid(random), tag: 2, member: null }]),
+  members: byId([memberRecord(1), gone(memberRecord(2)), { id: uuid(random), tag: 2, member: null, drains: 0, gone: null }]),
   tenants: byId([tenant(1), { ...tenant(2), name: null, withdrawn: true }])
 }
 
@@ -78,7 +81,7 @@ describe("messages", () => {
 
   it("fit a frame, also when the cluster is as large as it may be", () => {
     const members = Array.from({ length: Limits.members_known_max }, (_, n): MemberRecord =>
-      n < Limits.members_max ? memberRecord(n) : { id: uuid(random), tag: Number.MAX_SAFE_INTEGER, member: null }
+      n < Limits.members_max ? memberRecord(n) : gone(memberRecord(n))
     )
     const tenants = Array.from({ length: Limits.tenants_known_max }, (_, n): Tenant =>
       ({ ...tenant(n), withdrawn: n >= Limits.tenants_max })
@@ -95,7 +98,7 @@ describe("garbage", () => {
   const orders = { ...tenant(1), id, name: "orders" }
   const withMember = (wrong: object) => ({
     t: "state",
-    members: [{ id, tag: 1, member: { ...fine, ...wrong } }],
+    members: [{ id, tag: 1, member: { ...fine, ...wrong }, drains: 0, gone: null }],
     tenants: []
   })
   const withTenant = (wrong: object) => ({ t: "state", members: [], tenants: [{ ...orders, ...wrong }] })
