@@ -29,6 +29,17 @@ interface State extends Pick<Stored, "commit" | "doubt" | "head"> {
   readonly op: number
 }
 
+/** The names that the files of a replica get when they are set aside together, where these names are there already. */
+export const setAsideNames = (
+  { folder, headFile, snapshots }: Place,
+  names: ReadonlySet<string>
+): (path: string) => string => {
+  const nth = (path: string, number: number): string => `${path}.${number}.damaged`
+  let number = 1
+  while ([folder, headFile, snapshots].some((path) => names.has(basename(nth(path, number))))) number++
+  return (path) => nth(path, number)
+}
+
 export class DiskJournal implements Journal {
   private readonly disk: LogDisk
   private readonly place: Place
@@ -162,10 +173,8 @@ export class DiskJournal implements Journal {
     const folder = dirname(place.folder)
     return Effect.gen({ self: this }, function*() {
       const names = new Set(yield* disk.list(folder))
-      let number = 1
-      const asideOf = (path: string): string => `${path}.${number}.damaged`
+      const asideOf = setAsideNames(place, names)
       const isThere = (path: string): boolean => names.has(basename(path))
-      while ([place.folder, place.headFile, place.snapshots].map(asideOf).some(isThere)) number++
       const bytes = this.isHeadFileDamaged ? yield* disk.read(place.headFile) : null
       if (bytes !== null) yield* disk.put(asideOf(place.headFile), bytes)
       this.segments.begin()

@@ -131,6 +131,11 @@ export interface Journal {
   readonly save: (snapshot: Snapshot) => Effect.Effect<SavedSnapshot, JournalError>
 }
 
+export interface HeldReplica {
+  readonly tenant: string
+  readonly replica: string
+}
+
 /** The journals of a node's replicas. */
 export class Journals extends Context.Service<Journals, {
   /**
@@ -139,10 +144,12 @@ export class Journals extends Context.Service<Journals, {
    */
   readonly journal: (tenantId: string, replicaId: string, durability: Durability) => Effect.Effect<Journal>
   /**
-   * Removes what was written for a replica that was prepared and never started, and that nobody knows of. A
-   * journal that was given for it is of no use any more. No harm if there is nothing.
+   * Removes all that was written for a replica that is not needed: it was prepared and never started, or has left. What
+   * was damaged and set aside stays. A journal that was given for it is of no use any more. No harm if there is nothing.
    */
   readonly discard: (tenantId: string, replicaId: string) => Effect.Effect<void, JournalError>
+  /** All replicas of which anything is here, by tenant and replica: also what a `discard` left that did not end. */
+  readonly held: Effect.Effect<ReadonlyArray<HeldReplica>, JournalError>
 }>()("v2r2/storage/Journals") {
   /** Building the layer anew on the same disk is a restart after a crash. */
   static readonly layerMemory = (disk: MemoryDisk, crc: Crc32): Layer.Layer<Journals> =>
@@ -161,10 +168,18 @@ export class Journals extends Context.Service<Journals, {
             const key = `${tenantId}::${replicaId}`
             owners.delete(key)
             disk.journals.delete(key)
-          })
+          }),
+        held: Effect.sync(() => heldReplicas(disk.journals.keys()))
       }
     })
 }
+
+/** Out of `<tenant id>::<replica id>`. Tenant ids are equally long, so whole keys have the order of their parts. */
+export const heldReplicas = (keys: Iterable<string>): ReadonlyArray<HeldReplica> =>
+  [...new Set(keys)].sort().map((key) => {
+    const [tenant = "", ...replica] = key.split("::")
+    return { tenant, replica: replica.join("::") }
+  })
 
 interface MemoryJournalOptions {
   readonly disk: MemoryDisk
@@ -183,7 +198,10 @@ const memoryJournal = ({ crc, disk, durability, isOwned, key }: MemoryJournalOpt
       invariant(opened && isOwned(), "a journal is opened before it is written", { key })
       if (disk.failure !== null) failed ??= new JournalError({ during, file: key, message: disk.failure })
       if (failed) return Effect.fail(failed)
-      disk.journals.set(key, next(held()))
+      const before = held()
+      const after = next(before)
+      // Where nothing was to be written, there is nothing: `held` tells.
+      if (after !== before) disk.journals.set(key, after)
       return Effect.void
     })
   const save = (snapshot: Snapshot) =>

@@ -70,7 +70,7 @@ export const afterWrite = (held: Held, write: JournalWrite, durability: Durabili
   checkContiguous(entries)
   if (write.head) checkHead(held.head, write.head)
   const head = write.head ?? held.head
-  if (durability === "memory") return { ...nothingHeld, head }
+  if (durability === "memory") return write.head === null ? held : { ...nothingHeld, head }
   checkLog({ op: lastOp(held), commit: held.commit, doubt: held.doubt }, write)
   if (isNothing(write)) return held
   if (isReplacement(write)) return { ...nothingHeld, head, entries, commit }

@@ -14,14 +14,14 @@ import { dirname, join } from "node:path"
 import { crc32 } from "node:zlib"
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
-import { isUuid, parseReplicaId } from "../base/Names.ts"
-import { DiskJournal } from "./DiskJournalLive.ts"
+import { isUuid, parseReplicaId, replicaId, type ReplicaName } from "../base/Names.ts"
+import { DiskJournal, setAsideNames } from "./DiskJournalLive.ts"
 import { encodeHeadFile } from "./HeadFileLive.ts"
-import { type Journal, JournalError, Journals, readThrough, type ReplicaHead } from "./Journal.ts"
+import { type HeldReplica, heldReplicas, type Journal, JournalError, Journals, readThrough, type ReplicaHead } from "./Journal.ts"
 import { checkContiguous, checkHead, nothingStored } from "./JournalModel.ts"
 import type { LogDisk } from "./log/LogDisk.ts"
 import { makeLogDisk } from "./LogDiskLive.ts"
-import type { Place } from "./LogReaderLive.ts"
+import { orFail, type Place } from "./LogReaderLive.ts"
 import { readHeadFile } from "./OpeningLive.ts"
 import type { Layout } from "./SegmentsLive.ts"
 
@@ -40,6 +40,8 @@ export const layerOn = (disk: LogDisk, data_dir: string, layout: Layout): Layer.
     Journals,
     Effect.gen(function*() {
       const logs = new Map<string, DiskJournal>()
+      /** The head files of all replicas whose journal somebody has. */
+      const given = new Set<string>()
       yield* Effect.addFinalizer(() => Effect.forEach(logs.values(), (log) => log.close, { discard: true }))
       const logJournal = (place: Place): Effect.Effect<Journal> =>
         Effect.gen(function*() {
@@ -55,6 +57,7 @@ export const layerOn = (disk: LogDisk, data_dir: string, layout: Layout): Layer.
         journal: (tenant, replica, durability) =>
           Effect.suspend(() => {
             const place = placeOf(data_dir, tenant, replica)
+            given.add(place.headFile)
             return durability === "disk" ? logJournal(place) : Effect.sync(() => headJournal(disk, place))
           }),
         discard: (tenant, replica) =>
@@ -62,21 +65,48 @@ export const layerOn = (disk: LogDisk, data_dir: string, layout: Layout): Layer.
             const place = placeOf(data_dir, tenant, replica)
             const log = logs.get(place.folder)
             logs.delete(place.folder)
-            return Effect.andThen(log?.close ?? Effect.void, removeAll(disk, place))
-          })
+            given.delete(place.headFile)
+            // Another replica of the tenant may be about to write its first file there.
+            const isFree = () => ![...given].some((file) => dirname(file) === dirname(place.headFile))
+            return Effect.andThen(log?.close ?? Effect.void, removeAll(disk, place, isFree))
+          }),
+        held: heldOn(disk, join(data_dir, "tenants"))
       }
     })
   )
 
-/** The head file first: without it, what is left is never taken for a replica's. */
-const removeAll = (disk: LogDisk, { folder, headFile, snapshots }: Place): Effect.Effect<void, JournalError> =>
+/**
+ * The head file first: without it, what is left is never taken for a replica's. The folder of the tenant last, if there is
+ * nothing else in it.
+ */
+const removeAll = (disk: LogDisk, place: Place, isFree: () => boolean): Effect.Effect<void, JournalError> =>
   Effect.gen(function*() {
-    if ((yield* disk.list(dirname(headFile))).length === 0) return
-    yield* disk.remove(headFile)
+    const { folder, headFile, snapshots } = place
+    const tenant = dirname(headFile)
+    const names = new Set(yield* disk.list(tenant))
+    if (names.size > 0) yield* disk.remove(headFile)
     for (const path of [snapshots, folder]) {
-      for (const name of yield* disk.list(path)) yield* disk.remove(join(path, name))
+      const inside = yield* disk.list(path)
+      for (const name of inside) if (!name.endsWith(".damaged")) yield* disk.remove(join(path, name))
+      if (!inside.some((name) => name.endsWith(".damaged"))) yield* disk.removeFolder(path)
+      // Single snapshots that were set aside. Under this name they are nobody's.
+      else yield* disk.rename(path, setAsideNames(place, names)(path))
     }
+    if ((yield* disk.list(tenant)).length === 0 && isFree()) yield* disk.removeFolder(tenant)
   }).pipe(Effect.mapError(({ file, reason }) => new JournalError({ during: "write", file, message: `${file}: ${reason}` })))
+
+/** Whatever has the name of something that a replica has, be it whole or not. */
+const heldOn = (disk: LogDisk, folder: string): Effect.Effect<ReadonlyArray<HeldReplica>, JournalError> =>
+  Effect.gen(function*() {
+    const keys: Array<string> = []
+    for (const tenant of (yield* orFail(disk.list(folder))).filter(isUuid)) {
+      for (const name of yield* orFail(disk.list(join(folder, tenant)))) {
+        const replica = replicaOf(name)
+        if (replica !== null) keys.push(`${tenant}::${replicaId(replica)}`)
+      }
+    }
+    return heldReplicas(keys)
+  })
 
 const headJournal = (disk: LogDisk, place: Place): Journal => {
   const file = place.headFile
@@ -116,6 +146,13 @@ const headJournal = (disk: LogDisk, place: Place): Journal => {
         return write(one.head)
       })
   }
+}
+
+/** Of a file, or a folder, in the folder of a tenant: whose it is, by its name. Null: nobody's. */
+export const replicaOf = (file: string): ReplicaName | null => {
+  const [, name = "", node = ""] = /^([^@]+)@([^@]+)\.(?:head\.json|log|snapshots)$/.exec(file) ?? []
+  const parsed = parseReplicaId(replicaId({ name, node }))
+  return parsed.ok ? parsed.value : null
 }
 
 /** Where a replica's files are. */

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
-import { close, fdatasync, ftruncate, open, read, writev } from "node:fs"
+import { close, fdatasync, ftruncate, open, read, rmdir, writev } from "node:fs"
 import { dirname } from "node:path"
 import { makeFolder, platformReason, replaceFile, syncFolder, systemReason } from "./FilesLive.ts"
 import { DiskError, type LogDisk, type LogFile, type ReadableDisk } from "./log/LogDisk.ts"
@@ -29,9 +29,17 @@ export const makeLogDisk = (fs: FileSystem): LogDisk => ({
   rename: (from, to) => at(from, Effect.andThen(fs.rename(from, to), syncFolder(fs, dirname(from)))),
   create: (path) => Effect.andThen(at(path, makeFolder(fs, dirname(path))), openFile(path, "w+")),
   remove: (path) => at(path, Effect.andThen(unlessMissing(fs.remove(path), undefined), syncFolder(fs, dirname(path)))),
-  syncNames: (folder) => at(folder, unlessMissing(syncFolder(fs, folder), undefined)),
+  removeFolder: (path) => Effect.andThen(removeEmpty(path), syncNames(fs, dirname(path))),
+  syncNames: (folder) => syncNames(fs, folder),
   open: (path) => openFile(path, "r+")
 })
+
+const syncNames = (fs: FileSystem, folder: string): Effect.Effect<void, DiskError> =>
+  at(folder, unlessMissing(syncFolder(fs, folder), undefined))
+
+/** By the system itself: what the platform has removes a folder only together with all that is in it. */
+const removeEmpty = (path: string): Effect.Effect<void, DiskError> =>
+  systemCall(path, (done) => rmdir(path, (error) => done(error?.code === "ENOENT" ? null : error)))
 
 const openFile = (path: string, flag: "r" | "r+" | "w+"): Effect.Effect<LogFile, DiskError> =>
   Effect.map(systemCall<number>(path, (done) => open(path, flag, done)), (fd) => logFile(path, fd))

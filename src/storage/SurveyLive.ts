@@ -7,8 +7,9 @@ import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import { join } from "node:path"
-import { isUuid, parseReplicaId } from "../base/Names.ts"
+import { isUuid, replicaId } from "../base/Names.ts"
 import { platformReason } from "./FilesLive.ts"
+import { replicaOf } from "./JournalsLive.ts"
 import { DiskError } from "./log/LogDisk.ts"
 import { segment_name } from "./LogReaderLive.ts"
 import { snapshot_name } from "./SnapshotReadingLive.ts"
@@ -72,10 +73,8 @@ const unlessGone = <A>(effect: Effect.Effect<A, PlatformError>): Effect.Effect<A
 /** Whose file it is: `tenants/<tenant id>/<replica>@<node>.…`. */
 const ownerOf = ([top, tenant, file]: ReadonlyArray<string>): Omit<FoundReplica, "bytes" | "log"> | null => {
   if (top !== "tenants" || tenant === undefined || file === undefined || !isUuid(tenant)) return null
-  const [, name, node] = /^([^@]+)@([^@]+)\.(?:head\.json|log|snapshots)$/.exec(file) ?? []
-  if (name === undefined || node === undefined) return null
-  const replica = `${name}::${node}`
-  return parseReplicaId(replica).ok ? { tenant, node, replica } : null
+  const name = replicaOf(file)
+  return name === null ? null : { tenant, node: name.node, replica: replicaId(name) }
 }
 
 const replicasOf = (found: ReadonlyArray<Found>): ReadonlyArray<FoundReplica> => {

@@ -1,5 +1,6 @@
 /**
- * What every version of `Journals` must do when what was prepared is not needed. Each test gets an empty disk.
+ * What every version of `Journals` must say of what it holds, and do when a replica is not needed. Each test gets an empty
+ * disk.
  *
  * @module
  */
@@ -11,6 +12,7 @@ import { entries, type Harness, head, type JournalsHarness, lives, own, tenant, 
 import { snapshotOf } from "./Snapshots.ts"
 
 const neighbour = [tenant, "r2::dev1"] as const
+const later = "9a4d3f2b-8c1e-4e6f-8b1a-0c2d3e4f5a6b"
 
 export const discardContract = (version: string, makeHarness: Harness): void => {
   for (const durability of ["memory", "disk"] as const) {
@@ -27,11 +29,36 @@ export const discardContract = (version: string, makeHarness: Harness): void => 
               ), id)
           }
           const before = yield* found(harness, durability, neighbour)
-          yield* discarding(harness, ["9a4d3f2b-8c1e-4e6f-8b1a-0c2d3e4f5a6b", "r1::dev1"])
+          yield* discarding(harness, [later, "r1::dev1"])
           yield* discarding(harness, own)
           assert.deepStrictEqual(yield* found(harness, durability, own), nothingStored)
           assert.deepStrictEqual(yield* found(harness, durability, neighbour), before)
           assert.deepStrictEqual(before.head, fresh)
+        }))
+
+      it.effect("tell of whom there is anything, and not of those of whom nothing was written", () =>
+        Effect.gen(function*() {
+          const harness = yield* makeHarness
+          assert.deepStrictEqual(yield* holding(harness), [])
+          const ids = [[later, "r1::dev1"], [tenant, "r10::dev1"], [tenant, "r1::dev2"], [tenant, "r1-b::dev1"], own] as const
+          const nothing = write({})
+          for (const id of ids) {
+            const written = write({ head: head(0, 0, { fresh: id !== own }) })
+            yield* lives(durability)(harness, (journal) => Effect.andThen(journal.write(nothing), journal.write(written)), id)
+          }
+          yield* lives(durability)(harness, (journal) => journal.write(nothing), neighbour)
+          const held = [
+            { tenant, replica: "r1-b::dev1" },
+            { tenant, replica: "r10::dev1" },
+            { tenant, replica: "r1::dev1" },
+            { tenant, replica: "r1::dev2" },
+            { tenant: later, replica: "r1::dev1" }
+          ]
+          assert.deepStrictEqual(yield* holding(harness), held)
+          for (const [index, { replica, tenant }] of held.entries()) {
+            yield* discarding(harness, [tenant, replica])
+            assert.deepStrictEqual(yield* holding(harness), held.slice(index + 1))
+          }
         }))
 
       it.effect("discard what is open, which can write no more; and then it begins anew", () =>
@@ -57,6 +84,9 @@ export const discardContract = (version: string, makeHarness: Harness): void => 
 
 const found = (harness: JournalsHarness, durability: Durability, id: typeof own) =>
   lives(durability)(harness, (_, stored) => Effect.succeed(stored), id)
+
+const holding = ({ journals }: JournalsHarness) =>
+  Effect.provide(Effect.flatMap(Journals, (all) => all.held), journals, { local: true })
 
 const discarding = ({ journals }: JournalsHarness, id: typeof own) =>
   Effect.provide(Effect.flatMap(Journals, (all) => all.discard(...id)), journals, { local: true })

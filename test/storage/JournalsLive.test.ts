@@ -42,6 +42,7 @@ const brittle = (disk: LogDisk, isBroken: () => boolean): LogDisk => {
     put: (path, bytes) => unless(path, disk.put(path, bytes)),
     rename: (from, to) => unless(from, disk.rename(from, to)),
     remove: (path) => unless(path, disk.remove(path)),
+    removeFolder: (path) => unless(path, disk.removeFolder(path)),
     syncNames: (folder) => unless(folder, disk.syncNames(folder)),
     create: (path) => unless(path, Effect.map(disk.create(path), (file) => brittleFile(path, file))),
     open: (path) => unless(path, Effect.map(disk.open(path), (file) => brittleFile(path, file)))

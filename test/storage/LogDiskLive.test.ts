@@ -70,6 +70,21 @@ describe("the disk", () => {
       yield* disk.syncNames(join(folder, "nowhere"))
     }))
 
+  it.effect("removes a folder that is empty, and no other", () =>
+    Effect.gen(function*() {
+      const { disk, folder } = yield* makeDisk
+      const path = join(folder, "deep", "r1.log")
+      yield* disk.put(join(path, "1"), bytes(1))
+      assert.deepInclude(yield* Effect.flip(disk.removeFolder(path)), { file: path, reason: "directory not empty" })
+      assert.deepStrictEqual(yield* disk.list(path), ["1"])
+      yield* disk.remove(join(path, "1"))
+      yield* disk.removeFolder(path)
+      assert.deepStrictEqual(yield* disk.list(join(folder, "deep")), [])
+      yield* disk.removeFolder(path)
+      yield* disk.removeFolder(join(folder, "nowhere", "r1.log"))
+      assert.deepStrictEqual(yield* disk.list(folder), ["deep"])
+    }))
+
   it.effect("leaves nothing behind of a file that it had no room for", () =>
     Effect.gen(function*() {
       const { folder, layer } = yield* makeTestDisk

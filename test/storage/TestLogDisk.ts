@@ -132,6 +132,13 @@ export class TestLogDisk implements LogDisk {
     return this.naming("remove", path, (names) => void names.delete(path))
   }
 
+  /** Of folders it knows only what is in them. */
+  removeFolder(path: string) {
+    const isEmpty = this.unlessBroken(path, () => !this.names.some((name) => name.startsWith(`${path}/`)))
+    const full = new DiskError({ file: path, reason: "directory not empty" })
+    return Effect.flatMap(isEmpty, (isEmpty) => isEmpty ? this.naming("remove folder", path, () => {}) : full)
+  }
+
   create(path: string): Effect.Effect<LogFile, DiskError> {
     const create = () => {
       // A file that is there loses its content, not its place.

@@ -45,6 +45,8 @@ export interface LogDisk extends ReadableDisk {
   readonly create: (path: string) => Effect.Effect<LogFile, DiskError>
   /** Removes a file, durably. No harm if it is not there. */
   readonly remove: (path: string) => Effect.Effect<void, DiskError>
+  /** Removes an empty folder, durably. No harm if it is not there; one that is not empty stays, and that is an error. */
+  readonly removeFolder: (path: string) => Effect.Effect<void, DiskError>
   /** Makes the names in a folder durable. No harm if there is no such folder. */
   readonly syncNames: (folder: string) => Effect.Effect<void, DiskError>
   readonly open: (path: string) => Effect.Effect<LogFile, DiskError>
