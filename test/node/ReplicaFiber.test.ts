@@ -20,7 +20,8 @@ import { runReplica } from "../../src/node/ReplicaFiber.ts"
 import { type Journal, JournalError, type JournalWrite } from "../../src/storage/Journal.ts"
 import { makeStore } from "../../src/store/Store.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
-import type { Message, MessageOf, MessageTag } from "../../src/vr/Message.ts"
+import { firstView, type Message, type MessageOf, type MessageTag } from "../../src/vr/Message.ts"
+import { encodeNextGroup } from "../../src/vr/NextGroup.ts"
 import type { Input } from "../../src/vr/Replica.ts"
 import { takeSnapshot } from "../../src/vr/Snapshot.ts"
 import { newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
@@ -125,6 +126,17 @@ describe("the fiber of a replica", () => {
       // A commit number alone is no reason to write.
       yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 1 })
       assert.strictEqual(backup.begun.length, 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("writes the group with the head that it changes with, and that it has left", () =>
+    Effect.gen(function*() {
+      const backup = yield* scene("r2::n2")
+      const replicas = ["r1::n1", "r3::n3", "r4::n4"]
+      const next = { epoch: 1, replicas, leaving: ["r2::n2"] }
+      const last = { ...entry(1), kind: "reconfigure" as const, operation: encodeNextGroup(next) }
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [last], commit: 1 })
+      const view = firstView(1)
+      assert.deepStrictEqual(backup.begun[0]?.head, { epoch: 1, view, log_view: view, fresh: false, whole: true, replicas, left: true })
     }).pipe(Effect.scoped))
 })
 
