@@ -43,6 +43,9 @@ export const Limits = {
   /** Of these, kept for creations that run at the same time on several nodes: none is begun beyond. */
   tenants_known_slack: 128,
 
+  /** Replicas whose nodes a dispatcher remembers. */
+  directory_max: 8_192,
+
   // The protocol
   /** Operations that a primary admits beyond its commit number. */
   pipeline_ops_max: 8_192,

@@ -10,7 +10,8 @@ import { replicaId } from "../base/Names.ts"
 import { type Journal, type JournalError, type JournalWrite, type ReplicaHead, type Stored } from "../storage/Journal.ts"
 import { replacement } from "../storage/JournalModel.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
-import type { Entry } from "../vr/Message.ts"
+import { type Configuration, makeConfiguration } from "../vr/Configuration.ts"
+import { type Entry, firstView, type ReplicaId } from "../vr/Message.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 
 export type Beginning =
@@ -30,20 +31,24 @@ export type Beginning =
   }
   /** `promised`: the view that it had promised, null if that is lost. `doubt`: why its own log will not do; null if it never had one. */
   | { readonly _tag: "Recovery"; readonly promised: number | null; readonly doubt: string | null }
+  /** It is to join the group, and follows: from nothing, whether it has lost its log or never had one. */
+  | { readonly _tag: "Learner"; readonly promised: number; readonly doubt: string | null }
+
+/** `group`: the one that it begins in; `left`: it is not in it any more. */
+export interface Start {
+  readonly beginning: Beginning
+  readonly group: Configuration
+  readonly left: boolean
+}
 
 /** Its log cannot be trusted, and there is nobody to ask. The replica stops; nothing on the disk was changed. */
 export class Irreparable extends Schema.TaggedError<Irreparable>()("Irreparable", { message: Schema.String }) {}
 
-/** A head for a replica that nobody has ever started. */
-export const freshHead = ({ epoch, replicas }: Tenant): ReplicaHead => ({
-  epoch,
-  view: 0,
-  log_view: 0,
-  fresh: true,
-  whole: true,
-  replicas: replicas.map(replicaId).sort(),
-  left: false
-})
+/** A head for a replica that nobody has ever started, of the group that the tenant has: in it, or to join it. */
+export const freshHead = ({ epoch, replicas }: Tenant): ReplicaHead => {
+  const view = firstView(epoch)
+  return { epoch, view, log_view: view, fresh: true, whole: true, replicas: replicas.map(replicaId).sort(), left: false }
+}
 
 /**
  * What a replica is prepared with, before anybody knows of its tenant. With a snapshot in durability `memory`, which does
@@ -52,9 +57,7 @@ export const freshHead = ({ epoch, replicas }: Tenant): ReplicaHead => ({
 export const preparation = (tenant: Tenant, snapshot: Snapshot | null): JournalWrite => {
   const head = freshHead(tenant)
   if (snapshot === null) return onlyHead(head)
-  return tenant.durability === "memory"
-    ? onlyHead({ ...head, fresh: false })
-    : { ...onlyHead(head), snapshot, commit: snapshot.op }
+  return tenant.durability === "memory" ? onlyHead({ ...head, fresh: false }) : { ...onlyHead(head), snapshot, commit: snapshot.op }
 }
 
 /** A write of the head alone, to a log that is empty. */
@@ -70,37 +73,44 @@ export const begin = (
   id: string,
   journal: Journal,
   pinned: Snapshot | null
-): Effect.Effect<Beginning, JournalError | Irreparable> =>
+): Effect.Effect<Start, JournalError | Irreparable> =>
   Effect.gen(function*() {
     const stored = yield* journal.open
     const said = `replica ${id} of tenant ${label(tenant)}`
     for (const note of stored.notes) yield* Effect.logInfo(`${said}: ${note}`)
     for (const damage of stored.damage) yield* Effect.logWarning(`${said}: ${damage}`)
-    const beginning = decide(tenant, stored, pinned)
+    const beginning = decide(tenant, id, stored, pinned)
     if (beginning._tag === "Irreparable") return yield* beginning
-    if (beginning._tag === "Recovery" && beginning.doubt !== null) {
+    const { commit, head } = stored
+    if ("doubt" in beginning && beginning.doubt !== null) {
       yield* replaceLog(tenant, id, journal, stored, beginning.doubt)
+    } else if (head?.fresh === true) {
+      // After this it is never new again.
+      yield* journal.write({ ...onlyHead({ ...head, fresh: false }), commit })
     }
-    // After this it is never new again.
-    if (beginning._tag === "New" && stored.head?.fresh === true) {
-      yield* journal.write({ ...onlyHead({ ...freshHead(tenant), fresh: false }), commit: stored.commit })
-    }
-    return beginning
+    const { epoch, replicas } = head ?? freshHead(tenant)
+    return { beginning, group: makeConfiguration(epoch, replicas), left: head?.left ?? false }
   })
 
 /** What it does with what its journal holds; `pinned`: as in {@link begin}. */
-export const decide = (tenant: Tenant, stored: Stored, pinned: Snapshot | null): Beginning | Irreparable => {
+export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Snapshot | null): Beginning | Irreparable => {
   const { base, commit, entries, head, snapshot } = stored
   const doubt = doubtOf(tenant, stored)
-  if (doubt !== null && tenant.replicas.length === 1) return irreparable(tenant, doubt)
+  const restart = (kept: ReplicaHead): Beginning => ({ _tag: "Restart", head: kept, snapshot, base, entries, commit })
+  // Nobody can have use for a damaged log of one that has left: it goes on with nothing, and is soon removed.
+  if (head?.left === true) return restart(head)
+  const isLearner = head !== null && !head.replicas.includes(id)
+  if (isLearner && (doubt !== null || head.fresh || tenant.durability === "memory")) {
+    return { _tag: "Learner", promised: head.view, doubt }
+  }
+  const group = head?.replicas ?? tenant.replicas
+  if (doubt !== null && group.length === 1) return irreparable(tenant, doubt)
   if (doubt !== null) return { _tag: "Recovery", promised: head?.view ?? null, doubt }
   // Without a head it has lost its disk, and is never taken for a new one.
   if (head === null) return { _tag: "Recovery", promised: null, doubt: null }
   if (head.fresh) return { _tag: "New", snapshot }
   if (pinned !== null) return { _tag: "New", snapshot: pinned.op }
-  return tenant.durability === "memory"
-    ? { _tag: "Recovery", promised: head.view, doubt: null }
-    : { _tag: "Restart", head, snapshot, base, entries, commit }
+  return tenant.durability === "memory" ? { _tag: "Recovery", promised: head.view, doubt: null } : restart(head)
 }
 
 /** In words for the log. */
@@ -111,6 +121,8 @@ export const describeBeginning = (beginning: Beginning): string => {
     case "Restart":
       return `starts from its own ${beginning.snapshot === null ? "" : `snapshot of op ${beginning.snapshot}, and its `}log: ` +
         `view ${beginning.head.view}, op ${beginning.base + beginning.entries.length}, committed up to ${beginning.commit}`
+    case "Learner":
+      return "starts, to join the group, and follows it"
     case "Recovery":
       return `recovers from its group (promised view ${beginning.promised ?? "unknown"})`
   }

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Tenants from "../tenants/Tenants.ts"
 import { importing_ms, ReplicaStatus } from "../wire/AdminProtocol.ts"
 import { parserOf, parseTenants } from "../wire/Records.ts"
+import { askReplica } from "./Asking.ts"
 import type { Gossip } from "./Gossip.ts"
+import { type GroupCalls, makeGroupCalls, serveGroupCall } from "./GroupCalls.ts"
 import type { Image, Imports } from "./Imports.ts"
 import { joinProblem, parseKnown, toKnown } from "./Join.ts"
 import { CallError, type Links } from "./Links.ts"
 import type { DispatcherInbox } from "./Queues.ts"
-import type { Replicas } from "./Replicas.ts"
+import type { LocalState, Replicas } from "./Replicas.ts"
 import { describeFailed } from "./Status.ts"
 
 const bootstrap_ms = 3_000
@@ -33,7 +33,7 @@ export interface CallsOptions {
   readonly dispatcher: DispatcherInbox
 }
 
-export interface Calls {
+export interface Calls extends GroupCalls {
   /**
    * Prepares a replica of a new tenant on a node, this one included: empty, or with the data of an upload that this node
    * has been sent. Then the digest of what it begins with is given, else null.
@@ -98,11 +98,13 @@ export const makeCalls = (options: CallsOptions): Calls => {
         case "summary":
           return yield* summarize(options)
         default:
-          return yield* new CallError({ node: self, code: "usage", reason: `no method ${JSON.stringify(method)}` })
+          return yield* serveGroupCall(options, method, args) ??
+            new CallError({ node: self, code: "usage", reason: `no method ${JSON.stringify(method)}` })
       }
     })
 
   return {
+    ...makeGroupCalls(ask),
     bootstrap: (node, tenant, upload) => {
       const timeout_ms = bootstrap_ms + (upload === null ? 0 : importing_ms(upload.bytes))
       return Effect.flatMap(ask(node, "bootstrap", { tenant: [tenant], upload: upload?.id ?? null }, timeout_ms), (answer) => {
@@ -163,24 +165,19 @@ const oneTenant = (self: string, args: unknown): Effect.Effect<Tenants.Tenant, C
 const sameName = (known: Tenants.Tenants, tenant: Tenants.Tenant): ReadonlyArray<Tenants.Tenant> =>
   [...known.values()].filter(({ id, name }) => id === tenant.id || (name !== null && name === tenant.name))
 
-/** Every replica of this node, those that cannot run included. */
+/** Every replica of this node, those that cannot run included, and those that leave or are to join. */
 const summarize = (options: CallsOptions): Effect.Effect<ReadonlyArray<ReplicaStatus>> =>
   Effect.gen(function*() {
-    const own = Tenants.list(options.gossip.state().tenants)
-      .filter(({ replicas }) => replicas.some(({ node }) => node === options.node))
-    const statuses = yield* Effect.forEach(own, (tenant) => inspect(options, tenant), { concurrency: "unbounded" })
+    const statuses = yield* Effect.forEach([...options.replicas.local()], ([tenant, state]) => {
+      const known = options.gossip.state().tenants.get(tenant)
+      return known === undefined ? Effect.succeed(null) : inspect(options, known, state)
+    }, { concurrency: "unbounded" })
     return statuses.filter((status) => status !== null)
   })
 
-const inspect = (options: CallsOptions, tenant: Tenants.Tenant): Effect.Effect<ReplicaStatus | null> =>
+const inspect = (options: CallsOptions, tenant: Tenants.Tenant, { failure, id }: LocalState): Effect.Effect<ReplicaStatus | null> =>
   Effect.gen(function*() {
-    const failure = options.replicas.failures().get(tenant.id)
-    if (failure !== undefined) return describeFailed(tenant, options.node, failure)
-    const answer = yield* Deferred.make<ReplicaStatus | null>()
-    yield* Queue.offer(options.dispatcher, { _tag: "Ask", tenant: tenant.id, question: { _tag: "Inspect", answer } })
+    if (failure !== null) return describeFailed(tenant, id, failure)
     // A replica that is too busy to say how it is counts as one that did not answer.
-    return yield* Effect.timeoutOrElse(Deferred.await(answer), {
-      duration: summary_ms / 2,
-      orElse: () => Effect.succeed(null)
-    })
+    return yield* askReplica<ReplicaStatus>(options.dispatcher, tenant.id, (answer) => ({ _tag: "Inspect", answer }), summary_ms / 2)
   })

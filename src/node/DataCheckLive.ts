@@ -165,18 +165,17 @@ interface Wanted {
 
 const guessed = (found: FoundReplica): Wanted => ({ id: found.tenant, replica: found.replica, tenant: null, found })
 
-/** Those that a start of the node runs, whether or not there are files of them; all others are leftovers. */
+/** Those that a start of the node runs: what it has of a tenant, or else what the registry names. All others are leftovers. */
 const chosenOf = (
   found: ReadonlyArray<FoundReplica>,
   tenants: Tenants,
   node: string
 ): { readonly replicas: ReadonlyArray<Wanted>; readonly leftovers: ReadonlyArray<Leftover> } => {
-  const replicas = list(tenants).flatMap((tenant) => {
+  const replicas = list(tenants).flatMap((tenant): ReadonlyArray<Wanted> => {
+    const files = found.find((one) => one.tenant === tenant.id && one.node === node) ?? null
     const own = tenant.replicas.find((replica) => replica.node === node)
-    if (own === undefined) return []
-    const replica = replicaId(own)
-    const files = found.find((one) => one.tenant === tenant.id && one.replica === replica) ?? null
-    return [{ id: tenant.id, replica, tenant, found: files }]
+    if (files !== null) return [{ id: tenant.id, replica: files.replica, tenant, found: files }]
+    return own === undefined ? [] : [{ id: tenant.id, replica: replicaId(own), tenant, found: null }]
   })
   const others = found.filter((one) => !replicas.some(({ found }) => found === one))
   return { replicas, leftovers: others.map((one) => leftoverOf(one, tenants.get(one.tenant), node)) }
@@ -188,7 +187,7 @@ const leftoverOf = (found: FoundReplica, tenant: Tenant | undefined, node: strin
     if (tenant === undefined) return "its tenant is not known here"
     if (tenant.withdrawn) return "its tenant was withdrawn"
     if (!tenant.confirmed) return "the creation of its tenant has not ended"
-    return found.node === node ? "its tenant has no such replica" : `it is a replica of node ${found.node}`
+    return found.node === node ? "this node has another replica of its tenant" : `it is a replica of node ${found.node}`
   }
   return { path, bytes: found.bytes, reason: `${why()}: nothing reads it` }
 }
@@ -227,8 +226,8 @@ const judge = Effect.fnUntraced(function*(disk: ReadableDisk, data_dir: string, 
     return { report, problems: [{ message, remedy: "until then, this replica does not start" }], notes: [], useless: [] }
   }
   const { choice, fold, stored, torn } = opened.success
-  const beginning = decide(tenant ?? { ...unknownTenant, id, durability }, stored, null)
-  const doubt = beginning._tag === "Irreparable" ? beginning.message : beginning._tag === "Recovery" ? beginning.doubt : null
+  const beginning = decide(tenant ?? { ...unknownTenant, id, durability }, replica, stored, null)
+  const doubt = beginning._tag === "Irreparable" ? beginning.message : "doubt" in beginning ? beginning.doubt : null
   const log = fold === null || doubt !== null ? null : { base: fold.base, op: fold.op, commit: stored.commit }
   const report: ReplicaReport = {
     ...known,

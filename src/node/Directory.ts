@@ -1,9 +1,10 @@
 /**
- * What the dispatcher looks up while it routes: computed when the cluster changes or a replica starts, not for each
+ * What the dispatcher looks up while it routes: computed when the cluster changes, or once for each replica, not for each
  * message.
  *
  * @module
  */
+import { Limits } from "../base/Limits.ts"
 import { parseReplicaId } from "../base/Names.ts"
 import * as Members from "../members/Members.ts"
 import * as Tenants from "../tenants/Tenants.ts"
@@ -13,7 +14,7 @@ import { encodeListing } from "../wire/Listing.ts"
 export class Directory {
   private tenants: Tenants.Tenants = Tenants.noTenants
   private clients: ReadonlyMap<string, string> = new Map()
-  /** Where the replicas of the groups are that this node has, or had, a replica of. */
+  /** The nodes of the replicas that were asked for, which their ids name. */
   private readonly nodes = new Map<ReplicaId, string>()
   private encoded: Uint8Array | null = null
 
@@ -24,17 +25,16 @@ export class Directory {
     this.encoded = null
   }
 
-  /** A replica of this group starts here: there will be messages to these, and redirects. */
-  learn(group: ReadonlyArray<ReplicaId>): void {
-    for (const id of group) {
-      const replica = parseReplicaId(id)
-      if (replica.ok) this.nodes.set(id, replica.value.node)
-    }
-  }
-
-  /** The node of a replica of a group that was learnt. */
-  nodeOf(replica: ReplicaId): string | undefined {
-    return this.nodes.get(replica)
+  /** Undefined for what is no id. */
+  nodeOf(id: ReplicaId): string | undefined {
+    const known = this.nodes.get(id)
+    if (known !== undefined) return known
+    const replica = parseReplicaId(id)
+    if (!replica.ok) return undefined
+    // Ids come from other nodes, too: what they make up is not kept for ever.
+    if (this.nodes.size >= Limits.directory_max) this.nodes.clear()
+    this.nodes.set(id, replica.value.node)
+    return replica.value.node
   }
 
   /** A tenant that was not withdrawn. */

@@ -6,10 +6,10 @@
  *
  * @module
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Limits } from "../base/Limits.ts"
+import type { Configuration } from "../vr/Configuration.ts"
 import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
 import { encodeEnvelope, encodeMessage, type Envelope, tailOf } from "../wire/PeerProtocol.ts"
@@ -19,19 +19,22 @@ import { Directory } from "./Directory.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
 import {
-  type DispatcherInbox, type DispatcherInput, inputBytes, type LocalReplica, type Question, type ReplicaInput
+  type Announcement, type DispatcherInbox, type DispatcherInput, inputBytes, type LocalReplica, type ReplicaInput
 } from "./Queues.ts"
 
 export interface DispatcherOptions {
   readonly node: string
   readonly inbox: DispatcherInbox
   readonly peers: PeerLinks
+  /** Of groups that have changed, and of those that replicas start with: what is told twice does no harm. */
+  readonly announcements: Queue.Enqueue<Announcement>
   readonly metrics: Counters
 }
 
 export class Dispatcher {
   private readonly directory = new Directory()
   private readonly replicas = new Map<string, LocalReplica>()
+  private readonly groups = new Map<LocalReplica, Configuration>()
   private readonly connections = new Map<number, ClientConnection>()
   private readonly requests = new Map<LocalReplica, Array<ClientRequest>>()
   private readonly answers = new Map<ClientConnection, Array<Uint8Array>>()
@@ -111,19 +114,32 @@ export class Dispatcher {
       case "Topology":
         return this.directory.update(input.members, input.tenants)
       case "ReplicaStarted":
-        this.directory.learn(input.replica.replicas)
         this.replicas.set(input.replica.tenant, input.replica)
-        return
+        return this.learn(input.replica, input.group)
+      case "GroupChanged":
+        return this.learn(input.replica, input.group)
       case "ReplicaStopped":
-        this.replicas.delete(input.tenant)
+        this.forget(input.tenant)
         for (const connection of this.connections.values()) onReplicaStopped(this.routes, connection, input.tenant)
         return
       case "Ask": {
         const replica = this.replicas.get(input.tenant)
-        if (replica === undefined) decline(input.question)
+        if (replica === undefined) input.question.answer(null)
         else this.offer(replica, input.question)
       }
     }
+  }
+
+  private learn(replica: LocalReplica, group: Configuration): void {
+    if (this.replicas.get(replica.tenant) !== replica) return
+    this.groups.set(replica, group)
+    Queue.offerUnsafe(this.options.announcements, { tenant: replica.tenant, group })
+  }
+
+  private forget(tenant: string): void {
+    const replica = this.replicas.get(tenant)
+    if (replica !== undefined) this.groups.delete(replica)
+    this.replicas.delete(tenant)
   }
 
   private deliver({ epoch, from, message, tenant, to }: Envelope): void {
@@ -143,7 +159,7 @@ export class Dispatcher {
     return taken
   }
 
-  private send(from: LocalReplica, { message, to }: Send): void {
+  private send(from: LocalReplica, { epoch, message, to }: Send): void {
     const node = this.directory.nodeOf(to)
     if (node === undefined) return
     if (message !== this.lastMessage) {
@@ -153,12 +169,12 @@ export class Dispatcher {
       this.lastMessage = message
     }
     const tail = tailOf(message)
-    this.options.peers.send(node, encodeEnvelope(from.tenant, to, from.id, from.epoch, this.lastBytes, tail), tail)
+    this.options.peers.send(node, encodeEnvelope(from.tenant, to, from.id, epoch, this.lastBytes, tail), tail)
   }
 
   private nodeLost(node: string): void {
-    for (const replica of this.replicas.values()) {
-      const lost = replica.replicas.find((id) => this.directory.nodeOf(id) === node)
+    for (const [replica, group] of this.groups) {
+      const lost = group.replicas.find((id) => this.directory.nodeOf(id) === node)
       if (lost !== undefined) this.offer(replica, { _tag: "PeerLost", replica: lost })
     }
   }
@@ -175,11 +191,6 @@ export class Dispatcher {
     for (const [connection, frames] of this.answers) enqueue(connection, frames)
     this.answers.clear()
   }
-}
-
-const decline = (question: Question): void => {
-  if (question._tag === "Inspect") Deferred.doneUnsafe(question.answer, Effect.succeed(null))
-  else Deferred.doneUnsafe(question.answer, Effect.succeed(null))
 }
 
 const gather = <K, V>(map: Map<K, Array<V>>, key: K, value: V): void => {

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
@@ -14,6 +12,7 @@ import type { Tenant } from "../tenants/Tenants.ts"
 import type { PartReader } from "../vr/Application.ts"
 import { partRoom } from "../vr/Snapshot.ts"
 import { AdminError, type Args, type Ok } from "../wire/AdminProtocol.ts"
+import { askReplica } from "./Asking.ts"
 import { makeCustody } from "./Custody.ts"
 import type { DispatcherInbox, TakenSnapshot } from "./Queues.ts"
 
@@ -91,11 +90,7 @@ export const makeExports = Effect.fnUntraced(function*(
 })
 
 const takeFrom = (dispatcher: DispatcherInbox, { id }: Tenant): Effect.Effect<TakenSnapshot | null> =>
-  Effect.gen(function*() {
-    const answer = yield* Deferred.make<TakenSnapshot | null>()
-    yield* Queue.offer(dispatcher, { _tag: "Ask", tenant: id, question: { _tag: "TakeSnapshot", answer } })
-    return yield* Effect.timeoutOrElse(Deferred.await(answer), { duration: answer_ms, orElse: () => Effect.succeed(null) })
-  })
+  askReplica<TakenSnapshot>(dispatcher, id, (answer) => ({ _tag: "TakeSnapshot", answer }), answer_ms)
 
 const unavailable = (message: string): Effect.Effect<never, AdminError> =>
   Effect.fail(new AdminError({ code: "unavailable", message }))

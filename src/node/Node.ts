@@ -22,6 +22,7 @@ import type { Journals } from "../storage/Journal.ts"
 import { NodeStore } from "../storage/NodeStore.ts"
 import type { Uploads } from "../storage/Uploads.ts"
 import { type Hello, makeHello, type Protocol } from "../wire/Hello.ts"
+import { adopt, runAdoption } from "./Adoption.ts"
 import { type Calls, makeCalls } from "./Calls.ts"
 import type { Outboxes } from "./ClientConnection.ts"
 import { advertisedAddress, type Config } from "./Config.ts"
@@ -32,7 +33,7 @@ import { dutiesOf, type Gossip, makeGossip, type State } from "./Gossip.ts"
 import { type Links, makeLinks } from "./Links.ts"
 import { Metrics } from "./Metrics.ts"
 import { makePeers, type Peers } from "./Peers.ts"
-import { type DispatcherInbox, makeDispatcherInbox } from "./Queues.ts"
+import { type Announcement, type DispatcherInbox, makeAnnouncements, makeDispatcherInbox } from "./Queues.ts"
 import { type Imports, makeImports } from "./Imports.ts"
 import { makeReplicas } from "./Replicas.ts"
 import * as AdminServer from "./servers/Admin.ts"
@@ -84,7 +85,7 @@ const startNode = Effect.fnUntraced(function*(
 > {
   const settings = yield* Settings
   const parts = yield* makeParts(config)
-  const { dispatcher, gossip, inbox, self } = parts
+  const { announcements, dispatcher, gossip, inbox, self } = parts
   const crash = yield* Deferred.make<never, NodeCrashed>()
   // Half a node is worse than none: its peers would go on waiting for it.
   const essential = (name: string, run: Effect.Effect<never>) =>
@@ -102,6 +103,7 @@ const startNode = Effect.fnUntraced(function*(
   yield* Queue.offer(inbox, { _tag: "Topology", ...gossip.state() })
   yield* Scope.provide(startServers(config, parts), yield* together)
   yield* essential("gossip", gossip.run)
+  yield* essential("adoption", runAdoption(gossip, announcements))
   yield* essential("ticker", runTicker(inbox, settings))
   yield* essential("gossip ticker", runGossipTicker(gossip, settings))
   yield* Effect.addFinalizer(() => {
@@ -128,6 +130,7 @@ const inOrder = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R
 interface Parts {
   readonly self: Members.Member
   readonly inbox: DispatcherInbox
+  readonly announcements: Queue.Queue<Announcement>
   readonly gossip: Gossip["Service"]
   readonly peers: Peers
   readonly links: Links
@@ -148,7 +151,10 @@ const makeParts = Effect.fnUntraced(function*(
   const inbox = yield* makeDispatcherInbox
   const node = config.node_name
   const self = announce(config, store.identity.id)
-  const replicas = yield* makeReplicas({ node, dispatcher: inbox, settings, metrics })
+  const announcements = yield* makeAnnouncements
+  const replicas = yield* makeReplicas({
+    node, dispatcher: inbox, settings, metrics, adopt: (announcement) => Effect.suspend(() => adopt(gossip, [announcement]))
+  })
   const outward = yield* together
   const peers = yield* Scope.provide(makePeers({
     hello: helloOf(config, "v2r2-peer", PeerServer.frame_bytes_max),
@@ -176,9 +182,9 @@ const makeParts = Effect.fnUntraced(function*(
   const gossip: Gossip["Service"] = yield* makeGossip({ self, kept: store.kept, onChange: spread, broadcast: links.broadcast })
   const imports = yield* makeImports(node)
   const calls = makeCalls({ node, gossip, links, replicas, imports, dispatcher: inbox })
-  const dispatcher = new Dispatcher({ node, inbox, peers, metrics })
+  const dispatcher = new Dispatcher({ node, inbox, peers, announcements, metrics })
   const exports = yield* makeExports({ node, dispatcher: inbox })
-  return { self, inbox, gossip, peers, links, calls, dispatcher, exports, imports, outboxes: { bytes: 0 }, stopping: false }
+  return { self, inbox, announcements, gossip, peers, links, calls, dispatcher, exports, imports, outboxes: { bytes: 0 }, stopping: false }
 })
 
 const startServers = Effect.fnUntraced(function*(

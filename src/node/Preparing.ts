@@ -1,6 +1,6 @@
 /**
- * Replicas of tenants that are being created, on this node: prepared before anybody knows of them, and started once this
- * node hears that they are there, or given up.
+ * Replicas that are written before they start, on this node: those of tenants that are being created, before anybody knows of
+ * them, and started once this node hears that they are there, or given up; and those that are to join a group.
  *
  * @module
  */
@@ -11,26 +11,34 @@ import { type ReplicaName, replicaId } from "../base/Names.ts"
 import type { JournalError, Journals } from "../storage/Journal.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
-import { preparation } from "./Beginning.ts"
+import type { ReplicaId } from "../vr/Message.ts"
+import { freshHead, onlyHead, preparation } from "./Beginning.ts"
 import { makeCustody } from "./Custody.ts"
 
 export interface PreparingOptions {
   readonly node: string
   readonly journals: Journals["Service"]
   readonly isStarted: (tenant: string) => boolean
+  /** By tenant: the replica that this node has something of. */
+  readonly held: Map<string, ReplicaId>
 }
 
 export interface Preparing {
   /** Refused, with the reason, if this node has ever held it. `snapshot`: what it starts with; null: with nothing. */
   readonly bootstrap: (tenant: Tenant, snapshot: Snapshot | null) => Effect.Effect<string | null, JournalError>
-  /** No harm if nothing is prepared. */
+  /**
+   * Writes a replica that is to join the group that the tenant has now. Refused, with the reason, if there is another one of
+   * that tenant here. No harm if it is there already.
+   */
+  readonly enlist: (tenant: Tenant, id: ReplicaId) => Effect.Effect<string | null, JournalError>
+  /** Removes what there is of a tenant that is not created after all, or is no more. No harm if there is nothing. */
   readonly abandon: (tenant: Tenant) => Effect.Effect<void>
   /** The snapshot that it was prepared with, if that is in memory; once. */
   readonly take: (tenant: string) => Effect.Effect<Snapshot | null>
 }
 
 export const makePreparing = Effect.fnUntraced(function*(
-  { isStarted, journals, node }: PreparingOptions
+  { held, isStarted, journals, node }: PreparingOptions
 ): Effect.fn.Return<Preparing, never, Scope.Scope> {
   /** Those that are being written: with a large snapshot that may take longer than a creator is ready to wait. */
   const underWay = new Set<string>()
@@ -43,13 +51,12 @@ export const makePreparing = Effect.fnUntraced(function*(
     onIdle: (_, tenant) => Effect.logWarning(`tenant ${tenant} was prepared with a snapshot, and not created in time`)
   })
 
-  const ownOf = ({ replicas }: Tenant): ReplicaName | undefined => replicas.find((replica) => replica.node === node)
-
   const write = (tenant: Tenant, own: ReplicaName, snapshot: Snapshot | null): Effect.Effect<string | null, JournalError> =>
     Effect.gen(function*() {
       const journal = yield* journals.journal(tenant.id, replicaId(own), tenant.durability)
       const { doubt, head } = yield* journal.open
       if (doubt !== null || (head !== null && !head.fresh)) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
+      held.set(tenant.id, replicaId(own))
       yield* journal.write(preparation(tenant, snapshot))
       if (abandoned.has(tenant.id)) return `tenant ${tenant.id} was given up meanwhile`
       if (snapshot === null || tenant.durability === "disk" || (yield* pinned.put(tenant.id, snapshot))) return null
@@ -58,16 +65,17 @@ export const makePreparing = Effect.fnUntraced(function*(
 
   const discard = (tenant: Tenant): Effect.Effect<void> =>
     Effect.gen(function*() {
-      const own = ownOf(tenant)
-      if (own === undefined || isStarted(tenant.id) || underWay.has(tenant.id) || !abandoned.has(tenant.id)) return
+      const id = held.get(tenant.id)
+      if (id === undefined || isStarted(tenant.id) || underWay.has(tenant.id) || !abandoned.has(tenant.id)) return
+      held.delete(tenant.id)
       yield* pinned.take(tenant.id)
-      yield* journals.discard(tenant.id, replicaId(own))
-    }).pipe(Effect.catch((error) => Effect.logWarning(`what was prepared for tenant ${tenant.id} is left: ${error.message}`)))
+      yield* journals.discard(tenant.id, id)
+    }).pipe(Effect.catch((error) => Effect.logWarning(`what there is of tenant ${tenant.id} is left: ${error.message}`)))
 
   return {
     bootstrap: (tenant, snapshot) =>
       Effect.suspend(() => {
-        const own = ownOf(tenant)
+        const own = tenant.replicas.find((replica) => replica.node === node)
         if (own === undefined) return Effect.succeed(`tenant ${tenant.id} has no replica on node ${node}`)
         // Its journal has an owner, and opening it again would take it from under the replica that runs.
         if (isStarted(tenant.id)) return Effect.succeed(`replica ${replicaId(own)} of tenant ${tenant.id} exists already`)
@@ -76,6 +84,17 @@ export const makePreparing = Effect.fnUntraced(function*(
           underWay.delete(tenant.id)
           return discard(tenant)
         })
+      }),
+    enlist: (tenant, id) =>
+      Effect.suspend(() => {
+        const known = held.get(tenant.id)
+        if (known !== undefined && known !== id) {
+          return Effect.succeed(`node ${node} still has replica ${known} of that tenant, and takes one at a time`)
+        }
+        if (underWay.has(tenant.id)) return Effect.succeed(`replica ${id} is being written already`)
+        if (known === id) return Effect.succeed(null)
+        underWay.add(tenant.id)
+        return Effect.onExit(writeLearner(journals, held, tenant, id), () => Effect.sync(() => void underWay.delete(tenant.id)))
       }),
     abandon: (tenant) =>
       Effect.suspend(() => {
@@ -86,3 +105,18 @@ export const makePreparing = Effect.fnUntraced(function*(
     take: (tenant) => Effect.map(pinned.take(tenant), (snapshot) => snapshot ?? null)
   }
 })
+
+/** Whatever is there is left as it is. */
+const writeLearner = (
+  journals: Journals["Service"],
+  held: Map<string, ReplicaId>,
+  tenant: Tenant,
+  id: ReplicaId
+): Effect.Effect<string | null, JournalError> =>
+  Effect.gen(function*() {
+    const journal = yield* journals.journal(tenant.id, id, tenant.durability)
+    const { doubt, head } = yield* journal.open
+    held.set(tenant.id, id)
+    if (doubt === null && head === null) yield* journal.write(onlyHead(freshHead(tenant)))
+    return null
+  })

@@ -9,23 +9,25 @@
  * | saved snapshots | that fiber → the replica, which looks at each turn | 1 | likewise |
  * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames and tails, peer_outbox_bytes_max | dropped: VR resends |
  * | connection outbox | dispatcher → a client's connection | connection_outbox_bytes_max | the client is disconnected |
- * | gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
+ * | announcements | dispatcher → the fiber that tells gossip | tenants_max | the oldest is dropped: others of its group tell, too |
+| gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
  *
  * The dispatcher and the replicas never wait for a queue that they are on the far side of: the dispatcher waits for
  * nothing but its inbox, so whoever waits for the dispatcher goes on. Gossip waits for the dispatcher only. There is no cycle.
  *
  * @module
  */
-import type * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Limits } from "../base/Limits.ts"
 import type { Members } from "../members/Members.ts"
 import type { Tenants } from "../tenants/Tenants.ts"
-import type { Epoch, ReplicaId } from "../vr/Message.ts"
+import type { Configuration } from "../vr/Configuration.ts"
+import type { ReplicaId } from "../vr/Message.ts"
 import type { Input, Reply, Send } from "../vr/Replica.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import type { ReplicaStatus } from "../wire/AdminProtocol.ts"
+import type { ChangeReport, GroupWish, HandOffReport } from "../wire/Changes.ts"
 import type { ClientMessage } from "../wire/ClientProtocol.ts"
 import type { Envelope } from "../wire/PeerProtocol.ts"
 import type { ClientConnection } from "./ClientConnection.ts"
@@ -38,11 +40,20 @@ export interface TakenSnapshot {
   readonly isPrimary: boolean
 }
 
-/** What an admin asks of a replica. Null: it is not there, or not able to. */
+/** Takes the answer to a question. Null: the replica is not there, or not able to give one. */
+export type Answer<A> = (answer: A | null) => void
+
+/** What an admin asks of a replica. `Asking.ts` is how. */
 export type Question =
-  | { readonly _tag: "Inspect"; readonly answer: Deferred.Deferred<ReplicaStatus | null> }
+  | { readonly _tag: "Inspect"; readonly answer: Answer<ReplicaStatus> }
   /** A snapshot of the present state of a replica that is normal. */
-  | { readonly _tag: "TakeSnapshot"; readonly answer: Deferred.Deferred<TakenSnapshot | null> }
+  | { readonly _tag: "TakeSnapshot"; readonly answer: Answer<TakenSnapshot> }
+  /** Of a primary: its group, and the change of it that is under way; `wish`: this one is asked for first. */
+  | { readonly _tag: "Change"; readonly wish: GroupWish | null; readonly answer: Answer<ChangeReport> }
+  /** A primary is to hand off to another one of its group. */
+  | { readonly _tag: "HandOff"; readonly to: ReplicaId; readonly answer: Answer<HandOffReport> }
+  /** One that was to join, and is no member, ends. Did it? */
+  | { readonly _tag: "Forget"; readonly answer: Answer<boolean> }
 
 /** What a replica fiber takes: inputs of the protocol, and questions. */
 export type ReplicaInput = Input | Question
@@ -53,9 +64,13 @@ export type ReplicaInbox = Queue.Queue<ReplicaInput>
 export interface LocalReplica {
   readonly tenant: string
   readonly id: ReplicaId
-  readonly epoch: Epoch
-  readonly replicas: ReadonlyArray<ReplicaId>
   readonly inbox: ReplicaInbox
+}
+
+/** The group that a tenant has, as one of its replicas has seen it committed. */
+export interface Announcement {
+  readonly tenant: string
+  readonly group: Configuration
 }
 
 export type DispatcherInput =
@@ -71,7 +86,9 @@ export type DispatcherInput =
     readonly sends: ReadonlyArray<Send>
     readonly replies: ReadonlyArray<Reply>
   }
-  | { readonly _tag: "ReplicaStarted"; readonly replica: LocalReplica }
+  | { readonly _tag: "ReplicaStarted"; readonly replica: LocalReplica; readonly group: Configuration }
+  /** It has seen a change of its group committed. */
+  | { readonly _tag: "GroupChanged"; readonly replica: LocalReplica; readonly group: Configuration }
   | { readonly _tag: "ReplicaStopped"; readonly tenant: string }
   | { readonly _tag: "ClientGone"; readonly connection: ClientConnection }
   /** The transport from that node broke. */
@@ -88,6 +105,7 @@ export const makeSnapshotQueue = Queue.sliding<Snapshot>(1)
 /** Not the replica's inbox: whoever else offers there would upset the dispatcher's count of what waits in it. */
 export const makeSavedQueue = Queue.sliding<Extract<Input, { readonly _tag: "Snapshotted" }>>(1)
 export type SavedQueue = Effect.Success<typeof makeSavedQueue>
+export const makeAnnouncements = Queue.sliding<Announcement>(Limits.tenants_max)
 export const makePeerOutbox = Queue.dropping<Uint8Array>(Limits.peer_outbox_max)
 /** Bounded by bytes, by {@link ClientConnection}. */
 export const makeConnectionOutbox = Queue.unbounded<Uint8Array>()

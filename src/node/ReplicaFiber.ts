@@ -5,13 +5,14 @@
  * @module
  */
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import type { Journal, JournalError, JournalWrite } from "../storage/Journal.ts"
-import { emptyOutcome, type Input, isNormal, type Now, type Outcome, type Replica } from "../vr/Replica.ts"
-import { type Snapshot, takeSnapshot } from "../vr/Snapshot.ts"
+import { type Configuration, isMember } from "../vr/Configuration.ts"
+import { emptyOutcome, type Input, type Now, type Outcome, type Replica } from "../vr/Replica.ts"
+import type { Snapshot } from "../vr/Snapshot.ts"
 import { step } from "../vr/Step.ts"
 import type { Counters } from "./Metrics.ts"
 import {
@@ -20,12 +21,12 @@ import {
   makeSavedQueue,
   makeSnapshotQueue,
   type ReplicaInput,
-  type SavedQueue,
-  type TakenSnapshot
+  type SavedQueue
 } from "./Queues.ts"
 import type { ReadBudget } from "./ReadBudget.ts"
 import { saveSnapshots } from "./Snapshots.ts"
-import { describeReplica, type ReplicaData } from "./Status.ts"
+import { answerQuestion } from "./Questions.ts"
+import type { ReplicaData } from "./Status.ts"
 import type { Settings } from "./Settings.ts"
 
 export interface ReplicaFiberOptions {
@@ -41,8 +42,11 @@ export interface ReplicaFiberOptions {
   readonly metrics: Counters
 }
 
-/** Runs until it is interrupted, its disk fails, or an invariant breaks: the last two end this replica only. */
-export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError> =>
+/** It is in no group, and nobody needs what it has: what it wrote may be removed. */
+export class Ended extends Data.TaggedError("Ended")<{ readonly why: string; readonly group: Configuration }> {}
+
+/** Runs until it is interrupted, {@link Ended}, its disk fails, or an invariant breaks: all but the first end this replica only. */
+export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError | Ended> =>
   Effect.flatMap(Effect.all([makeSnapshotQueue, makeSavedQueue]), ([snapshots, saved]) =>
     Effect.raceFirst(takeTurns(options, snapshots, saved), saveSnapshots(options, snapshots, saved)))
 
@@ -50,7 +54,7 @@ const takeTurns = Effect.fnUntraced(function*(
   options: ReplicaFiberOptions,
   snapshots: Queue.Queue<Snapshot>,
   saved: SavedQueue
-): Effect.fn.Return<never, JournalError> {
+): Effect.fn.Return<never, JournalError | Ended> {
   const { local, metrics, replica, settings } = options
   const clock = yield* Clock.Clock
   const read = (): Now => ({
@@ -58,6 +62,7 @@ const takeTurns = Effect.fnUntraced(function*(
     wall: clock.currentTimeMillisUnsafe()
   })
   let { isWhole } = options
+  let group = replica.configuration
   while (true) {
     const inputs = yield* Queue.takeAll(local.inbox)
     metrics.replica_turns++
@@ -66,6 +71,7 @@ const takeTurns = Effect.fnUntraced(function*(
     const now = read()
     const written = Queue.takeUnsafe(saved)
     const news = withoutQuestions(inputs, options, now)
+    if (news === "end") return yield* new Ended({ why: "it is not to join any more", group })
     let outcome = step(replica, written !== undefined && Exit.isSuccess(written) ? [written.value, ...news] : news, now)
     while (true) {
       // Recovered: what was promised before, and what is promised now, is in this log.
@@ -80,8 +86,18 @@ const takeTurns = Effect.fnUntraced(function*(
       outcome = appended ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
     }
     yield* letOut(options, snapshots, outcome, [...outcome.early, ...outcome.sends])
+    const why = whyOver(replica, group)
+    if (why !== null) return yield* new Ended({ why, group: replica.configuration })
+    group = replica.configuration
   }
 })
+
+/** Why nobody needs this replica any more; null while somebody may. `before`: its group before the turn. */
+const whyOver = ({ configuration, id, left, state }: Replica, before: Configuration): string | null => {
+  if (state._tag === "Leaving") return state.isRetired ? "its successors have begun" : null
+  if (left || configuration === before || isMember(configuration, id)) return null
+  return "the group has changed, and it is not in it"
+}
 
 /** One write for all that the turn has changed; null if nothing has. */
 const writeOf = (
@@ -102,25 +118,15 @@ const withoutQuestions = (
   inputs: ReadonlyArray<ReplicaInput>,
   { data, replica }: ReplicaFiberOptions,
   now: Now
-): ReadonlyArray<Input> => {
+): ReadonlyArray<Input> | "end" => {
   const rest: Array<Input> = []
   for (const input of inputs) {
-    if (input._tag === "Inspect") Deferred.doneUnsafe(input.answer, Effect.succeed(describeReplica(replica, data, now)))
-    else if (input._tag === "TakeSnapshot") {
-      Deferred.doneUnsafe(input.answer, Effect.succeed(taken(replica, data)))
-    } else rest.push(input)
+    const next = "answer" in input ? answerQuestion(input, replica, data, now) : input
+    if (next === "end") return next
+    if (next !== null) rest.push(next)
   }
   return rest
 }
-
-const taken = (replica: Replica, { store }: ReplicaData): TakenSnapshot | null =>
-  isNormal(replica)
-    ? {
-      snapshot: takeSnapshot(replica),
-      elements: store.stats().elements,
-      isPrimary: replica.state._tag === "Primary" && !replica.state.abdicated
-    }
-    : null
 
 const persist = ({ journal, metrics }: ReplicaFiberOptions, write: JournalWrite): Effect.Effect<void, JournalError> => {
   metrics.journal_writes++
@@ -139,6 +145,8 @@ const letOut = (
   Effect.gen(function*() {
     yield* release(options, sends, outcome.replies)
     yield* report(options, outcome)
+    const group = outcome.configuration
+    if (group !== null) yield* Queue.offer(options.dispatcher, { _tag: "GroupChanged", replica: options.local, group })
     if (outcome.snapshot !== null) Queue.offerUnsafe(snapshots, outcome.snapshot)
   })
 

@@ -5,172 +5,158 @@
  * @module
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Queue from "effect/Queue"
-import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { replicaId } from "../base/Names.ts"
-import { seeded } from "../base/Random.ts"
-import { type Journal, type JournalError, Journals } from "../storage/Journal.ts"
-import { makeStore } from "../store/Store.ts"
-import type { Tenant, Tenants } from "../tenants/Tenants.ts"
-import { list } from "../tenants/Tenants.ts"
-import { type Configuration, makeConfiguration } from "../vr/Configuration.ts"
-import type { Replica } from "../vr/Replica.ts"
-import type { ReplicaOptions } from "../vr/MakeReplica.ts"
+import { parseReplicaId, replicaId } from "../base/Names.ts"
+import { type JournalError, Journals } from "../storage/Journal.ts"
+import { list, type Tenant, type Tenants } from "../tenants/Tenants.ts"
+import type { ReplicaId } from "../vr/Message.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
-import { newReplica, recoveringReplica, restarting } from "../vr/Step.ts"
-import { begin, type Beginning, describeBeginning, type Irreparable } from "./Beginning.ts"
-import type { Counters } from "./Metrics.ts"
-import { makePreparing } from "./Preparing.ts"
-import { type DispatcherInbox, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
-import { makeReadBudget } from "./ReadBudget.ts"
-import { runReplica } from "./ReplicaFiber.ts"
-import type { Settings } from "./Settings.ts"
-import { readPinned, readSnapshot, type Unreadable } from "./Snapshots.ts"
+import { makePreparing, type Preparing } from "./Preparing.ts"
+import type { Announcement } from "./Queues.ts"
+import type { Ended } from "./ReplicaFiber.ts"
+import { startReplica, type StartingOptions } from "./Starting.ts"
 
-export interface ReplicasOptions {
-  readonly node: string
-  readonly dispatcher: DispatcherInbox
-  readonly settings: Settings["Service"]
-  readonly metrics: Counters
+export interface ReplicasOptions extends StartingOptions {
+  /** Returns once the registry of this node knows that group of a tenant, or a later one. */
+  readonly adopt: (announcement: Announcement) => Effect.Effect<void>
 }
 
 export class Replicas extends Context.Service<Replicas, {
-  /** Makes what runs here what the registry says. */
+  /** Makes what runs here what the registry says, and what the disk says of groups that have changed. */
   readonly reconcile: (tenants: Tenants) => Effect.Effect<void>
   /**
    * Prepares a replica of a tenant that is being created: the only way to get one that starts empty as a voter.
    * Refused, with the reason, if this node has ever held it. `snapshot`: what it starts with instead.
    */
   readonly bootstrap: (tenant: Tenant, snapshot: Snapshot | null) => Effect.Effect<string | null, JournalError>
+  /**
+   * Starts a replica of this node that is to join the group of `tenant`: it follows, and has no vote. Refused, with the
+   * reason, if another replica of that tenant is here. No harm if it runs already.
+   */
+  readonly enlist: (tenant: Tenant, id: ReplicaId) => Effect.Effect<string | null, JournalError>
   /** Gives up what was prepared for a tenant that is not created after all. No harm if there is nothing. */
   readonly abandon: (tenant: Tenant) => Effect.Effect<void>
-  /** Why a replica of this node is not running, by tenant id. */
-  readonly failures: () => ReadonlyMap<string, string>
+  /** The replicas of this node, by tenant id: those that run, and those that could not. */
+  readonly local: () => ReadonlyMap<string, LocalState>
 }>()("v2r2/node/Replicas") {}
+
+/** `failure`: why it is not running, or null. */
+export interface LocalState {
+  readonly id: ReplicaId
+  readonly failure: string | null
+}
+
+/** What the functions below share: the replicas of one node. */
+interface Site {
+  readonly options: ReplicasOptions
+  readonly journals: Journals["Service"]
+  readonly preparing: Preparing
+  readonly fibers: FiberMap.FiberMap<string>
+  /** Those that were started, by tenant. */
+  readonly local: Map<string, LocalState>
+  /** Those that the disk has something of, by tenant. */
+  readonly held: Map<string, ReplicaId>
+}
 
 export const makeReplicas = Effect.fnUntraced(function*(
   options: ReplicasOptions
 ): Effect.fn.Return<Replicas["Service"], never, Journals | Scope.Scope> {
-  const { dispatcher, metrics, node } = options
+  const { node } = options
   const journals = yield* Journals
   const fibers = yield* FiberMap.make<string>()
-  const started = new Set<string>()
-  const failures = new Map<string, string>()
-  const { abandon, bootstrap, take } = yield* makePreparing({ node, journals, isStarted: (tenant) => started.has(tenant) })
-
-  const run = (tenant: Tenant, id: string): Effect.Effect<void> =>
-    take(tenant.id).pipe(
-      Effect.flatMap((snapshot) => startReplica(options, journals, tenant, id, snapshot)),
-      Effect.catchCause((cause) =>
-        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.suspend(() => {
-          metrics.replicas_failed++
-          failures.set(tenant.id, describe(cause))
-          return Effect.logError(`replica ${id} of tenant ${tenant.id} has stopped: ${describe(cause)}`)
-        })
-      ),
-      Effect.ensuring(Queue.offer(dispatcher, { _tag: "ReplicaStopped", tenant: tenant.id }))
-    )
-
-  const reconcile = (tenants: Tenants): Effect.Effect<void> =>
-    Effect.gen(function*() {
-      const wanted = new Map(list(tenants).flatMap((tenant) => {
-        const own = tenant.replicas.find((replica) => replica.node === node)
-        return own === undefined ? [] : [[tenant.id, { tenant, id: replicaId(own) }] as const]
-      }))
-      for (const id of started) {
-        if (wanted.has(id)) continue
-        started.delete(id)
-        failures.delete(id)
-        yield* FiberMap.remove(fibers, id)
-      }
-      for (const [tenantId, { tenant, id }] of wanted) {
-        if (started.has(tenantId)) continue
-        started.add(tenantId)
-        yield* FiberMap.run(fibers, tenantId, run(tenant, id))
-      }
-    })
-
-  return Replicas.of({ reconcile, bootstrap, abandon, failures: () => failures })
+  const local = new Map<string, LocalState>()
+  const held = yield* heldBy(node, journals)
+  const preparing = yield* makePreparing({ node, journals, isStarted: (tenant) => local.has(tenant), held })
+  const site: Site = { options, journals, preparing, fibers, local, held }
+  return Replicas.of({
+    reconcile: (tenants) => reconcile(site, tenants),
+    bootstrap: preparing.bootstrap,
+    enlist: (tenant, id) =>
+      Effect.flatMap(preparing.enlist(tenant, id), (refusal) => {
+        if (refusal !== null) return Effect.succeed(refusal)
+        return Effect.as(start(site, tenant, id), local.get(tenant.id)?.failure ?? null)
+      }),
+    abandon: preparing.abandon,
+    local: () => local
+  })
 })
 
-export const configurationOf = ({ epoch, replicas }: Tenant): Configuration =>
-  makeConfiguration(epoch, replicas.map(replicaId))
+const reconcile = (site: Site, tenants: Tenants): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { fibers, held, local, options, preparing } = site
+    const wanted = new Map(list(tenants).flatMap((tenant) => {
+      const named = tenant.replicas.find(({ node }) => node === options.node)
+      const id = held.get(tenant.id) ?? (named === undefined ? null : replicaId(named))
+      return id === null ? [] : [[tenant.id, { tenant, id }] as const]
+    }))
+    for (const id of local.keys()) {
+      if (wanted.has(id)) continue
+      yield* FiberMap.remove(fibers, id)
+      local.delete(id)
+    }
+    // Withdrawn is for good.
+    for (const tenant of tenants.values()) if (tenant.withdrawn && held.has(tenant.id)) yield* preparing.abandon(tenant)
+    for (const { id, tenant } of wanted.values()) yield* start(site, tenant, id)
+  })
+
+const start = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { fibers, held, local } = site
+    if (local.has(tenant.id)) return Effect.void
+    local.set(tenant.id, { id, failure: null })
+    held.set(tenant.id, id)
+    return Effect.asVoid(FiberMap.run(fibers, tenant.id, run(site, tenant, id)))
+  })
+
+/** Until it is stopped, fails, or is not needed any more. */
+const run = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> => {
+  const { journals, local, options, preparing } = site
+  const stopped = Queue.offer(options.dispatcher, { _tag: "ReplicaStopped", tenant: tenant.id })
+  const fail = (cause: Cause.Cause<unknown>) =>
+    Effect.suspend(() => {
+      options.metrics.replicas_failed++
+      local.set(tenant.id, { id, failure: describe(cause) })
+      return Effect.logError(`replica ${id} of tenant ${tenant.id} has stopped: ${describe(cause)}`)
+    })
+  return preparing.take(tenant.id).pipe(
+    Effect.flatMap((snapshot) => startReplica(options, journals, tenant, id, snapshot)),
+    Effect.catchTag("Ended", (ended) => Effect.as(remove(site, tenant, id, ended), true)),
+    Effect.catchCause((cause) => Effect.as(Cause.hasInterruptsOnly(cause) ? Effect.void : fail(cause), false)),
+    // Another one of the tenant may be started here only once the dispatcher knows that this one is gone.
+    Effect.tap((hasEnded) => Effect.andThen(stopped, Effect.sync(() => hasEnded && local.delete(tenant.id)))),
+    Effect.onInterrupt(() => stopped)
+  )
+}
+
+/** What is not needed any more goes, once this node knows that it is not named any more. */
+const remove = ({ held, journals, options }: Site, tenant: Tenant, id: string, { group, why }: Ended): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    yield* options.adopt({ tenant: tenant.id, group })
+    yield* journals.discard(tenant.id, id)
+    held.delete(tenant.id)
+    yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} is gone from this node: ${why}`)
+  }).pipe(Effect.catch((error) => Effect.logWarning(`replica ${id} has ended, and its files are left: ${error.message}`)))
+
+/** What the disk of this node has, by tenant. */
+const heldBy = (node: string, journals: Journals["Service"]): Effect.Effect<Map<string, ReplicaId>> =>
+  Effect.map(
+    Effect.catch(journals.held, (error) =>
+      Effect.as(Effect.logError(`the replicas of this node are not known: ${error.message}`), [])),
+    (found) => {
+      const held = new Map<string, ReplicaId>()
+      for (const { replica, tenant } of found) {
+        const name = parseReplicaId(replica)
+        if (name.ok && name.value.node === node && !held.has(tenant)) held.set(tenant, replica)
+      }
+      return held
+    }
+  )
 
 const describe = (cause: Cause.Cause<unknown>): string => {
   const failure = Cause.squash(cause)
   return failure instanceof Error ? failure.message : String(failure)
 }
-
-const startReplica = (
-  options: ReplicasOptions,
-  journals: Journals["Service"],
-  tenant: Tenant,
-  id: string,
-  pinned: Snapshot | null
-): Effect.Effect<never, JournalError | Irreparable | Unreadable> =>
-  Effect.gen(function*() {
-    const { dispatcher, metrics, node, settings } = options
-    const configuration = configurationOf(tenant)
-    const inbox = yield* makeReplicaInbox
-    const local: LocalReplica = { tenant: tenant.id, id, epoch: tenant.epoch, replicas: configuration.replicas, inbox }
-    const journal = yield* journals.journal(tenant.id, id, tenant.durability)
-    const beginning = yield* begin(tenant, id, journal, pinned)
-    const store = makeStore()
-    const clock = yield* Clock.Clock
-    const now = {
-      mono: Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n),
-      wall: clock.currentTimeMillisUnsafe()
-    }
-    const seed = Math.floor((yield* Random.next) * 2 ** 32)
-    const reads = makeReadBudget(store)
-    const replica = yield* makeReplicaFrom(beginning, pinned, journal, {
-      id, configuration, application: reads.application, random: seeded(seed), timers: settings.current, now
-    })
-    yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} ${describeBeginning(beginning)}`)
-    yield* Queue.offer(dispatcher, { _tag: "ReplicaStarted", replica: local })
-    const doubt = beginning._tag === "Recovery" ? beginning.doubt : null
-    const data = { tenant: tenant.id, node, durability: tenant.durability, doubt, store }
-    const isWhole = doubt === null
-    return yield* runReplica({ local, replica, isWhole, data, reads, journal, dispatcher, settings, metrics })
-  })
-
-const makeReplicaFrom = (
-  beginning: Beginning,
-  pinned: Snapshot | null,
-  journal: Journal,
-  options: ReplicaOptions
-): Effect.Effect<Replica, JournalError | Unreadable> => {
-  switch (beginning._tag) {
-    case "New": {
-      if (beginning.snapshot === null) return Effect.succeed(newReplica(options))
-      const { application } = options
-      const image = pinned === null ? readSnapshot(journal, application) : readPinned(pinned, application)
-      return Effect.map(image, (restoration) => newReplica(options, restoration))
-    }
-    case "Restart":
-      return restart(beginning, journal, options)
-    case "Recovery":
-      return Effect.succeed(recoveringReplica(options, beginning.promised))
-  }
-}
-
-/** It may take seconds; others on this node have their turns meanwhile. */
-const restart = Effect.fnUntraced(function*(
-  { base, commit, entries, head, snapshot }: Extract<Beginning, { readonly _tag: "Restart" }>,
-  journal: Journal,
-  options: ReplicaOptions
-): Effect.fn.Return<Replica, JournalError | Unreadable> {
-  const image = snapshot === null ? null : yield* readSnapshot(journal, options.application)
-  const kept = { view: head.view, logView: head.log_view, image, base, entries, commit }
-  const restarts = restarting(options, kept)
-  while (true) {
-    const { done, value } = restarts.next()
-    if (done === true) return value
-    yield* Effect.yieldNow
-  }
-})

@@ -5,7 +5,8 @@
  */
 import { replicaId } from "../base/Names.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
-import { countOf } from "../vr/Message.ts"
+import { countOf, type ReplicaId } from "../vr/Message.ts"
+import { isMember } from "../vr/Configuration.ts"
 import { tolerates } from "../vr/Quorum.ts"
 import { knownPrimary, type Now, type RecoveryState, type Replica } from "../vr/Replica.ts"
 import { isBeyondRecovery } from "../vr/states/Recovery.ts"
@@ -30,15 +31,20 @@ const stateNames = {
   Leaving: "leaving"
 } as const
 
+/** One that is to join, and follows, is no backup yet. */
+const stateName = ({ configuration, id, left, state }: Replica): ReplicaStatus["state"] =>
+  state._tag !== "Leaving" && !left && !isMember(configuration, id) ? "learner" : stateNames[state._tag]
+
 export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): ReplicaStatus => {
   const { clients, commit, configuration, id, log, logView, state, view } = replica
   return {
     tenant: data.tenant,
     name: id.slice(0, id.indexOf("::")),
     node: data.node,
-    state: stateNames[state._tag],
+    state: stateName(replica),
     durability: data.durability,
     epoch: configuration.epoch,
+    replicas: configuration.replicas,
     view: countOf(view),
     log_view: countOf(logView),
     op: log.op,
@@ -51,7 +57,10 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
     snapshot: replica.snapshot,
     detail: detail(replica, data, now),
     acked: state._tag === "Primary"
-      ? Object.fromEntries(configuration.replicas.map((other, index) => [other, state.acked[index]!]))
+      ? Object.fromEntries([
+        ...configuration.replicas.map((other, index) => [other, state.acked[index]!] as const),
+        ...[...state.change?.learners ?? []].map(([other, { acked }]) => [other, acked] as const)
+      ])
       : {}
   }
 }
@@ -99,15 +108,16 @@ const incomingDetail = ({ incoming }: Replica): string => {
 }
 
 /** A replica that cannot run: its node says why. */
-export const describeFailed = (tenant: Tenant, node: string, reason: string): ReplicaStatus | null => {
-  const own = tenant.replicas.find((replica) => replica.node === node)
-  return own === undefined ? null : {
+export const describeFailed = (tenant: Tenant, id: ReplicaId, reason: string): ReplicaStatus => {
+  const [name = "", node = ""] = id.split("::")
+  return {
     tenant: tenant.id,
-    name: own.name,
+    name,
     node,
     state: "failed",
     durability: tenant.durability,
     epoch: tenant.epoch,
+    replicas: tenant.replicas.map(replicaId),
     view: 0,
     log_view: 0,
     op: 0,
@@ -123,13 +133,16 @@ export const describeFailed = (tenant: Tenant, node: string, reason: string): Re
   }
 }
 
-const isServing = (replica: ReplicaStatus): boolean => replica.state === "primary" || replica.state === "backup"
+export const isServing = (replica: ReplicaStatus): boolean => replica.state === "primary" || replica.state === "backup"
 
 /** The primary of the highest view that any replica is normal in. */
 export const primaryAmong = (replicas: ReadonlyArray<ReplicaStatus>): ReplicaStatus | null =>
   replicas
     .filter((replica) => replica.state === "primary" && replica.detail === null)
-    .reduce<ReplicaStatus | null>((best, replica) => best === null || replica.view > best.view ? replica : best, null)
+    .reduce<ReplicaStatus | null>((best, replica) => best === null || isLater(replica, best) ? replica : best, null)
+
+const isLater = (one: ReplicaStatus, other: ReplicaStatus): boolean =>
+  one.epoch === other.epoch ? one.view > other.view : one.epoch > other.epoch
 
 const describeTenant = (tenant: Tenant, all: ReadonlyArray<ReplicaStatus>): TenantStatus => {
   const replicas = all.filter((replica) => replica.tenant === tenant.id)

@@ -12,11 +12,19 @@ import { enterViewChange } from "./Transitions.ts"
 
 /** One that does not catch up in `view_change_ms` is not waited for: clients are. Not while the group changes. */
 export const onHandOff = (replica: Replica, to: ReplicaId, now: Now, out: Outcome): void => {
-  const { configuration, id, state, timers } = replica
-  if (state._tag !== "Primary" || state.abdicated || state.change !== null) return
-  if (to === id || !isMember(configuration, to)) return
+  const { state, timers } = replica
+  if (state._tag !== "Primary" || state.abdicated) return
+  const refusal = refuseHandOff(replica, state, to)
+  if (refusal !== null) return void out.events.push(`does not hand off to ${to}: ${refusal}`)
   state.handOff = { to, until: now.mono + timers.view_change_ms }
   out.events.push(`is to hand off to ${to}`)
+}
+
+/** Why a primary does not hand off to that one, in words; null if it does. */
+export const refuseHandOff = ({ configuration, id }: Replica, { change }: PrimaryState, to: ReplicaId): string | null => {
+  if (change !== null) return "its group is about to change"
+  if (to === id) return "it is the primary itself"
+  return isMember(configuration, to) ? null : "it is not in the group"
 }
 
 /** At the end of a turn. */

@@ -360,9 +360,9 @@ export const highestView = (replica: Replica): View =>
     ? Math.max(replica.view, replica.state.target)
     : replica.view
 
-/** The replica that this one would name to a client, if any. */
+/** The replica that this one would name to a client, if any. One that leaves knows who is to lead its successors. */
 export const knownPrimary = (replica: Replica): ReplicaId | null =>
-  isNormal(replica) ? primaryOf(replica.configuration, replica.view) : null
+  isNormal(replica) || replica.state._tag === "Leaving" ? primaryOf(replica.configuration, replica.view) : null
 
 /** Doubled for each further view change without a stable view between, up to ×32. */
 export const backOff = (replica: Replica): number => 2 ** Math.min(Math.max(replica.attempts - 1, 0), 5)

@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Limits } from "../base/Limits.ts"
 import { durabilities } from "../tenants/Tenants.ts"
+import { ChangePlan, ChangeProgress, ChangeWish } from "./Changes.ts"
 import { encodeFrame } from "./Frame.ts"
 import { pack, unpack } from "./Msgpack.ts"
 
@@ -64,9 +65,11 @@ export const ReplicaStatus = Struct({
   tenant: Text,
   name: Text,
   node: Text,
-  state: Schema.Literals(["primary", "backup", "view change", "state transfer", "recovery", "leaving", "failed"]),
+  state: Schema.Literals(["primary", "backup", "view change", "state transfer", "recovery", "learner", "leaving", "failed"]),
   durability: Durability,
   epoch: Natural,
+  /** The group of that epoch, by replica ids. `learner`: it is not in it yet; `leaving`: not any more. */
+  replicas: ArrayOf(Text),
   view: Natural,
   /** The last view in which it was normal. */
   log_view: Natural,
@@ -82,7 +85,7 @@ export const ReplicaStatus = Struct({
   snapshot: NullOr(Struct({ op: Natural, digest: Natural })),
   /** What it waits for, or why it failed. */
   detail: NullOr(Text),
-  /** By replica id: the highest op that it has acknowledged to this primary. */
+  /** By replica id: the highest op that it has acknowledged to this primary, be it of the group or to join it. */
   acked: Schema.Record(Text, Natural)
 })
 export type ReplicaStatus = typeof ReplicaStatus.Type
@@ -165,6 +168,28 @@ export const commands = {
   "vr.tenants": { args: Nothing, ok: ArrayOf(TenantInfo) },
   "vr.replica": { args: Struct({ tenant: Text, replica: Text, node: Text }), ok: ReplicaStatus },
   "vr.primary": { args: Struct({ tenant: Text }), ok: Struct({ tenant: Text, primary: NullOr(Text) }) },
+  /** What a change of the group would do; nothing is done. */
+  "vr.group.plan": { args: ChangeWish, ok: ChangePlan },
+  /**
+   * Asks for a change, and says how far it is: to be repeated until it is done. `epoch`: of the group that it changes.
+   * `force`: also if the next group has no quorum that is there.
+   */
+  "vr.group.ask": {
+    args: Struct({ tenant: Text, epoch: Natural, replicas: ArrayOf(Text), force: Optional(Schema.Boolean) }),
+    ok: ChangeProgress
+  },
+  /** Takes a change back, if it is not in the log yet. `reason`: why not, or null. */
+  "vr.group.withdraw": {
+    args: Struct({ tenant: Text, epoch: Natural, replicas: ArrayOf(Text) }),
+    ok: Struct({ withdrawn: Schema.Boolean, reason: NullOr(Text) })
+  },
+  /** A replica that is to join no more, and is in no group, goes. */
+  "vr.forget": { args: Struct({ tenant: Text, replica: Text, node: Text }), ok: Nothing },
+  /** The primary hands off: to this one, or to the one of the others that is furthest. */
+  "vr.handoff": {
+    args: Struct({ tenant: Text, to: Optional(ReplicaPlace) }),
+    ok: Struct({ tenant: Text, from: Text, to: Text })
+  },
   "vr.stats": { args: Nothing, ok: Struct({ counters: Schema.Record(Text, Schema.Finite) }) },
   "status": { args: Nothing, ok: ClusterStatus },
   /** Takes a snapshot of the replica on this node. `from`: it has to be the primary, or may be any that is normal. */

@@ -39,11 +39,20 @@ const values: { readonly [C in CommandName]: Ok<C> } = {
   "vr.create": { id, name: "orders", epoch: 0, replicas, durability: "disk" },
   "vr.tenants": [{ id, name: "orders", epoch: 1, replicas, primary: "r1::dev1", durability: "memory" }],
   "vr.replica": {
-    tenant: id, name: "r1", node: "dev1", state: "primary", durability: "disk", epoch: 1, view: 4, log_view: 4, op: 12, commit: 11,
+    tenant: id, name: "r1", node: "dev1", state: "primary", durability: "disk", epoch: 1,
+    replicas: ["r1::dev1", "r2::dev2"], view: 4, log_view: 4, op: 12, commit: 11,
     primary: "r1::dev1", sessions: 2, elements: 5, log_bytes: 1_000, log_base: 4,
     snapshot: { op: 9, digest: 48_879 }, detail: null, acked: { "r2::dev2": 12 }
   },
   "vr.primary": { tenant: id, primary: "r1::dev1" },
+  "vr.group.plan": {
+    tenant: id, name: "orders", epoch: 1, present: ["r1::dev1"], next: ["r1::dev1", "r2::dev2", "r3::dev3"],
+    joins: ["r2::dev2", "r3::dev3"], leaves: [], tolerates: 0, tolerates_next: 1, down: [], elements: 5, bytes: 4_096, refusal: null
+  },
+  "vr.group.ask": { done: true, epoch: 2, replicas: ["r1::dev1"], stage: "none", learners: [], commit: 12, waits: null },
+  "vr.group.withdraw": { withdrawn: true, reason: null },
+  "vr.forget": {},
+  "vr.handoff": { tenant: id, from: "r1::dev1", to: "r2::dev2" },
   "vr.stats": { counters: { "view changes": 2, "ops committed": 11 } },
   "status": {
     cluster: "prod",

@@ -38,7 +38,7 @@ const start = (folder: string, tenant: Tenant) =>
     return yield* Effect.gen(function*() {
       const journal = yield* (yield* Journals).journal(tenant.id, "r1::dev1", tenant.durability)
       const opened = yield* journal.open
-      return { opened, beginning: yield* begin(tenant, "r1::dev1", journal, null) }
+      return { opened, ...(yield* begin(tenant, "r1::dev1", journal, null)) }
     }).pipe(Effect.result, Effect.provide(JournalsLive.layerOn(disk, folder, layout)))
   })
 

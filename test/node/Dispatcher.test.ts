@@ -4,7 +4,6 @@
  * @module
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Limits } from "../../src/base/Limits.ts"
@@ -12,10 +11,14 @@ import { replicaId, uuid } from "../../src/base/Names.ts"
 import { seeded } from "../../src/base/Random.ts"
 import type * as Members from "../../src/members/Members.ts"
 import { type ClientConnection, dequeued, makeClientConnection } from "../../src/node/ClientConnection.ts"
+import { askReplica } from "../../src/node/Asking.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
-import { type DispatcherInput, type LocalReplica, makeDispatcherInbox, makeReplicaInbox } from "../../src/node/Queues.ts"
+import {
+  type DispatcherInput, type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox
+} from "../../src/node/Queues.ts"
 import * as Tenants from "../../src/tenants/Tenants.ts"
+import { type Configuration, makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
 import type { ClientRequest, Reply } from "../../src/vr/Replica.ts"
 import { type ClientMessage, decodeServerMessage, type Outcome, type ServerMessage } from "../../src/wire/ClientProtocol.ts"
@@ -58,9 +61,11 @@ const makeWorld = Effect.gen(function*() {
   /** The nodes that something was sent to. */
   const sentTo: Array<string> = []
   const peers = { isConnected: () => true, send: (node: string) => void sentTo.push(node), nudge: () => {}, reconcile: () => Effect.void }
-  const dispatcher = new Dispatcher({ node: "n1", inbox, peers, metrics })
+  const announcements = yield* makeAnnouncements
+  const dispatcher = new Dispatcher({ node: "n1", inbox, peers, announcements, metrics })
   yield* Effect.forkScoped(dispatcher.run)
   return {
+    announcements,
     dispatcher,
     metrics,
     sentTo,
@@ -70,9 +75,7 @@ const makeWorld = Effect.gen(function*() {
         yield* Queue.offerAll(inbox, inputs)
         // The first answer comes in the middle of a turn, the second in a later one.
         for (let turn = 0; turn < 2; turn++) {
-          const answer = yield* Deferred.make<ReplicaStatus | null>()
-          yield* Queue.offer(inbox, { _tag: "Ask", tenant: "none", question: { _tag: "Inspect", answer } })
-          yield* Deferred.await(answer)
+          yield* askReplica<ReplicaStatus>(inbox, "none", (answer) => ({ _tag: "Inspect", answer }), 1_000)
         }
       })
   }
@@ -83,22 +86,11 @@ const says = (connection: ClientConnection, ...messages: ReadonlyArray<ClientMes
 
 const makeConnection = makeClientConnection(1, "client", { bytes: 0 })
 
-/** The one of node n1. It also counts how often its names are read. */
-const makeReplica = (tenant: Tenants.Tenant): Effect.Effect<LocalReplica & { readings: number }> =>
-  Effect.map(makeReplicaInbox, (inbox) => {
-    const replicas = tenant.replicas.map(replicaId)
-    return {
-      readings: 0,
-      tenant: tenant.id,
-      id: replicas[0]!,
-      epoch: tenant.epoch,
-      get replicas() {
-        this.readings++
-        return replicas
-      },
-      inbox
-    }
-  })
+/** The one of node n1. */
+const makeReplica = (tenant: Tenants.Tenant): Effect.Effect<LocalReplica> =>
+  Effect.map(makeReplicaInbox, (inbox) => ({ tenant: tenant.id, id: replicaId(tenant.replicas[0]!), inbox }))
+
+const groupOf = ({ epoch, replicas }: Tenants.Tenant): Configuration => makeConfiguration(epoch, replicas.map(replicaId))
 
 /** What the replica was handed. */
 const requestsTo = ({ inbox }: LocalReplica): Effect.Effect<ReadonlyArray<ClientRequest>> =>
@@ -190,8 +182,8 @@ describe("who a replica's words are for", () => {
       const members = makeMembers()
       const tenant = makeTenant("t")
       const replica = yield* makeReplica(tenant)
-      yield* tell(topology(members, tenant), { _tag: "ReplicaStarted", replica }, says(connection, attach(tenant)))
-      const known = [members.readings, replica.readings]
+      yield* tell(topology(members, tenant), { _tag: "ReplicaStarted", replica, group: groupOf(tenant) }, says(connection, attach(tenant)))
+      const known = members.readings
       yield* tell(says(connection, ...Array.from({ length: 100 }, (_, index) => write(index + 1))))
       const requests = yield* requestsTo(replica)
       yield* tell(replies(replica, requests, { status: "not primary", result: null, primary: "r2::n2" }))
@@ -203,10 +195,38 @@ describe("who a replica's words are for", () => {
         })
       }
       const message = { _tag: "StartViewChange", view: 1, probing: true } as const
-      const sends = ["r2::n2", "r3::n3", "r9::n9"].map((to) => ({ to, epoch: 0, message }))
+      const sends = ["r2::n2", "r3::n3", "no id"].map((to) => ({ to, epoch: 0, message }))
       yield* tell({ _tag: "FromReplica", replica, sends, replies: [] })
       assert.deepStrictEqual(sentTo, ["n2", "n3"])
-      assert.deepStrictEqual([members.readings, replica.readings], known)
+      assert.strictEqual(members.readings, known)
+    }).pipe(Effect.scoped))
+})
+
+describe("a group that changes", () => {
+  it.effect("is told of, as it is when a replica starts and after each change, and its nodes are the ones that are missed", () =>
+    Effect.gen(function*() {
+      const { announcements, tell } = yield* makeWorld
+      const tenant = makeTenant("t")
+      const replica = yield* makeReplica(tenant)
+      const next = makeConfiguration(1, ["r1::n1", "r4::n4"])
+      yield* tell({ _tag: "ReplicaStarted", replica, group: groupOf(tenant) }, { _tag: "GroupChanged", replica, group: next })
+      const told = yield* Queue.takeAll(announcements)
+      assert.deepStrictEqual(told, [{ tenant: tenant.id, group: groupOf(tenant) }, { tenant: tenant.id, group: next }])
+      yield* tell({ _tag: "NodeLost", node: "n2" }, { _tag: "NodeLost", node: "n4" })
+      assert.deepStrictEqual(yield* Queue.takeAll(replica.inbox), [{ _tag: "PeerLost", replica: "r4::n4" }])
+    }).pipe(Effect.scoped))
+
+  it.effect("is nothing to tell of once its replica has stopped here", () =>
+    Effect.gen(function*() {
+      const { announcements, tell } = yield* makeWorld
+      const tenant = makeTenant("t")
+      const replica = yield* makeReplica(tenant)
+      yield* tell(
+        { _tag: "ReplicaStarted", replica, group: groupOf(tenant) },
+        { _tag: "ReplicaStopped", tenant: tenant.id },
+        { _tag: "GroupChanged", replica, group: makeConfiguration(1, ["r1::n1"]) }
+      )
+      assert.strictEqual(Queue.sizeUnsafe(announcements), 1)
     }).pipe(Effect.scoped))
 })
 
@@ -217,7 +237,8 @@ describe("what a graceful stop waits for", () => {
     const connection = yield* makeConnection
     const tenant = makeTenant("t")
     const replica = yield* makeReplica(tenant)
-    yield* tell(topology(makeMembers(), tenant), { _tag: "ReplicaStarted", replica }, says(connection, attach(tenant)))
+    const started = { _tag: "ReplicaStarted" as const, replica, group: groupOf(tenant) }
+    yield* tell(topology(makeMembers(), tenant), started, says(connection, attach(tenant)))
     /** Everything that was queued for the client has been written. */
     const inFlight = Effect.sync(() => {
       dequeued(connection, connection.outboxBytes)
@@ -281,7 +302,8 @@ it.effect("a tenant that was withdrawn does not exist any more: nobody is told t
     const [one, two] = [makeTenant("one"), makeTenant("two")]
     const withdrawn = [one, two].map((tenant): Tenants.Tenant => ({ ...tenant, withdrawn: true }))
     const replica = yield* makeReplica(one)
-    yield* tell(topology(members, one, two), { _tag: "ReplicaStarted", replica }, says(connection, attach(one)))
+    const started = { _tag: "ReplicaStarted" as const, replica, group: groupOf(one) }
+    yield* tell(topology(members, one, two), started, says(connection, attach(one)))
     yield* tell(topology(members, ...withdrawn), { _tag: "ReplicaStopped", tenant: one.id })
     const gone = (tenant: Tenants.Tenant): Outcome =>
       ({ _tag: "NoTenant", message: `tenant ${JSON.stringify(tenant.id)} does not exist` })

@@ -11,7 +11,8 @@ import * as Queue from "effect/Queue"
 import { Limits } from "../../src/base/Limits.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
-import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox } from "../../src/node/Queues.ts"
+import { type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox } from "../../src/node/Queues.ts"
+import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Envelope } from "../../src/wire/PeerProtocol.ts"
 
 const tenant = "6f9619ff-8b86-4d01-8b42-00cf4fc964ff"
@@ -32,14 +33,12 @@ describe("the inbox of a replica", () => {
       const inbox = yield* makeDispatcherInbox
       const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
       const dispatcher = new Dispatcher({
-        node: "n1", inbox, metrics,
+        node: "n1", inbox, metrics, announcements: yield* makeAnnouncements,
         peers: { isConnected: () => true, send: () => {}, nudge: () => {}, reconcile: () => Effect.void }
       })
-      const replica: LocalReplica = {
-        tenant, id: "r1::n1", epoch: 0, replicas: ["r1::n1", "r2::n2"], inbox: yield* makeReplicaInbox
-      }
+      const replica: LocalReplica = { tenant, id: "r1::n1", inbox: yield* makeReplicaInbox }
       yield* Effect.forkChild(dispatcher.run, { startImmediately: true })
-      yield* Queue.offer(inbox, { _tag: "ReplicaStarted", replica })
+      yield* Queue.offer(inbox, { _tag: "ReplicaStarted", replica, group: makeConfiguration(0, ["r1::n1", "r2::n2"]) })
       const getsTo = Effect.gen(function*() {
         const before = metrics.peer_messages_received
         yield* Queue.offer(inbox, { _tag: "FromPeer", envelopes: Array.from({ length: most + 10 }, () => prepare) })

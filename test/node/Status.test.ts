@@ -27,6 +27,7 @@ const replica = (index: 0 | 1, snapshot: ReplicaStatus["snapshot"]): ReplicaStat
   state: index === 0 ? "primary" : "backup",
   durability: "disk",
   epoch: 0,
+  replicas: ["r1::n1", "r2::n2"],
   view: 0,
   log_view: 0,
   op: 9,

@@ -41,6 +41,7 @@ const replica: ReplicaStatus = {
   state: "view change",
   durability: "disk",
   epoch: 1,
+  replicas: ["r1::n1", "r2::n2"],
   view: 7,
   log_view: 6,
   op: 100,
@@ -93,6 +94,26 @@ const examples: Examples = {
   "vr.tenants": { args: {}, ok: [{ ...tenant, primary: "r1::n1" }] },
   "vr.replica": { args: { tenant: "dev", replica: "r1", node: "n1" }, ok: replica },
   "vr.primary": { args: { tenant: "dev" }, ok: { tenant: "t1", primary: null } },
+  "vr.group.plan": {
+    args: { tenant: "dev", add: [{ name: null, node: "n4" }], remove: [{ name: "r1", node: "n1" }] },
+    ok: {
+      tenant: "t1", name: "dev", epoch: 1, present: ["r1::n1"], next: ["r4::n4"], joins: ["r4::n4"], leaves: ["r1::n1"],
+      tolerates: 0, tolerates_next: 0, down: [], elements: 5, bytes: 4096, refusal: null
+    }
+  },
+  "vr.group.ask": {
+    args: { tenant: "dev", epoch: 1, replicas: ["r4::n4"], force: true },
+    ok: {
+      done: false, epoch: 1, replicas: ["r1::n1"], stage: "catching up", learners: [{ id: "r4::n4", op: 7, heard: true }],
+      commit: 99, waits: "r4::n4 is at op 7 of 99"
+    }
+  },
+  "vr.group.withdraw": {
+    args: { tenant: "dev", epoch: 1, replicas: ["r4::n4"] },
+    ok: { withdrawn: false, reason: "it is in the log already" }
+  },
+  "vr.forget": { args: { tenant: "dev", replica: "r4", node: "n4" }, ok: {} },
+  "vr.handoff": { args: { tenant: "dev", to: { name: "r2", node: "n2" } }, ok: { tenant: "t1", from: "r1::n1", to: "r2::n2" } },
   "vr.stats": { args: {}, ok: { counters: { prepares: 12, batch_mean: 1.5 } } },
   "status": { args: {}, ok: status },
   "snapshot.open": {

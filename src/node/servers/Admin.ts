@@ -26,6 +26,7 @@ import {
 import type { Hello } from "../../wire/Hello.ts"
 import type { Calls } from "../Calls.ts"
 import { type Config, config_keys, setRuntime, unknownKeyReason } from "../Config.ts"
+import { askChange, forget, handOff, planChange, withdrawChange } from "../Changing.ts"
 import type { Exports } from "../Exports.ts"
 import { conflictsOf, type Gossip } from "../Gossip.ts"
 import type { Imports } from "../Imports.ts"
@@ -99,6 +100,7 @@ type Handlers = {
 const makeHandlers = (options: AdminServerOptions): Handlers => {
   const { clusterHello, config, gossip, metrics, settings } = options
   const self = gossip.self.name
+  const changing = { ...options, node: self, replicas: Effect.suspend(() => allReplicas(options)) }
   return {
     "config.get": ({ key }) => {
       const values: Ok<"config.get"> = { ...config, ...settings.current }
@@ -135,6 +137,13 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
         const { id } = yield* findTenant(options, tenant)
         return { tenant: id, primary: primaryId(yield* allReplicas(options), id) }
       }),
+    "vr.group.plan": (wish) => Effect.flatMap(findTenant(options, wish.tenant), (tenant) => planChange(changing, tenant, wish)),
+    "vr.group.ask": (args) => Effect.flatMap(findTenant(options, args.tenant), (tenant) => askChange(changing, tenant, args)),
+    "vr.group.withdraw": (args) =>
+      Effect.flatMap(findTenant(options, args.tenant), (tenant) => withdrawChange(changing, tenant, args)),
+    "vr.forget": ({ tenant, ...place }) =>
+      Effect.flatMap(findTenant(options, tenant), (found) => forget(changing, found, place)),
+    "vr.handoff": ({ tenant, to }) => Effect.flatMap(findTenant(options, tenant), (found) => handOff(changing, found, to ?? null)),
     "vr.stats": () => Effect.sync(() => ({ counters: { ...metrics } })),
     "status": () =>
       Effect.map(allReplicas(options), (replicas) =>

@@ -1,0 +1,270 @@
+/**
+ * Changes of a tenant's group, from the node that an admin asks: what a change would do, and the steps of it. Each call does
+ * what is next and says how far it is, so whoever wants the change repeats it, through any node, until it is done.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import { parseReplicaId, replicaId, type ReplicaName } from "../base/Names.ts"
+import * as Members from "../members/Members.ts"
+import * as Tenants from "../tenants/Tenants.ts"
+import { quorum, tolerates } from "../vr/Quorum.ts"
+import { AdminError, type Args, type Ok, type ReplicaStatus } from "../wire/AdminProtocol.ts"
+import type { ChangePlan, ChangeProgress, ChangeReport, ChangeWish } from "../wire/Changes.ts"
+import type { Calls } from "./Calls.ts"
+import type { Gossip } from "./Gossip.ts"
+import type { Links } from "./Links.ts"
+import { nextGroup, type Loads } from "./Choosing.ts"
+import { isServing, primaryAmong } from "./Status.ts"
+
+export interface ChangingOptions {
+  readonly node: string
+  readonly gossip: Gossip["Service"]
+  readonly links: Links
+  readonly calls: Calls
+  /** Of all replicas that can be asked. */
+  readonly replicas: Effect.Effect<ReadonlyArray<ReplicaStatus>>
+}
+
+/** A tenant as its primary knows it. */
+interface Led {
+  readonly primary: ReplicaName
+  readonly report: ChangeReport
+  readonly statuses: ReadonlyArray<ReplicaStatus>
+}
+
+/** Fails with the reason if the change is not possible at all. */
+export const planChange = (
+  options: ChangingOptions,
+  tenant: Tenants.Tenant,
+  wish: ChangeWish
+): Effect.Effect<ChangePlan, AdminError> =>
+  Effect.gen(function*() {
+    const led = yield* awaitLead(options, tenant)
+    const { report } = led
+    const next = nextGroup(wish, report.replicas.flatMap(placeOf), report.former, loadsOf(options))
+    if (!next.ok) return yield* new AdminError({ code: next.code, message: next.reason })
+    const plan = describePlan(tenant, led, next.value.map(replicaId).sort())
+    const gone = yield* goneNodes(options, plan.joins)
+    if (gone !== null) return yield* new AdminError({ code: "unavailable", message: gone })
+    return plan
+  })
+
+/** See {@link ChangeProgress}. Fails if the change cannot come about any more, or is refused. */
+export const askChange = (
+  options: ChangingOptions,
+  tenant: Tenants.Tenant,
+  { epoch, force, replicas }: Args<"vr.group.ask">
+): Effect.Effect<ChangeProgress, AdminError> =>
+  Effect.gen(function*() {
+    const led = yield* lead(options, tenant)
+    if (led === null) return waiting(tenant, "there is no primary at this moment")
+    const wanted = [...replicas].sort()
+    const { report } = led
+    if (report.epoch > epoch) {
+      if (report.replicas.join() === wanted.join()) return { ...progressOf(report, null), done: true, stage: "none" }
+      return yield* conflict(`another change of the group came first: it is ${report.replicas.join(", ")} now`)
+    }
+    if (report.stage === "in the log") {
+      if (report.next?.join() === wanted.join()) return progressOf(report, "a quorum of both groups has to hold the change")
+      return yield* conflict(`another change of the group is in the log: it becomes ${report.next?.join(", ")}`)
+    }
+    const plan = describePlan(tenant, led, wanted)
+    if (plan.refusal !== null && force !== true && report.stage === "none") return yield* conflict(plan.refusal)
+    const absent = yield* enlist(options, tenant, report, plan.joins)
+    const asked = yield* Effect.mapError(options.calls.change(led.primary.node, tenant.id, { epoch, replicas: wanted }), (error) =>
+      new AdminError({ code: "unavailable", message: error.message }))
+    if (asked === null) return waiting(tenant, "there is no primary at this moment")
+    if (asked.refusal !== null) return yield* conflict(asked.refusal)
+    return progressOf(asked, absent ?? behind(asked) ?? (plan.refusal === null ? null : plan.refusal))
+  })
+
+/** What was begun is taken back: the primary forgets the change, and those that were to join go. */
+export const withdrawChange = (
+  options: ChangingOptions,
+  tenant: Tenants.Tenant,
+  { epoch, replicas }: Args<"vr.group.withdraw">
+): Effect.Effect<Ok<"vr.group.withdraw">, AdminError> =>
+  Effect.gen(function*() {
+    const kept = (reason: string) => ({ withdrawn: false, reason })
+    const led = yield* lead(options, tenant)
+    if (led === null) return kept("there is no primary at this moment, so nobody can say whether the change is under way")
+    const { report } = led
+    if (report.epoch > epoch) return kept(`the group has changed: it is ${report.replicas.join(", ")} now`)
+    const asked = yield* Effect.orElseSucceed(
+      options.calls.change(led.primary.node, tenant.id, { epoch, replicas: report.replicas }), () => null)
+    if (asked === null) return kept("the primary does not answer")
+    if (asked.stage === "in the log") return kept("it is in the log already, and will come about")
+    const joins = replicas.filter((id) => !report.replicas.includes(id)).flatMap(placeOf)
+    yield* Effect.forEach(joins, ({ node }) => Effect.ignore(options.calls.forget(node, tenant.id)), {
+      concurrency: "unbounded", discard: true
+    })
+    return { withdrawn: true, reason: null }
+  })
+
+/** Returns once the primary has agreed; it takes a moment more. */
+export const handOff = (
+  options: ChangingOptions,
+  tenant: Tenants.Tenant,
+  wanted: ReplicaName | null
+): Effect.Effect<Ok<"vr.handoff">, AdminError> =>
+  Effect.gen(function*() {
+    const led = yield* awaitLead(options, tenant)
+    const { primary, report, statuses } = led
+    const from = replicaId(primary)
+    const isOther = (id: string): boolean => id !== from && report.replicas.includes(id)
+    const others = statuses.filter((status) => isServing(status) && isOther(replicaId(status)))
+    const furthest = others.reduce<ReplicaStatus | null>((best, one) => best === null || one.op > best.op ? one : best, null)
+    const to = wanted ?? furthest
+    if (to === null) return yield* conflict(`no other replica of tenant ${tenant.name ?? tenant.id} serves: there is none to hand off to`)
+    if (isOther(replicaId(to)) && !others.some((status) => replicaId(status) === replicaId(to))) {
+      return yield* conflict(`${replicaId(to)} does not serve at this moment`)
+    }
+    const answer = yield* Effect.mapError(options.calls.handOff(primary.node, tenant.id, replicaId(to)), (error) =>
+      new AdminError({ code: "unavailable", message: error.message }))
+    if (answer === null) return yield* leaderless(tenant)
+    if (answer.refusal !== null) return yield* conflict(`${from} does not hand off to ${replicaId(to)}: ${answer.refusal}`)
+    return { tenant: tenant.id, from, to: replicaId(to) }
+  })
+
+/** One that was to join and is in no group, as of a change that nobody wants any more. */
+export const forget = (
+  options: ChangingOptions,
+  tenant: Tenants.Tenant,
+  place: { readonly replica: string; readonly node: string }
+): Effect.Effect<Record<string, never>, AdminError> =>
+  Effect.gen(function*() {
+    const { calls } = options
+    const led = yield* awaitLead(options, tenant)
+    const id = `${place.replica}::${place.node}`
+    // What it holds may count for a change that is on its way.
+    if (led.report.next?.includes(id) === true) return yield* conflict(`the group is about to change, and ${id} is to join it`)
+    const status = led.statuses.find((one) => replicaId(one) === id)
+    if (status === undefined) return yield* new AdminError({ code: "not_found", message: `there is no replica ${id} at this moment` })
+    if (status.state !== "learner") return yield* conflict(`${id} is in state ${status.state}: only one that is to join can be forgotten`)
+    const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id), ({ message }) =>
+      new AdminError({ code: "unavailable", message }))
+    return ended ? {} : yield* conflict(`${id} has joined the group meanwhile`)
+  })
+
+const lead = (
+  { calls, replicas }: ChangingOptions,
+  tenant: Tenants.Tenant
+): Effect.Effect<Led | null> =>
+  Effect.gen(function*() {
+    const statuses = (yield* replicas).filter((status) => status.tenant === tenant.id)
+    const primary = primaryAmong(statuses)
+    if (primary === null) return null
+    const report = yield* Effect.orElseSucceed(calls.change(primary.node, tenant.id, null), () => null)
+    return report === null ? null : { primary, report, statuses }
+  })
+
+/** A view change, or a moment of load, is waited for: so many looks, with a pause in between. */
+const looks = 10
+const pause_ms = 300
+
+const awaitLead = (options: ChangingOptions, tenant: Tenants.Tenant): Effect.Effect<Led, AdminError> =>
+  Effect.gen(function*() {
+    for (let left = looks; left > 0; left--) {
+      const led = yield* lead(options, tenant)
+      if (led !== null) return led
+      if (left > 1) yield* Effect.sleep(pause_ms)
+    }
+    return yield* leaderless(tenant)
+  })
+
+const leaderless = ({ id, name }: Tenants.Tenant) =>
+  Effect.fail(new AdminError({
+    code: "unavailable",
+    message: `tenant ${name ?? id} has no primary at this moment, and only a primary changes its group`
+  }))
+
+const conflict = (message: string) => Effect.fail(new AdminError({ code: "conflict", message }))
+
+const placeOf = (id: string): ReadonlyArray<ReplicaName> => {
+  const parsed = parseReplicaId(id)
+  return parsed.ok ? [parsed.value] : []
+}
+
+/** Nodes that may get a replica, and how many each has. */
+const loadsOf = ({ gossip, links, node }: ChangingOptions): Loads => {
+  const { members, tenants } = gossip.state()
+  const there = new Set([node, ...links.connected()])
+  const counts = new Map<string, number>()
+  for (const { replicas } of Tenants.list(tenants)) {
+    for (const replica of replicas) counts.set(replica.node, (counts.get(replica.node) ?? 0) + 1)
+  }
+  return Members.list(members).map(({ id, name }) => ({
+    node: name,
+    replicas: counts.get(name) ?? 0,
+    isThere: there.has(name),
+    isDraining: Members.isDraining(members.get(id)!)
+  }))
+}
+
+const describePlan = (tenant: Tenants.Tenant, { report, statuses }: Led, next: ReadonlyArray<string>): ChangePlan => {
+  const present = report.replicas
+  const joins = next.filter((id) => !present.includes(id))
+  const serving = new Set(statuses.filter(isServing).map(replicaId))
+  const down = present.filter((id) => !serving.has(id))
+  const there = next.filter((id) => !down.includes(id)).length
+  const needed = quorum(next.length)
+  return {
+    tenant: tenant.id,
+    name: tenant.name,
+    epoch: report.epoch,
+    present,
+    next,
+    joins,
+    leaves: present.filter((id) => !next.includes(id)),
+    tolerates: tolerates(present.length),
+    tolerates_next: tolerates(next.length),
+    down,
+    elements: report.elements,
+    bytes: report.bytes,
+    refusal: there >= needed ? null :
+      `of the ${next.length} replicas of the next group ${there} would be there, and ${needed} are needed to serve: ` +
+        `${next.filter((id) => down.includes(id)).join(", ")} ${down.length === 1 ? "does" : "do"} not answer`
+  }
+}
+
+/** Why those that are to join cannot be started, or null. */
+const goneNodes = ({ links, node }: ChangingOptions, joins: ReadonlyArray<string>): Effect.Effect<string | null> =>
+  Effect.sync(() => {
+    const gone = joins.flatMap(placeOf).filter((place) => place.node !== node && !links.status(place.node).connected)
+    const why = gone.map((place) => `node ${place.node} cannot be reached: ${links.status(place.node).reason ?? "not connected"}`)
+    return why.length === 0 ? null : why.join("; ")
+  })
+
+/** Those that the primary has not heard of late are started. Gives why one cannot be, for now. */
+const enlist = (
+  { calls }: ChangingOptions,
+  tenant: Tenants.Tenant,
+  { epoch, learners, replicas }: ChangeReport,
+  joins: ReadonlyArray<string>
+): Effect.Effect<string | null, AdminError> =>
+  Effect.gen(function*() {
+    const silent = joins.filter((id) => learners.find((learner) => learner.id === id)?.heard !== true).flatMap(placeOf)
+    // The group as its primary has it: the registry may be late.
+    const known = { ...tenant, epoch, replicas: Tenants.sortReplicas(replicas.flatMap(placeOf)) }
+    const troubles = yield* Effect.forEach(silent, (place) =>
+      calls.enlist(place.node, known, replicaId(place)).pipe(
+        Effect.as(null),
+        Effect.catch((error) => error.code === "unavailable" || error.code === "timeout"
+          ? Effect.succeed(error.message)
+          : new AdminError({ code: "conflict", message: error.message }))
+      ), { concurrency: "unbounded" })
+    return troubles.find((trouble) => trouble !== null) ?? null
+  })
+
+const behind = ({ commit, learners }: ChangeReport): string | null => {
+  const slow = learners.filter(({ heard, op }) => !heard || op < commit)
+  if (slow.length === 0) return null
+  return slow.map(({ heard, id, op }) => heard ? `${id} is at op ${op} of ${commit}` : `${id} is not heard yet`).join("; ")
+}
+
+const progressOf = ({ commit, epoch, learners, replicas, stage }: ChangeReport, waits: string | null): ChangeProgress =>
+  ({ done: false, epoch, replicas, stage, learners, commit, waits })
+
+const waiting = ({ epoch, replicas }: Tenants.Tenant, waits: string): ChangeProgress =>
+  ({ done: false, epoch, replicas: replicas.map(replicaId), stage: "none", learners: [], commit: 0, waits })
