@@ -33,6 +33,8 @@ export type Beginning =
   | { readonly _tag: "Recovery"; readonly promised: number | null; readonly doubt: string | null }
   /** It is to join the group, and follows: from nothing, whether it has lost its log or never had one. */
   | { readonly _tag: "Learner"; readonly promised: number; readonly doubt: string | null }
+  /** Without a head, and not in the group: the removal of one that had left was cut short. */
+  | { readonly _tag: "Leftover" }
 
 /** `group`: the one that it begins in; `left`: it is not in it any more. */
 export interface Start {
@@ -103,6 +105,7 @@ export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Sn
   if (isLearner && (doubt !== null || head.fresh || tenant.durability === "memory")) {
     return { _tag: "Learner", promised: head.view, doubt }
   }
+  if (head === null && !tenant.replicas.some((replica) => replicaId(replica) === id)) return { _tag: "Leftover" }
   const group = head?.replicas ?? tenant.replicas
   if (doubt !== null && group.length === 1) return irreparable(tenant, doubt)
   if (doubt !== null) return { _tag: "Recovery", promised: head?.view ?? null, doubt }
@@ -121,6 +124,8 @@ export const describeBeginning = (beginning: Beginning): string => {
     case "Restart":
       return `starts from its own ${beginning.snapshot === null ? "" : `snapshot of op ${beginning.snapshot}, and its `}log: ` +
         `view ${beginning.head.view}, op ${beginning.base + beginning.entries.length}, committed up to ${beginning.commit}`
+    case "Leftover":
+      return "is in no group, and is removed"
     case "Learner":
       return "starts, to join the group, and follows it"
     case "Recovery":

@@ -96,7 +96,7 @@ export const withdrawChange = (
     if (asked === null) return kept("the primary does not answer")
     if (asked.stage === "in the log") return kept("it is in the log already, and will come about")
     const joins = replicas.filter((id) => !report.replicas.includes(id)).flatMap(placeOf)
-    yield* Effect.forEach(joins, ({ node }) => Effect.ignore(options.calls.forget(node, tenant.id)), {
+    yield* Effect.forEach(joins, ({ node }) => Effect.ignore(options.calls.forget(node, tenant.id, false)), {
       concurrency: "unbounded", discard: true
     })
     return { withdrawn: true, reason: null }
@@ -127,7 +127,10 @@ export const handOff = (
     return { tenant: tenant.id, from, to: replicaId(to) }
   })
 
-/** One that was to join and is in no group, as of a change that nobody wants any more. */
+/**
+ * One that is in no group: that was to join, by a change that nobody wants any more; or that was left behind, and is needed by
+ * nobody, as a quorum of a later group has begun.
+ */
 export const forget = (
   options: ChangingOptions,
   tenant: Tenants.Tenant,
@@ -141,8 +144,10 @@ export const forget = (
     if (led.report.next?.includes(id) === true) return yield* conflict(`the group is about to change, and ${id} is to join it`)
     const status = led.statuses.find((one) => replicaId(one) === id)
     if (status === undefined) return yield* new AdminError({ code: "not_found", message: `there is no replica ${id} at this moment` })
-    if (status.state !== "learner") return yield* conflict(`${id} is in state ${status.state}: only one that is to join can be forgotten`)
-    const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id), ({ message }) =>
+    if (led.report.replicas.includes(id)) return yield* conflict(`${id} is in the group: vr remove takes it out`)
+    const isLearner = status.state === "learner"
+    if (!isLearner && !hasBegun(led)) return yield* conflict(`the group after ${id} has not begun with a quorum: it may be needed yet`)
+    const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id, !isLearner), ({ message }) =>
       new AdminError({ code: "unavailable", message }))
     return ended ? {} : yield* conflict(`${id} has joined the group meanwhile`)
   })
@@ -158,6 +163,12 @@ const lead = (
     const report = yield* Effect.orElseSucceed(calls.change(primary.node, tenant.id, null), () => null)
     return report === null ? null : { primary, report, statuses }
   })
+
+/** A quorum of the group is in its epoch, and so holds all that was before. */
+const hasBegun = ({ report, statuses }: Led): boolean => {
+  const begun = statuses.filter((status) => status.epoch >= report.epoch && report.replicas.includes(replicaId(status)))
+  return begun.filter(isServing).length >= quorum(report.replicas.length)
+}
 
 /** A view change, or a moment of load, is waited for: so many looks, with a pause in between. */
 const looks = 10

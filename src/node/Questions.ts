@@ -34,7 +34,7 @@ export const answerQuestion = (question: Question, replica: Replica, data: Repli
       return state === null || refusal !== null ? null : { _tag: "HandOff", to: question.to }
     }
     case "Forget": {
-      const isToEnd = !isMember(replica.configuration, replica.id) && !replica.left
+      const isToEnd = question.force || (!isMember(replica.configuration, replica.id) && !replica.left)
       question.answer(isToEnd)
       return isToEnd ? "end" : null
     }

@@ -19,7 +19,7 @@ import { begin, type Beginning, describeBeginning, type Irreparable } from "./Be
 import type { Counters } from "./Metrics.ts"
 import { type DispatcherInbox, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
 import { makeReadBudget } from "./ReadBudget.ts"
-import { type Ended, runReplica } from "./ReplicaFiber.ts"
+import { Ended, runReplica } from "./ReplicaFiber.ts"
 import type { Settings } from "./Settings.ts"
 import { readPinned, readSnapshot, type Unreadable } from "./Snapshots.ts"
 
@@ -44,6 +44,7 @@ export const startReplica = (
     const local: LocalReplica = { tenant: tenant.id, id, inbox }
     const journal = yield* journals.journal(tenant.id, id, tenant.durability)
     const { beginning, group, left } = yield* begin(tenant, id, journal, pinned)
+    if (beginning._tag === "Leftover") return yield* new Ended({ why: "the rest of it was left", group })
     const store = makeStore()
     const clock = yield* Clock.Clock
     const now = {
@@ -64,7 +65,7 @@ export const startReplica = (
   })
 
 const makeReplicaFrom = (
-  beginning: Beginning,
+  beginning: Exclude<Beginning, { readonly _tag: "Leftover" }>,
   pinned: Snapshot | null,
   journal: Journal,
   options: ReplicaOptions

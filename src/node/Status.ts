@@ -144,9 +144,17 @@ export const primaryAmong = (replicas: ReadonlyArray<ReplicaStatus>): ReplicaSta
 const isLater = (one: ReplicaStatus, other: ReplicaStatus): boolean =>
   one.epoch === other.epoch ? one.view > other.view : one.epoch > other.epoch
 
+/** The registry may be late; a primary is not. */
+const groupOf = (tenant: Tenant, replicas: ReadonlyArray<ReplicaStatus>): ReadonlyArray<string> => {
+  const primary = primaryAmong(replicas.filter((replica) => replica.tenant === tenant.id))
+  return primary !== null && primary.epoch >= tenant.epoch ? primary.replicas : tenant.replicas.map(replicaId)
+}
+
 const describeTenant = (tenant: Tenant, all: ReadonlyArray<ReplicaStatus>): TenantStatus => {
-  const replicas = all.filter((replica) => replica.tenant === tenant.id)
-  const primary = primaryAmong(replicas)
+  const ours = all.filter((replica) => replica.tenant === tenant.id)
+  const primary = primaryAmong(ours)
+  const group = groupOf(tenant, ours)
+  const replicas = ours.filter((replica) => group.includes(replicaId(replica)))
   const up = replicas.filter(isServing).length
   const commit = replicas.reduce((highest, replica) => Math.max(highest, replica.commit), 0)
   const lag = primary === null ? {} : Object.fromEntries(
@@ -155,14 +163,14 @@ const describeTenant = (tenant: Tenant, all: ReadonlyArray<ReplicaStatus>): Tena
       Math.max(0, primary.commit - replica.commit)
     ])
   )
-  const total = tenant.replicas.length
+  const total = group.length
   return {
     id: tenant.id,
     name: tenant.name,
     durability: tenant.durability,
     primary: primary === null ? null : `${primary.name}::${primary.node}`,
-    epoch: tenant.epoch,
-    view: replicas.reduce((highest, replica) => Math.max(highest, replica.view), 0),
+    epoch: primary?.epoch ?? tenant.epoch,
+    view: primary?.view ?? replicas.reduce((highest, replica) => Math.max(highest, replica.view), 0),
     commit,
     lag,
     replicas_up: up,
@@ -191,7 +199,7 @@ export const describeCluster = (facts: ClusterFacts): ClusterStatus => {
       message: `node ${node.name} is unreachable (${node.address}: ${node.reason ?? "unknown"})`,
       remedy: `start it again: npx v2r2 start --config <its config.json>`
     })),
-    ...described.flatMap((tenant) => tenantProblems(tenant, tenants, replicas, gone)),
+    ...described.flatMap((status, index) => tenantProblems(status, tenants[index]!, replicas, gone)),
     ...conflicts
   ]
   const down = described.some((tenant) => tenant.primary === null)
@@ -215,36 +223,60 @@ const differences = (replicas: ReadonlyArray<ReplicaStatus>): ReadonlyArray<stri
       .map((other) => `the data of ${replicaId(one)} and ${replicaId(other)} differs at op ${one.snapshot?.op}`)
   )
 
+type Problems = ClusterStatus["problems"]
+
 const tenantProblems = (
   status: TenantStatus,
-  tenants: ReadonlyArray<Tenant>,
-  replicas: ReadonlyArray<ReplicaStatus>,
+  tenant: Tenant,
+  all: ReadonlyArray<ReplicaStatus>,
   gone: ReadonlyArray<NodeStatus>
-): ReadonlyArray<{ readonly message: string; readonly remedy: string | null }> => {
+): Problems => {
   const label = status.name ?? status.id
-  const unwell = replicas.filter((replica) => replica.tenant === status.id && !isServing(replica))
-  const heard = new Set(replicas.filter(({ tenant }) => tenant === status.id).map(replicaId))
-  const silent = (tenants.find(({ id }) => id === status.id)?.replicas ?? []).filter((replica) => !heard.has(replicaId(replica)))
+  const ours = all.filter((replica) => replica.tenant === tenant.id)
+  const group = groupOf(tenant, ours)
+  const members = ours.filter((replica) => group.includes(replicaId(replica)))
+  const heard = new Set(members.map(replicaId))
+  const silent = group.filter((id) => !heard.has(id))
   // Of a node that is gone as a whole, that was said already.
-  const mute = silent.filter(({ node }) => !gone.some(({ name }) => name === node))
-  const problems: Array<{ readonly message: string; readonly remedy: string | null }> = [
-    ...differences(replicas.filter(({ tenant }) => tenant === status.id)).map((message) => ({
+  const mute = silent.filter((id) => !gone.some(({ name }) => id.endsWith(`::${name}`)))
+  const problems: Array<Problems[number]> = [
+    ...differences(ours).map((message) => ({
       message: `tenant ${label}: ${message}`,
       remedy: "stop using the tenant, keep the data_dir of its nodes, and report this: it is a bug, or memory that fails"
     })),
-    ...unwell.map(({ detail, name, node, state }) => ({
+    ...members.filter((replica) => !isServing(replica)).map(({ detail, name, node, state }) => ({
       message: `tenant ${label}: replica ${name}::${node} is in ${state}` + (detail === null ? "" : `: ${detail}`),
       remedy: state === "failed" ? `when that is mended, start node ${node} again` : null
     })),
-    ...mute.map((replica) => ({ message: `tenant ${label}: replica ${replicaId(replica)} does not answer`, remedy: null }))
+    ...outsiderProblems(label, ours, group),
+    ...mute.map((id) => ({ message: `tenant ${label}: replica ${id} does not answer`, remedy: null }))
   ]
   if (status.primary === null) {
     problems.unshift({ message: `tenant ${label} has no primary: it serves nothing`, remedy: "start its nodes again" })
   } else if (silent.length > 0 && status.tolerates === 0) {
     problems.unshift({
       message: `tenant ${label} cannot lose another node`,
-      remedy: `start the nodes of ${silent.map(replicaId).join(", ")} again`
+      remedy: `start the nodes of ${silent.join(", ")} again, or: vr replace ${label} ${silent[0]} <another node>`
     })
   }
   return problems
+}
+
+/** Those that follow a primary which wants them to join are no problem. */
+const outsiderProblems = (label: string, ours: ReadonlyArray<ReplicaStatus>, group: ReadonlyArray<string>): Problems => {
+  const primary = primaryAmong(ours)
+  return ours.filter((replica) => !group.includes(replicaId(replica))).flatMap((replica): Problems => {
+    const id = replicaId(replica)
+    if (replica.state === "learner") {
+      return primary === null || id in primary.acked ? [] : [{
+        message: `tenant ${label}: replica ${id} was to join, and nobody asks for that any more`,
+        remedy: `vr forget ${label} ${id}`
+      }]
+    }
+    if (replica.state === "leaving") {
+      return [{ message: `tenant ${label}: replica ${id} has left the group: ${replica.detail}`, remedy: null }]
+    }
+    const message = `tenant ${label}: replica ${id} is not in the group any more, and does not know it`
+    return [{ message, remedy: `vr forget ${label} ${id}` }]
+  })
 }

@@ -17,6 +17,7 @@ import type { Tenant } from "../../src/tenants/Tenants.ts"
 import {
   asNode, change, emptyFolder, filled, madeNewer, offline, replicaFile, segment, snapshotFile, stateOf, tenant, tenantOf, withJournal
 } from "./DataFolder.ts"
+import { replicaId } from "../../src/base/Names.ts"
 import { head, write } from "../contracts/Journal.ts"
 import type { Situation } from "./Terminal.ts"
 
@@ -29,7 +30,7 @@ const scenario = <A, E>(
     Effect.scoped(Effect.gen(function*() {
       const folder = yield* emptyFolder
       yield* asNode(folder, ...tenants)
-      yield* filled(folder, [5, 8])
+      yield* filled(folder, [5, 8], {}, tenants[0]!.replicas.map(replicaId))
       yield* test(folder)
     })))
 
@@ -346,7 +347,7 @@ describe("data check, of the files of a node,", () => {
         `tenants/${withdrawn.id}/r1@dev1.*: SIZE, its tenant was withdrawn`,
         "tenants/1b7c6f52-0f5f-4c55-9d5e-0c2f2f4c9d11/r1@dev1.*: SIZE, its tenant is not known here",
         "TENANT/r2@dev2.*: SIZE, it is a replica of node dev2",
-        "TENANT/r9@dev1.*: SIZE, its tenant has no such replica"
+        "TENANT/r9@dev1.*: SIZE, this node has another replica of its tenant"
       ])
       assert.include((yield* check(folder, [], { terminal: true })).stdout, "LEFT OVER")
     }), [tenantOf(), withdrawn, elsewhere])

@@ -94,11 +94,16 @@ export const script = [
   write({ entries: [{ ...entries(11, 1)[0]!, time }], commit: 10 })
 ]
 
-/** A replica with a log in several files, and snapshots of these ops. */
-export const filled = (folder: string, ops: ReadonlyArray<number> = [], replica?: Parameters<typeof withJournal>[2]) =>
+/** A replica with a log in several files, and snapshots of these ops. `group`: the one that it is in. */
+export const filled = (
+  folder: string,
+  ops: ReadonlyArray<number> = [],
+  replica?: Parameters<typeof withJournal>[2],
+  group = head(0).replicas
+) =>
   withJournal(folder, (journal) =>
     Effect.gen(function*() {
-      for (const one of script) yield* journal.write(one)
+      for (const one of script) yield* journal.write(one.head === null ? one : { ...one, head: { ...one.head, replicas: group } })
       for (const op of ops) yield* journal.save(snapshotOf(op - 2))
     }), replica)
 

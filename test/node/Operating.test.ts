@@ -71,7 +71,7 @@ describe("status", () => {
       assert.match(degraded.problems[0]!.message, /^node n1 is unreachable \(n1:2000: .+\)$/)
       assert.match(degraded.problems[0]!.remedy ?? "", /start it again/)
       assert.deepInclude(degraded.problems, {
-        message: "tenant t cannot lose another node", remedy: "start the nodes of r1::n1 again"
+        message: "tenant t cannot lose another node", remedy: "start the nodes of r1::n1 again, or: vr replace t r1::n1 <another node>"
       })
       assert.deepStrictEqual(degraded.nodes.map(({ name, state }) => `${name} ${state}`), [
         "n1 disconnected", "n2 connected", "n3 self"

@@ -22,6 +22,7 @@ import { usage } from "../Failure.ts"
 import { hex32, since } from "../Format.ts"
 import { adminFlags } from "../Options.ts"
 import { commonCommands, root } from "../Root.ts"
+import { add, forget, movePrimary, reconfigure, remove, replace } from "./GroupCommands.ts"
 import { snapshotGroup } from "./SnapshotCommands.ts"
 import { placesOf, tenantFlags } from "./TenantFlags.ts"
 import { dataGroup, inspectGroup } from "./Offline.ts"
@@ -301,6 +302,12 @@ export const adminTree = root("v2r2-admin", {
         group("create", "Create a tenant", "vr create tenant").pipe(Command.withSubcommands([createTenant])),
         primary,
         replica,
+        reconfigure,
+        add,
+        remove,
+        replace,
+        movePrimary,
+        forget,
         stats
       ])
     ),
