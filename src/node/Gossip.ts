@@ -135,11 +135,11 @@ export const mergeStates = (ours: State, theirs: State, self: Members.Member): S
   return Members.capProblem(members) ?? Tenants.capProblem(tenants) ?? { members, tenants }
 }
 
-/** Has this node lost its name to another one? Then it is no member any more. */
+/** Has this node lost its name to another one, or left, or been removed? Then it is no member any more. */
 export const isOutcast = ({ members }: State, self: Members.Member): boolean =>
   Members.find(members, self.name)?.id !== self.id
 
-/** Whom this node dials, and the tenants of which it runs replicas: none, once it has lost its name. */
+/** Whom this node dials, and the tenants of which it runs replicas: none, once it is out. */
 export const dutiesOf = (state: State, self: Members.Member): {
   readonly others: ReadonlyArray<Members.Member>
   readonly tenants: Tenants.Tenants
@@ -148,19 +148,27 @@ export const dutiesOf = (state: State, self: Members.Member): {
     ? { others: [], tenants: Tenants.noTenants }
     : { others: Members.list(state.members).filter(({ name }) => name !== self.name), tenants: state.tenants }
 
-/** Why a node that lost its name is out, and what to do; null for any other. */
+/** Why a node is out, and what to do; null for one that is not. */
 export const outcastReason = (state: State, self: Members.Member): string | null => {
-  const holder = Members.find(state.members, self.name)
-  return holder === undefined || holder.id === self.id
-    ? null
-    : `${Members.takenReason(holder)}: this node is no longer in the cluster; ${outcast_remedy}`
+  const out = outcastOf(state, self)
+  return out === null ? null : `${out.why}; ${out.remedy}`
 }
 
-const outcast_remedy = "stop it, give it another node_name and an empty data_dir, and let it join again"
+const outcastOf = ({ members }: State, self: Members.Member): { readonly why: string; readonly remedy: string } | null => {
+  const gone = members.get(self.id)?.gone
+  if (gone) {
+    return { why: Members.goneReason(gone), remedy: "stop it; to come back, it has to start with an empty data_dir, and join again" }
+  }
+  const holder = Members.find(members, self.name)
+  return holder === undefined || holder.id === self.id ? null : {
+    why: `${Members.takenReason(holder)}: this node is no longer in the cluster`,
+    remedy: "stop it, give it another node_name and an empty data_dir, and let it join again"
+  }
+}
 
 /** What came about while nodes did not hear each other, and that operators have to know. */
 export const conflictsOf = (state: State, self: Members.Member): ClusterStatus["problems"] => [
-  ...[outcastReason(state, self)].flatMap((message) => message === null ? [] : [{ message, remedy: outcast_remedy }]),
+  ...[outcastOf(state, self)].flatMap((out) => out === null ? [] : [{ message: out.why, remedy: out.remedy }]),
   ...Tenants.nameConflicts(state.tenants).map(({ losers, name, winner }) => ({
     message: `the tenant name "${name}" is claimed ${losers.length === 1 ? "twice" : `${losers.length + 1} times`}: ` +
       `it means ${winner.id}, and not ${losers.map(({ id }) => id).join(", ")}`,
