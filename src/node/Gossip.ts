@@ -55,6 +55,9 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
   const inbox = yield* Queue.bounded<GossipInput>(Limits.gossip_queue_max)
   let state: State = { members: withSelf(Members.settle(kept.members), self), tenants: Tenants.withdrawUnfinished(kept.tenants, self.name) }
   let frame: Uint8Array | null = null
+  let ended = false
+  /** Give those who wait for an answer the last one: what they had begun is taken back while the node stops. */
+  const waiting = new Set<() => void>()
 
   const currentFrame = (): Uint8Array => frame ??= encodeClusterMessage({ _tag: "State", ...state })
 
@@ -94,27 +97,34 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
     }
   }
 
+  const ask = <A>(input: (answer: Deferred.Deferred<A>) => GossipInput, last: () => A): Effect.Effect<A> =>
+    Effect.suspend(() => {
+      if (ended) return Effect.succeed(last())
+      const answer = Deferred.makeUnsafe<A>()
+      const giveUp = () => void Deferred.doneUnsafe(answer, Effect.succeed(last()))
+      waiting.add(giveUp)
+      return Queue.offer(inbox, input(answer)).pipe(
+        Effect.andThen(Deferred.await(answer)),
+        Effect.ensuring(Effect.sync(() => waiting.delete(giveUp)))
+      )
+    })
+
+  const end = Effect.andThen(Queue.shutdown(inbox), Effect.sync(() => {
+    ended = true
+    for (const giveUp of waiting) giveUp()
+  }))
+
   return Gossip.of({
     self,
     state: () => state,
     frame: currentFrame,
-    merge: (incoming) =>
-      Effect.gen(function*() {
-        const answer = yield* Deferred.make<Refusal>()
-        yield* Queue.offer(inbox, { _tag: "Merge", state: incoming, answer })
-        return yield* Deferred.await(answer)
-      }),
-    update: (change) =>
-      Effect.gen(function*() {
-        const answer = yield* Deferred.make<Tenants.Tenants>()
-        yield* Queue.offer(inbox, { _tag: "Update", change, answer })
-        return yield* Deferred.await(answer)
-      }),
+    merge: (incoming) => ask<Refusal>((answer) => ({ _tag: "Merge", state: incoming, answer }), () => "this node is stopping"),
+    update: (change) => ask<Tenants.Tenants>((answer) => ({ _tag: "Update", change, answer }), () => state.tenants),
     tick: Effect.asVoid(Queue.offer(inbox, { _tag: "Tick" })),
     run: Effect.andThen(
       Effect.suspend(() => Effect.andThen(complain(), onChange(state))),
       Effect.forever(Effect.flatMap(Queue.takeAll(inbox), (inputs) => Effect.forEach(inputs, handle, { discard: true })))
-    )
+    ).pipe(Effect.ensuring(end))
   })
 })
 
