@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { replicaId } from "../base/Names.ts"
-import * as Tenants from "../tenants/Tenants.ts"
+import type * as Tenants from "../tenants/Tenants.ts"
 import { AdminError, type ReplicaStatus } from "../wire/AdminProtocol.ts"
 import type { ClaimOptions } from "./Claims.ts"
 import { otherPlace } from "./Placement.ts"
