@@ -66,7 +66,9 @@ export class Admin extends Context.Service<Admin, {
 }
 
 /** Commands that change something, so that one without an answer is in doubt. */
-const changes: ReadonlySet<CommandName> = new Set<CommandName>(["config.set", "cluster.join", "vr.create", "vr.handoff"])
+const changes: ReadonlySet<CommandName> = new Set<CommandName>([
+  "config.set", "cluster.join", "cluster.leave", "cluster.remove", "cluster.drain", "vr.create", "vr.delete", "vr.rename", "vr.handoff"
+])
 
 /** The connection is gone; `sent`: the command may have arrived. */
 class Lost extends Schema.TaggedError<Lost>()("Lost", { endpoint: Schema.String, reason: Schema.String }) {}

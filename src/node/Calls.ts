@@ -9,7 +9,7 @@ import * as Tenants from "../tenants/Tenants.ts"
 import { importing_ms, ReplicaStatus } from "../wire/AdminProtocol.ts"
 import { parserOf, parseTenants } from "../wire/Records.ts"
 import { askReplica } from "./Asking.ts"
-import type { Gossip } from "./Gossip.ts"
+import type { Gossip, State } from "./Gossip.ts"
 import { type GroupCalls, makeGroupCalls, serveGroupCall } from "./GroupCalls.ts"
 import type { Image, Imports } from "./Imports.ts"
 import { joinProblem, parseKnown, toKnown } from "./Join.ts"
@@ -43,6 +43,8 @@ export interface Calls extends GroupCalls {
   readonly abandon: (node: string, tenant: Tenants.Tenant, upload: Upload | null) => Effect.Effect<void, CallError>
   /** Adds a tenant to a node's registry; gives what that node then knows under its name, the first first. */
   readonly publish: (node: string, tenant: Tenants.Tenant) => Effect.Effect<Tenants.Tenants, CallError>
+  /** Tells a node all of this, and gives all that it then knows. */
+  readonly tell: (node: string, state: State) => Effect.Effect<State, CallError>
   /** The state of all replicas of a node. */
   readonly summary: (node: string) => Effect.Effect<ReadonlyArray<ReplicaStatus>, CallError>
   /** The other side: what this node does when it is asked. */
@@ -93,8 +95,15 @@ export const makeCalls = (options: CallsOptions): Calls => {
             ? toKnown(gossip.state())
             : yield* new CallError({ node: self, code: "conflict", reason: problem })
         }
+        case "tell": {
+          const state = parseKnown(args)
+          if (!state.ok) return yield* new CallError({ node: self, code: "usage", reason: state.reason })
+          const refusal = yield* gossip.merge(state.value)
+          if (refusal !== null) return yield* new CallError({ node: self, code: "conflict", reason: refusal })
+          return toKnown(gossip.state())
+        }
         case "ping":
-          return null
+          return { id: gossip.self.id }
         case "summary":
           return yield* summarize(options)
         default:
@@ -118,6 +127,11 @@ export const makeCalls = (options: CallsOptions): Calls => {
       Effect.flatMap(ask(node, "publish", [tenant], publish_ms), (answer) => {
         const known = parseTenants(answer)
         return known.ok ? Effect.succeed(known.value) : malformed(node, "publish", known.reason)
+      }),
+    tell: (node, state) =>
+      Effect.flatMap(ask(node, "tell", toKnown(state), publish_ms), (answer) => {
+        const known = parseKnown(answer)
+        return known.ok ? Effect.succeed(known.value) : malformed(node, "tell", known.reason)
       }),
     summary: (node) =>
       Effect.flatMap(ask(node, "summary", null, summary_ms), (answer) => {

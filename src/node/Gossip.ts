@@ -55,6 +55,9 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
   const inbox = yield* Queue.bounded<GossipInput>(Limits.gossip_queue_max)
   let state: State = { members: withSelf(Members.settle(kept.members), self), tenants: Tenants.withdrawUnfinished(kept.tenants, self.name) }
   let frame: Uint8Array | null = null
+  let ended = false
+  /** Give those who wait for an answer the last one: what they had begun is taken back while the node stops. */
+  const waiting = new Set<() => void>()
 
   const currentFrame = (): Uint8Array => frame ??= encodeClusterMessage({ _tag: "State", ...state })
 
@@ -94,27 +97,34 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
     }
   }
 
+  const ask = <A>(input: (answer: Deferred.Deferred<A>) => GossipInput, last: () => A): Effect.Effect<A> =>
+    Effect.suspend(() => {
+      if (ended) return Effect.succeed(last())
+      const answer = Deferred.makeUnsafe<A>()
+      const giveUp = () => void Deferred.doneUnsafe(answer, Effect.succeed(last()))
+      waiting.add(giveUp)
+      return Queue.offer(inbox, input(answer)).pipe(
+        Effect.andThen(Deferred.await(answer)),
+        Effect.ensuring(Effect.sync(() => waiting.delete(giveUp)))
+      )
+    })
+
+  const end = Effect.andThen(Queue.shutdown(inbox), Effect.sync(() => {
+    ended = true
+    for (const giveUp of waiting) giveUp()
+  }))
+
   return Gossip.of({
     self,
     state: () => state,
     frame: currentFrame,
-    merge: (incoming) =>
-      Effect.gen(function*() {
-        const answer = yield* Deferred.make<Refusal>()
-        yield* Queue.offer(inbox, { _tag: "Merge", state: incoming, answer })
-        return yield* Deferred.await(answer)
-      }),
-    update: (change) =>
-      Effect.gen(function*() {
-        const answer = yield* Deferred.make<Tenants.Tenants>()
-        yield* Queue.offer(inbox, { _tag: "Update", change, answer })
-        return yield* Deferred.await(answer)
-      }),
+    merge: (incoming) => ask<Refusal>((answer) => ({ _tag: "Merge", state: incoming, answer }), () => "this node is stopping"),
+    update: (change) => ask<Tenants.Tenants>((answer) => ({ _tag: "Update", change, answer }), () => state.tenants),
     tick: Effect.asVoid(Queue.offer(inbox, { _tag: "Tick" })),
     run: Effect.andThen(
       Effect.suspend(() => Effect.andThen(complain(), onChange(state))),
       Effect.forever(Effect.flatMap(Queue.takeAll(inbox), (inputs) => Effect.forEach(inputs, handle, { discard: true })))
-    )
+    ).pipe(Effect.ensuring(end))
   })
 })
 
@@ -135,11 +145,11 @@ export const mergeStates = (ours: State, theirs: State, self: Members.Member): S
   return Members.capProblem(members) ?? Tenants.capProblem(tenants) ?? { members, tenants }
 }
 
-/** Has this node lost its name to another one? Then it is no member any more. */
+/** Has this node lost its name to another one, or left, or been removed? Then it is no member any more. */
 export const isOutcast = ({ members }: State, self: Members.Member): boolean =>
   Members.find(members, self.name)?.id !== self.id
 
-/** Whom this node dials, and the tenants of which it runs replicas: none, once it has lost its name. */
+/** Whom this node dials, and the tenants of which it runs replicas: none, once it is out. */
 export const dutiesOf = (state: State, self: Members.Member): {
   readonly others: ReadonlyArray<Members.Member>
   readonly tenants: Tenants.Tenants
@@ -148,19 +158,27 @@ export const dutiesOf = (state: State, self: Members.Member): {
     ? { others: [], tenants: Tenants.noTenants }
     : { others: Members.list(state.members).filter(({ name }) => name !== self.name), tenants: state.tenants }
 
-/** Why a node that lost its name is out, and what to do; null for any other. */
+/** Why a node is out, and what to do; null for one that is not. */
 export const outcastReason = (state: State, self: Members.Member): string | null => {
-  const holder = Members.find(state.members, self.name)
-  return holder === undefined || holder.id === self.id
-    ? null
-    : `${Members.takenReason(holder)}: this node is no longer in the cluster; ${outcast_remedy}`
+  const out = outcastOf(state, self)
+  return out === null ? null : `${out.why}; ${out.remedy}`
 }
 
-const outcast_remedy = "stop it, give it another node_name and an empty data_dir, and let it join again"
+const outcastOf = ({ members }: State, self: Members.Member): { readonly why: string; readonly remedy: string } | null => {
+  const gone = members.get(self.id)?.gone
+  if (gone) {
+    return { why: Members.goneReason(gone), remedy: "stop it; to come back, it has to start with an empty data_dir, and join again" }
+  }
+  const holder = Members.find(members, self.name)
+  return holder === undefined || holder.id === self.id ? null : {
+    why: `${Members.takenReason(holder)}: this node is no longer in the cluster`,
+    remedy: "stop it, give it another node_name and an empty data_dir, and let it join again"
+  }
+}
 
 /** What came about while nodes did not hear each other, and that operators have to know. */
 export const conflictsOf = (state: State, self: Members.Member): ClusterStatus["problems"] => [
-  ...[outcastReason(state, self)].flatMap((message) => message === null ? [] : [{ message, remedy: outcast_remedy }]),
+  ...[outcastOf(state, self)].flatMap((out) => out === null ? [] : [{ message: out.why, remedy: out.remedy }]),
   ...Tenants.nameConflicts(state.tenants).map(({ losers, name, winner }) => ({
     message: `the tenant name "${name}" is claimed ${losers.length === 1 ? "twice" : `${losers.length + 1} times`}: ` +
       `it means ${winner.id}, and not ${losers.map(({ id }) => id).join(", ")}`,

@@ -41,6 +41,8 @@ export const joinCluster = (
     const state = yield* exchange(framed, gossip, address)
     const refusal = yield* gossip.merge(state)
     if (refusal !== null) return yield* refused("conflict", address, refusal)
+    const out = outcastReason(gossip.state(), gossip.self)
+    if (out !== null) return yield* refused("conflict", address, out)
     return Members.list(gossip.state().members).map(({ name }) => name)
   }).pipe(Effect.scoped)
 

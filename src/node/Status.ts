@@ -65,6 +65,11 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
   }
 }
 
+const retired = "not needed any more"
+
+/** It has left its group, and its successors go on without it. */
+export const isRetired = ({ detail, state }: ReplicaStatus): boolean => state === "leaving" && detail === retired
+
 const detail = (replica: Replica, data: ReplicaData, now: Now): string | null => {
   const { state } = replica
   switch (state._tag) {
@@ -78,7 +83,7 @@ const detail = (replica: Replica, data: ReplicaData, now: Now): string | null =>
     case "StateTransfer":
       return `fetches view ${countOf(state.target)} from ${state.source}${incomingDetail(replica)}`
     case "Leaving":
-      return state.isRetired ? "not needed any more" : "waits until its successors have begun"
+      return state.isRetired ? retired : "waits until its successors have begun"
     case "Recovery":
       return (data.doubt === null ? "" : `${data.doubt}; `) + recoveryDetail(replica, data, state)
   }

@@ -24,10 +24,15 @@ export type ReplicaPlace = typeof ReplicaPlace.Type
 export const Durability = Schema.Literals(durabilities)
 export type Durability = typeof Durability.Type
 
-/** One node of the cluster with its four addresses; `self`: the node that answers. */
+/** `draining`: no new replicas come to it; `left` and `dead`: it is out for good, and its name is free. */
+export const Life = Schema.Literals(["joined", "draining", "left", "dead"])
+export type Life = typeof Life.Type
+
+/** One node with its four addresses, the last ones if it is out; `self`: the node that answers. */
 export const Member = Struct({
   name: Text,
   self: Schema.Boolean,
+  life: Life,
   cluster: Text,
   admin: Text,
   client: Text,
@@ -35,10 +40,14 @@ export const Member = Struct({
 })
 export type Member = typeof Member.Type
 
-/** A node as another one sees it. `since_ms`: when that began, in ms since 1970. `address`: its cluster server. */
+/**
+ * A node as another one sees it. `since_ms`: when that began, in ms since 1970. `address`: its cluster server. `gone`: it
+ * is out for good, so nobody looks for it.
+ */
 export const NodeStatus = Struct({
   name: Text,
-  state: Schema.Literals(["self", "connected", "disconnected"]),
+  life: Life,
+  state: Schema.Literals(["self", "connected", "disconnected", "gone"]),
   address: Text,
   since_ms: Natural,
   /** Why it is not connected, or null. */
@@ -138,6 +147,9 @@ export type OpenedSnapshot = typeof OpenedSnapshot.Type
 export const ConfigValue = Schema.Union([Text, Schema.Finite, Schema.Null])
 export type ConfigValue = typeof ConfigValue.Type
 
+/** Nodes that have not heard of a change yet: they will once they can be reached, and until then go by what was before. */
+const unheard = ArrayOf(Text)
+
 /** An empty map; `Struct({})` would take anything. */
 const Nothing = Schema.Record(Text, Schema.Never)
 
@@ -158,6 +170,15 @@ export const commands = {
   "cluster.join": { args: Struct({ address: Text }), ok: Struct({ members: ArrayOf(Text) }) },
   "cluster.members": { args: Nothing, ok: ArrayOf(Member) },
   "cluster.status": { args: Nothing, ok: ArrayOf(NodeStatus) },
+  /** Takes a node out for good that has no replicas. */
+  "cluster.leave": { args: Struct({ node: Text }), ok: Struct({ node: Text, unheard }) },
+  /** The same for one that will never answer again. */
+  "cluster.remove": { args: Struct({ node: Text }), ok: Struct({ node: Text, unheard }) },
+  /** Whether new replicas are to stay away from a node; those that are there stay. */
+  "cluster.drain": {
+    args: Struct({ node: Text, draining: Schema.Boolean }),
+    ok: Struct({ node: Text, draining: Schema.Boolean, unheard })
+  },
   "vr.create": {
     /** `upload`: the id of a snapshot of so many bytes, that every node of a replica was sent: it begins with that. */
     args: Struct({ ...wish, upload: Optional(Struct({ id: Text, bytes: Natural })) }),
@@ -165,6 +186,13 @@ export const commands = {
   },
   /** Where a creation would put the replicas; refused as that would be, and nothing is done. */
   "vr.plan": { args: Struct(wish), ok: Struct({ replicas: ArrayOf(ReplicaPlace) }) },
+  /** Takes a tenant out for good, with all that it holds. By its id, also one whose creation has not come to an end. */
+  "vr.delete": { args: Struct({ tenant: Text }), ok: Struct({ tenant: Text, name: NullOr(Text), unheard }) },
+  /** `was`: its name before. */
+  "vr.rename": {
+    args: Struct({ tenant: Text, name: Text }),
+    ok: Struct({ tenant: Text, name: Text, was: NullOr(Text), unheard })
+  },
   "vr.tenants": { args: Nothing, ok: ArrayOf(TenantInfo) },
   "vr.replica": { args: Struct({ tenant: Text, replica: Text, node: Text }), ok: ReplicaStatus },
   "vr.primary": { args: Struct({ tenant: Text }), ok: Struct({ tenant: Text, primary: NullOr(Text) }) },

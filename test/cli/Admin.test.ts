@@ -29,13 +29,20 @@ const values: { readonly [C in CommandName]: Ok<C> } = {
   "config.set": { key: "heartbeat_ms", value: 50 },
   "cluster.join": { members: ["dev1", "dev2"] },
   "cluster.members": [
-    { name: "dev1", self: true, cluster: "n1:2000", admin: "n1:2001", client: "n1:2002", peer: "n1:2003" },
-    { name: "dev2", self: false, cluster: "n2:3000", admin: "n2:3001", client: "n2:3002", peer: "n2:3003" }
+    { name: "dev1", self: true, life: "joined", cluster: "n1:2000", admin: "n1:2001", client: "n1:2002", peer: "n1:2003" },
+    { name: "dev2", self: false, life: "draining", cluster: "n2:3000", admin: "n2:3001", client: "n2:3002", peer: "n2:3003" },
+    { name: "dev3", self: false, life: "dead", cluster: "n3:4000", admin: "n3:4001", client: "n3:4002", peer: "n3:4003" }
   ],
   "cluster.status": [
-    { name: "dev1", state: "self", address: "n1:2000", since_ms: 0, reason: null },
-    { name: "dev2", state: "disconnected", address: "n2:3000", since_ms: 1_000, reason: "refused" }
+    { name: "dev1", life: "joined", state: "self", address: "n1:2000", since_ms: 0, reason: null },
+    { name: "dev2", life: "draining", state: "disconnected", address: "n2:3000", since_ms: 1_000, reason: "refused" },
+    { name: "dev3", life: "dead", state: "gone", address: "n3:4000", since_ms: 0, reason: null }
   ],
+  "cluster.leave": { node: "dev2", unheard: [] },
+  "cluster.remove": { node: "dev2", unheard: ["dev3"] },
+  "cluster.drain": { node: "dev2", draining: true, unheard: [] },
+  "vr.delete": { tenant: id, name: "orders", unheard: ["dev2", "dev3"] },
+  "vr.rename": { tenant: id, name: "bills", was: "orders", unheard: [] },
   "vr.create": { id, name: "orders", epoch: 0, replicas, durability: "disk" },
   "vr.tenants": [{ id, name: "orders", epoch: 1, replicas, primary: "r1::dev1", durability: "memory" }],
   "vr.replica": {
@@ -58,9 +65,10 @@ const values: { readonly [C in CommandName]: Ok<C> } = {
     cluster: "prod",
     verdict: "DEGRADED",
     nodes: [
-      { name: "n1", state: "self", address: "10.0.0.1:7004", since_ms: 0, reason: null },
-      { name: "n2", state: "connected", address: "10.0.0.2:7004", since_ms: 0, reason: null },
-      { name: "n3", state: "disconnected", address: "10.0.0.3:7004", since_ms: 0, reason: "refused" }
+      { name: "n1", life: "joined", state: "self", address: "10.0.0.1:7004", since_ms: 0, reason: null },
+      { name: "n2", life: "draining", state: "connected", address: "10.0.0.2:7004", since_ms: 0, reason: null },
+      { name: "n3", life: "joined", state: "disconnected", address: "10.0.0.3:7004", since_ms: 0, reason: "refused" },
+      { name: "n4", life: "left", state: "gone", address: "10.0.0.4:7004", since_ms: 0, reason: null }
     ],
     problems: [
       { message: "2 tenants cannot lose another node", remedy: "v2r2-admin n1:7001 cluster status" },

@@ -33,7 +33,8 @@ const file = fileOf(snapshot.op, parts)
 
 const members: Ok<"cluster.members"> = ["dev1", "dev2", "dev3"].map((name, index) => {
   const host = `n${index + 1}`
-  return { name, self: index === 0, cluster: `${host}:2000`, admin: `${host}:2001`, client: `${host}:2002`, peer: `${host}:2003` }
+  const [cluster, admin, client, peer] = [`${host}:2000`, `${host}:2001`, `${host}:2002`, `${host}:2003`]
+  return { name, self: index === 0, life: "joined", cluster, admin, client, peer }
 })
 const replicas = [{ name: "r1", node: "dev1" }, { name: "r2", node: "dev2" }, { name: "r3", node: "dev3" }]
 

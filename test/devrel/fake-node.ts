@@ -39,7 +39,8 @@ const nameAt = (address: string): string | undefined =>
 
 const member = (name: string) => {
   const { cluster_host, admin_host, client_host, peer_host } = configOf(name)
-  return { name, self: name === config.node_name, cluster: cluster_host, admin: admin_host, client: client_host, peer: peer_host }
+  const life = "joined" as const
+  return { name, self: name === config.node_name, life, cluster: cluster_host, admin: admin_host, client: client_host, peer: peer_host }
 }
 
 const answers: { readonly [C in CommandName]?: (id: number, args: never) => Uint8Array } = {

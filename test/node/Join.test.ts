@@ -23,7 +23,7 @@ describe("cluster join", () => {
       const node = world.make("n1")
       yield* world.start(node)
       assert.deepStrictEqual(yield* world.ask(node, "cluster.members", {}), [
-        { name: "n1", self: true, cluster: "n1:2000", admin: "n1:2001", client: "n1:2002", peer: "n1:2003" }
+        { name: "n1", self: true, life: "joined", cluster: "n1:2000", admin: "n1:2001", client: "n1:2002", peer: "n1:2003" }
       ])
       assert.strictEqual((yield* world.status(node)).verdict, "OK")
     }))

@@ -45,7 +45,7 @@ const replica = (index: 0 | 1, snapshot: ReplicaStatus["snapshot"]): ReplicaStat
 const clusterOf = (replicas: ReadonlyArray<ReplicaStatus>) =>
   describeCluster({
     cluster: "c",
-    nodes: ["n1", "n2"].map((name) => ({ name, state: "connected", address: "", since_ms: 0, reason: null })),
+    nodes: ["n1", "n2"].map((name) => ({ name, life: "joined", state: "connected", address: "", since_ms: 0, reason: null })),
     tenants: [tenant],
     replicas,
     conflicts: [],

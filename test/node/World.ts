@@ -172,7 +172,8 @@ export class World {
     return this.until("every node is connected to every other", Effect.map(
       Effect.forEach(nodes, (node) => this.ask(node, "cluster.status", {})),
       (statuses) => statuses.every((status) =>
-        status.length === nodes.length && status.every(({ state }) => state !== "disconnected"))
+        status.filter(({ state }) => state === "self" || state === "connected").length === nodes.length &&
+        status.every(({ state }) => state !== "disconnected"))
     ))
   }
 

@@ -29,6 +29,7 @@ import { pack } from "../../src/wire/Msgpack.ts"
 const tenant = { id: "t1", name: "dev", epoch: 1, replicas: [{ name: "r1", node: "n1" }], durability: "disk" } as const
 const nodeStatus: NodeStatus = {
   name: "n1",
+  life: "draining",
   state: "disconnected",
   address: "a:1",
   since_ms: 1_700_000_000_000,
@@ -83,9 +84,14 @@ const examples: Examples = {
   "cluster.join": { args: { address: "a:1" }, ok: { members: ["n1", "n2"] } },
   "cluster.members": {
     args: {},
-    ok: [{ name: "n1", self: true, cluster: "a:1", admin: "a:2", client: "a:3", peer: "a:4" }]
+    ok: [{ name: "n1", self: true, life: "left", cluster: "a:1", admin: "a:2", client: "a:3", peer: "a:4" }]
   },
   "cluster.status": { args: {}, ok: [nodeStatus] },
+  "cluster.leave": { args: { node: "n1" }, ok: { node: "n1", unheard: ["n2"] } },
+  "cluster.remove": { args: { node: "n1" }, ok: { node: "n1", unheard: [] } },
+  "cluster.drain": { args: { node: "n1", draining: true }, ok: { node: "n1", draining: true, unheard: [] } },
+  "vr.delete": { args: { tenant: "dev" }, ok: { tenant: "t1", name: null, unheard: [] } },
+  "vr.rename": { args: { tenant: "dev", name: "d" }, ok: { tenant: "t1", name: "d", was: "dev", unheard: ["n3"] } },
   "vr.create": {
     args: { name: null, replicas: [{ name: "r1", node: "n1" }], durability: "disk", upload: { id: "u1", bytes: 300 } },
     ok: tenant

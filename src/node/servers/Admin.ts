@@ -7,7 +7,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { Limits } from "../../base/Limits.ts"
 import { replicaId } from "../../base/Names.ts"
-import * as Members from "../../members/Members.ts"
 import type { Framed } from "../../network/Framed.ts"
 import type { Closed, Network } from "../../network/Network.ts"
 import * as Tenants from "../../tenants/Tenants.ts"
@@ -16,23 +15,27 @@ import {
   type AdminRequest,
   type Args,
   type CommandName,
+  type ClusterStatus,
   decodeRequest,
   encodeError,
   encodeOk,
-  type NodeStatus,
   type Ok,
   type ReplicaStatus
 } from "../../wire/AdminProtocol.ts"
 import type { Hello } from "../../wire/Hello.ts"
 import type { Calls } from "../Calls.ts"
+import { findTenant } from "../Claims.ts"
 import { type Config, config_keys, setRuntime, unknownKeyReason } from "../Config.ts"
 import { askChange, forget, handOff, planChange, withdrawChange } from "../Changing.ts"
 import type { Exports } from "../Exports.ts"
-import { conflictsOf, type Gossip } from "../Gossip.ts"
+import { conflictsOf, type Gossip, isOutcast } from "../Gossip.ts"
 import type { Imports } from "../Imports.ts"
 import { joinCluster } from "../Join.ts"
+import { drainNode, leaveCluster, removeDead } from "../Lifecycle.ts"
 import type { Links } from "../Links.ts"
 import type { Counters } from "../Metrics.ts"
+import { deleteTenant, renameTenant } from "../Renaming.ts"
+import { describeMembers, describeNodes } from "../Roster.ts"
 import type { Settings } from "../Settings.ts"
 import { describeCluster, primaryAmong } from "../Status.ts"
 import { createTenant, planTenant, type TenantWish } from "../Tenancy.ts"
@@ -99,8 +102,8 @@ type Handlers = {
 
 const makeHandlers = (options: AdminServerOptions): Handlers => {
   const { clusterHello, config, gossip, metrics, settings } = options
-  const self = gossip.self.name
-  const changing = { ...options, node: self, replicas: Effect.suspend(() => allReplicas(options)) }
+  const own = { ...options, node: gossip.self.name }
+  const changing = { ...own, replicas: Effect.suspend(() => allReplicas(options)) }
   return {
     "config.get": ({ key }) => {
       const values: Ok<"config.get"> = { ...config, ...settings.current }
@@ -118,14 +121,15 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
     },
     "cluster.join": ({ address }) =>
       Effect.map(joinCluster({ gossip, hello: clusterHello }, address), (members) => ({ members })),
-    "cluster.members": () =>
-      Effect.sync(() =>
-        Members.list(gossip.state().members).map(({ admin, client, cluster, name, peer }) => ({
-          name, self: name === self, cluster, admin, client, peer
-        }))),
-    "cluster.status": () => Effect.sync(() => nodeStatuses(options)),
-    "vr.create": ({ upload, ...wish }) => createTenant({ ...options, node: self }, wishOf(wish), upload ?? null),
-    "vr.plan": (wish) => Effect.map(planTenant({ ...options, node: self }, wishOf(wish)), ({ replicas }) => ({ replicas })),
+    "cluster.members": () => Effect.sync(() => describeMembers(gossip)),
+    "cluster.status": () => Effect.sync(() => describeNodes(options)),
+    "cluster.leave": ({ node }) => leaveCluster(own, node),
+    "cluster.remove": ({ node }) => removeDead(own, node),
+    "cluster.drain": (args) => drainNode(own, args),
+    "vr.create": ({ upload, ...wish }) => createTenant(own, wishOf(wish), upload ?? null),
+    "vr.plan": (wish) => Effect.map(planTenant(own, wishOf(wish)), ({ replicas }) => ({ replicas })),
+    "vr.delete": (args) => deleteTenant(own, args),
+    "vr.rename": (args) => renameTenant(own, args),
     "vr.tenants": () =>
       Effect.map(allReplicas(options), (replicas) =>
         Tenants.list(gossip.state().tenants).map(({ durability, epoch, id, name, replicas: group }) => ({
@@ -145,16 +149,7 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
       Effect.flatMap(findTenant(options, tenant), (found) => forget(changing, found, place)),
     "vr.handoff": ({ tenant, to }) => Effect.flatMap(findTenant(options, tenant), (found) => handOff(changing, found, to ?? null)),
     "vr.stats": () => Effect.sync(() => ({ counters: { ...metrics } })),
-    "status": () =>
-      Effect.map(allReplicas(options), (replicas) =>
-        describeCluster({
-          cluster: config.cluster_name,
-          nodes: nodeStatuses(options),
-          tenants: Tenants.list(gossip.state().tenants),
-          replicas,
-          conflicts: conflictsOf(gossip.state(), gossip.self),
-          view_change_ms: settings.current.view_change_ms
-        })),
+    "status": () => describeAll(options),
     "snapshot.open": ({ from, tenant }) =>
       Effect.flatMap(findTenant(options, tenant), (found) => options.exports.open(found, from)),
     "snapshot.part": options.exports.part,
@@ -172,11 +167,20 @@ const wishOf = ({ durability, name, replicas }: Args<"vr.plan">): TenantWish =>
 const fail = (code: AdminError["code"], message: string): Effect.Effect<never, AdminError> =>
   Effect.fail(new AdminError({ code, message }))
 
-const nodeStatuses = ({ gossip, links, started_ms }: AdminServerOptions): ReadonlyArray<NodeStatus> =>
-  Members.list(gossip.state().members).map(({ cluster, name }): NodeStatus => {
-    if (name === gossip.self.name) return { name, state: "self", address: cluster, since_ms: started_ms, reason: null }
-    const { connected, reason, since_ms } = links.status(name)
-    return { name, state: connected ? "connected" : "disconnected", address: cluster, since_ms, reason }
+/** A node that is out tells of nothing but that: what it knows of the others may be long over. */
+const describeAll = (options: AdminServerOptions): Effect.Effect<ClusterStatus> =>
+  Effect.map(allReplicas(options), (replicas) => {
+    const { config, gossip, settings } = options
+    const isOut = isOutcast(gossip.state(), gossip.self)
+    const nodes = describeNodes(options)
+    return describeCluster({
+      cluster: config.cluster_name,
+      nodes: isOut ? nodes.filter(({ state }) => state === "self") : nodes,
+      tenants: isOut ? [] : Tenants.list(gossip.state().tenants),
+      replicas,
+      conflicts: conflictsOf(gossip.state(), gossip.self),
+      view_change_ms: settings.current.view_change_ms
+    })
   })
 
 /** Asked of every node that is there; the others' replicas are missing from it. */
@@ -193,13 +197,6 @@ const allReplicas = ({ calls, gossip, links }: AdminServerOptions): Effect.Effec
 const primaryId = (replicas: ReadonlyArray<ReplicaStatus>, tenant: string): string | null => {
   const primary = primaryAmong(replicas.filter((replica) => replica.tenant === tenant))
   return primary === null ? null : `${primary.name}::${primary.node}`
-}
-
-const findTenant = ({ gossip }: AdminServerOptions, nameOrId: string): Effect.Effect<Tenants.Tenant, AdminError> => {
-  const tenant = Tenants.find(gossip.state().tenants, nameOrId)
-  return tenant === undefined
-    ? fail("not_found", `tenant ${JSON.stringify(nameOrId)} does not exist`)
-    : Effect.succeed(tenant)
 }
 
 const findReplica = (options: AdminServerOptions, { node, replica, tenant }: Args<"vr.replica">) =>

@@ -1,0 +1,65 @@
+/**
+ * What still needs a node, and the commands that would change that, in words for who wants to take it out.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import { replicaId } from "../base/Names.ts"
+import type * as Tenants from "../tenants/Tenants.ts"
+import { AdminError, type ReplicaStatus } from "../wire/AdminProtocol.ts"
+import type { ClaimOptions } from "./Claims.ts"
+import { otherPlace } from "./Placement.ts"
+import { isRetired } from "./Status.ts"
+
+/** Most of them that one message names. */
+const lines_max = 20
+
+/** Fails if a replica is there: by the registry, or by what the node itself says. */
+export const checkEmpty = (options: ClaimOptions, node: string): Effect.Effect<void, AdminError> =>
+  Effect.gen(function*() {
+    const there = yield* Effect.mapError(options.calls.summary(node), ({ reason }) =>
+      new AdminError({
+        code: "unavailable",
+        message: `node ${node} cannot be asked which replicas it has: ${reason}. Start it first; ` +
+          `or, if it will never return: cluster remove ${node} --dead`
+      }))
+    const named = tenantsOn(options, node)
+    const leaving = there.filter((replica) => !isRetired(replica) && !named.some(({ id }) => id === replica.tenant))
+    const lines = [...named.map((tenant) => tenantLine(options, tenant, node)), ...leaving.map(leavingLine)]
+    if (lines.length === 0) return
+    return yield* needed(`node ${node} still has replicas. To move all of them: cluster drain ${node}. Or each by itself:`, lines)
+  })
+
+/** Fails if the registry names a replica there. */
+export const checkUnneeded = (options: ClaimOptions, node: string): Effect.Effect<void, AdminError> => {
+  const named = tenantsOn(options, node)
+  return named.length === 0
+    ? Effect.void
+    : needed(`tenants still count on node ${node}:`, named.map((tenant) => tenantLine(options, tenant, node)))
+}
+
+const needed = (what: string, lines: ReadonlyArray<string>): Effect.Effect<never, AdminError> => {
+  const more = lines.length > lines_max ? [`  and ${lines.length - lines_max} more`] : []
+  return Effect.fail(new AdminError({ code: "conflict", message: [what, ...lines.slice(0, lines_max), ...more].join("\n") }))
+}
+
+/** Those that may be used, and those that perhaps will. */
+const tenantsOn = ({ gossip }: ClaimOptions, node: string): ReadonlyArray<Tenants.Tenant> =>
+  [...gossip.state().tenants.values()].filter(({ replicas, withdrawn }) =>
+    !withdrawn && replicas.some((replica) => replica.node === node))
+
+const tenantLine = (options: ClaimOptions, tenant: Tenants.Tenant, node: string): string => {
+  const label = tenant.name ?? tenant.id
+  if (!tenant.confirmed) {
+    return `  ${label} is being created or renamed through node ${tenant.coordinator}: try again; if that does not end: ` +
+      `vr delete tenant ${tenant.id}`
+  }
+  const own = tenant.replicas.filter((replica) => replica.node === node).map(replicaId).join()
+  const place = otherPlace(options, tenant)
+  return place === null
+    ? `  vr replace ${label} ${own} <node>   (a node without a replica of ${label} has to join first)`
+    : `  vr replace ${label} ${own} ${place}`
+}
+
+const leavingLine = ({ name, node, tenant }: ReplicaStatus): string =>
+  `  ${name}::${node} of tenant ${tenant} is no longer in its group, and still needed until the others go on without it: try again`
