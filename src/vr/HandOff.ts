@@ -8,7 +8,7 @@ import { isMember, primaryOf } from "./Configuration.ts"
 import type { ReplicaId, View } from "./Message.ts"
 import type { Now, Outcome, PrimaryState, Replica } from "./Replica.ts"
 import { indexOf } from "./states/Normal.ts"
-import { enterViewChange } from "./Transitions.ts"
+import { enterViewChange, turnClientsAway } from "./Transitions.ts"
 
 /** One that does not catch up in `view_change_ms` is not waited for: clients are. Not while the group changes. */
 export const onHandOff = (replica: Replica, to: ReplicaId, now: Now, out: Outcome): void => {
@@ -37,7 +37,10 @@ export const handOff = (replica: Replica, state: PrimaryState, now: Now, out: Ou
     return
   }
   const { commit, log } = replica
-  if (commit === log.op && state.acked[indexOf(replica, to)] === log.op) enterViewChange(replica, viewOf(replica, to), now, out)
+  if (commit !== log.op || state.acked[indexOf(replica, to)] !== log.op) return
+  turnClientsAway(state, out, to)
+  enterViewChange(replica, viewOf(replica, to), now, out)
+  if (replica.state._tag === "ViewChange") replica.state.successor = to
 }
 
 /** The next one that it leads. */

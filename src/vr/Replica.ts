@@ -216,6 +216,8 @@ export interface ViewChangeState {
   wait_ms: Millis
   /** Own vote, frozen: resends are identical. */
   readonly vote: MessageOf<"DoViewChange">
+  /** The one that it has handed off to: clients may ask there already. */
+  successor: ReplicaId | null
   /** Only at the primary of the new view: votes by sender. */
   readonly votes: Map<ReplicaId, MessageOf<"DoViewChange">>
   /** The chosen log reaches below what we hold: committed entries being fetched first (F11). */
@@ -360,9 +362,11 @@ export const highestView = (replica: Replica): View =>
     ? Math.max(replica.view, replica.state.target)
     : replica.view
 
-/** The replica that this one would name to a client, if any. One that leaves knows who is to lead its successors. */
-export const knownPrimary = (replica: Replica): ReplicaId | null =>
-  isNormal(replica) || replica.state._tag === "Leaving" ? primaryOf(replica.configuration, replica.view) : null
+/** The replica that this one would name to a client, if any. One that leaves, or hands off, knows who is to lead. */
+export const knownPrimary = (replica: Replica): ReplicaId | null => {
+  if (replica.state._tag === "ViewChange") return replica.state.successor
+  return isNormal(replica) || replica.state._tag === "Leaving" ? primaryOf(replica.configuration, replica.view) : null
+}
 
 /** Doubled for each further view change without a stable view between, up to ×32. */
 export const backOff = (replica: Replica): number => 2 ** Math.min(Math.max(replica.attempts - 1, 0), 5)

@@ -44,16 +44,16 @@ const moveTo = (replica: Replica, state: State, out: Outcome): void => {
 
 /**
  * Whoever waits at a primary that gives up should look for the next one at once; the client table makes it safe. A
- * write that is in the log may be executed yet: its client must not be told that it was not.
+ * write that is in the log may be executed yet: its client must not be told that it was not. `primary`: the next one, if known.
  */
-export const turnClientsAway = (state: PrimaryState, out: Outcome): void => {
+export const turnClientsAway = (state: PrimaryState, out: Outcome, primary: ReplicaId | null = null): void => {
   for (const request of state.waiting.values()) {
     reply(out, request, request.kind === "write" ? "in doubt" : "not primary")
   }
   state.waiting.clear()
   // Pending reads fail on a view change: their round will never be confirmed.
-  for (const batch of state.reads) for (const read of batch.requests) reply(out, read, "not primary")
-  for (const read of state.newReads) reply(out, read, "not primary")
+  for (const batch of state.reads) for (const read of batch.requests) reply(out, read, "not primary", { primary })
+  for (const read of state.newReads) reply(out, read, "not primary", { primary })
   state.reads.length = 0
   state.newReads = []
   state.readsPending = 0
@@ -198,6 +198,7 @@ const makeViewChangeState = (replica: Replica, now: Now, resendAt: Millis): View
     resendAt,
     resendLargeAt: resendAt,
     wait_ms: replica.timers.heartbeat_ms,
+    successor: null,
     vote,
     votes: new Map([[replica.id, vote]]),
     fetching: null

@@ -2,7 +2,8 @@
  * Rounds of `kill -9`: a client writes without a pause while the primary's node is killed, writes go on through another
  * primary, and the killed node is started again, recovers and takes part. Then the next.
  *
- * A test (`Failover.test.ts`), and a program for users (`npm run chaos`), which can do the rounds of `Blackout.ts` as well.
+ * A test (`Failover.test.ts`), and a program for users (`npm run chaos`), which can do the rounds of `Blackout.ts` and what is in
+ * `Moves.ts` as well.
  *
  * @module
  */
@@ -11,6 +12,7 @@ import { connect } from "../../src/client/index.ts"
 import type { Durability } from "../../src/wire/AdminProtocol.ts"
 import { runBlackouts, snapshotsOften } from "./Blackout.ts"
 import { Cluster, tenant_name, until } from "./Cluster.ts"
+import { movable, moves_nodes, runHandOffs, runMoves } from "./Moves.ts"
 import { Workload } from "./Workload.ts"
 
 export interface ChaosReport {
@@ -83,6 +85,8 @@ interface Options {
   readonly durability: Durability
   readonly all: boolean
   readonly flip: boolean
+  readonly moves: boolean
+  readonly handOffs: boolean
 }
 
 const help = `npm run chaos -- [options]
@@ -95,6 +99,9 @@ Against a fresh cluster of its own; exit code 0 if no acknowledged write was los
   --all                 kill all nodes at once, not only the primary's; they have to serve again within 5 s of the last start
                         (these nodes write a snapshot every few hundred writes)
   --flip                with --all: flip a byte of one node's log or snapshots while they are away
+  --moves               kill nobody: the tenant grows from 1 to 3 to 5 replicas, moves off the first three of eight nodes, which
+                        leave, and shrinks to 3; --rounds and --nodes do not count
+  --hand-offs           kill nobody: hand the lead from one replica to the next, each round
   --help                this text`
 
 /** What was promised for a cluster that has lost all its nodes at once. */
@@ -111,14 +118,13 @@ export const main = async (parameters: ReadonlyArray<string>): Promise<number> =
     console.error(`chaos: ${options}\n\n${help}`)
     return 2
   }
-  const { all, durability, flip, nodes, rounds } = options
-  const victim = all ? `all nodes${flip ? ", and a byte of one node's files flipped" : ""}` : "the primary's node"
-  console.log(`chaos: ${nodes} nodes, one tenant on ${durability}, ${creators + 1} writers; ${rounds} times kill -9 of ${victim}`)
-  const cluster = await Cluster.start({ nodes, durability, flags: all ? snapshotsOften : [] })
+  const { all, durability, nodes } = options
+  console.log(`chaos: one tenant on ${durability}, ${creators + 1} writers; ${intention(options)}`)
+  const cluster = options.moves ? await movable(durability) : await Cluster.start({ nodes, durability, flags: all ? snapshotsOften : [] })
   const stop = () => void cluster.close().then(() => process.exit(130))
   process.once("SIGINT", stop).once("SIGTERM", stop)
   try {
-    const problems = all ? await blackouts(cluster, options) : await failovers(cluster, options)
+    const problems = all ? await blackouts(cluster, options) : await interruptions(cluster, options)
     for (const problem of problems) console.error(`chaos: ${problem}`)
     return problems.length === 0 ? 0 : 1
   } catch (error) {
@@ -130,8 +136,17 @@ export const main = async (parameters: ReadonlyArray<string>): Promise<number> =
   }
 }
 
-const failovers = async (cluster: Cluster, { rounds }: Options): Promise<ReadonlyArray<string>> => {
-  const { acknowledged, gaps_ms, problems } = await runChaos(cluster, rounds, (line) => console.log(line))
+const intention = ({ all, flip, handOffs, moves, nodes, rounds }: Options): string => {
+  if (moves) return `through ${moves_nodes} nodes`
+  if (handOffs) return `${nodes} nodes, ${rounds} times the lead is handed on`
+  const victim = all ? `all nodes${flip ? ", and a byte of one node's files flipped" : ""}` : "the primary's node"
+  return `${nodes} nodes, ${rounds} times kill -9 of ${victim}`
+}
+
+const interruptions = async (cluster: Cluster, { handOffs, moves, rounds }: Options): Promise<ReadonlyArray<string>> => {
+  const say = (line: string) => console.log(line)
+  const run = moves ? runMoves(cluster, say) : handOffs ? runHandOffs(cluster, rounds, say) : runChaos(cluster, rounds, say)
+  const { acknowledged, gaps_ms, problems } = await run
   console.log(`${acknowledged} writes acknowledged, ${problems.length} problems; longest gap ${Math.max(0, ...gaps_ms)} ms`)
   return problems
 }
@@ -156,10 +171,12 @@ const parseOptions = (parameters: ReadonlyArray<string>): Options | string | nul
         durability: { type: "string", default: "disk" },
         all: { type: "boolean", default: false },
         flip: { type: "boolean", default: false },
+        moves: { type: "boolean", default: false },
+        "hand-offs": { type: "boolean", default: false },
         help: { type: "boolean", default: false }
       }
     })
-    const { all, durability, flip } = values
+    const { all, durability, flip, "hand-offs": handOffs, moves } = values
     const rounds = Number(values.rounds ?? (all ? 20 : 10))
     const nodes = Number(values.nodes)
     if (values.help) return null
@@ -168,7 +185,8 @@ const parseOptions = (parameters: ReadonlyArray<string>): Options | string | nul
     if (durability !== "disk" && durability !== "memory") return `--durability: expected disk or memory, got ${durability}`
     if (all && durability === "memory") return "--all needs --durability disk: a tenant in memory does not survive it"
     if (flip && !all) return "--flip needs --all"
-    return { rounds, nodes, durability, all, flip }
+    if (Number(all) + Number(moves) + Number(handOffs) > 1) return "--all, --moves and --hand-offs are three things"
+    return { rounds, nodes, durability, all, flip, moves, handOffs }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

@@ -10,7 +10,8 @@
 import { connect } from "../../src/client/index.ts"
 import type { ChangeWish } from "../../src/wire/Changes.ts"
 import type { ChaosReport } from "./Chaos.ts"
-import { type Cluster, tenant_name, type TestNode, until } from "./Cluster.ts"
+import type { Durability } from "../../src/wire/AdminProtocol.ts"
+import { Cluster, tenant_name, type TestNode, until } from "./Cluster.ts"
 import { Workload } from "./Workload.ts"
 
 export const moves_nodes = 8
@@ -30,7 +31,20 @@ const on = (node: TestNode) => ({ name: null, node: node.name })
 const replicaOn = (group: ReadonlyArray<string>, node: TestNode) =>
   ({ name: group.find((id) => id.endsWith(`::${node.name}`))!.split("::")[0]!, node: node.name })
 
-/** `cluster`: of {@link moves_nodes} nodes, with the tenant on the first one only. */
+/** Eight nodes, with the tenant on the first one only. */
+export const movable = async (durability: Durability): Promise<Cluster> => {
+  const cluster = await Cluster.apart({ nodes: moves_nodes })
+  try {
+    await cluster.join()
+    await cluster.nodes[0]!.admin("vr.create", { name: tenant_name, replicas: [{ name: "r1", node: "n1" }], durability })
+    return cluster
+  } catch (error) {
+    await cluster.close()
+    throw error
+  }
+}
+
+/** `cluster`: as {@link movable} gives it. */
 export const runMoves = async (cluster: Cluster, say: (line: string) => void): Promise<ChaosReport> => {
   const { nodes } = cluster
   const [n1, n2, n3, n4, n5, n6, n7, n8] = nodes as ReadonlyArray<TestNode> & { readonly length: 8 }
@@ -61,6 +75,29 @@ export const runMoves = async (cluster: Cluster, say: (line: string) => void): P
       })
     }
     await step("shrunk to 3", () => changeGroup(n5!, { remove: [replicaOn(group, n6!), replicaOn(group, n7!)] }))
+    const { acknowledged, problems } = await workload.finish()
+    return { acknowledged, problems, gaps_ms }
+  } finally {
+    await tenant.close()
+  }
+}
+
+/** The lead goes from one replica to the next. */
+export const runHandOffs = async (cluster: Cluster, rounds: number, say: (line: string) => void): Promise<ChaosReport> => {
+  const tenant = await connect({ endpoints: cluster.endpoints, tenant: tenant_name, deadline })
+  const workload = await Workload.start(tenant, creators)
+  const gaps_ms: Array<number> = []
+  try {
+    for (let round = 1; round <= rounds && workload.trouble.length === 0; round++) {
+      await progressOf(workload)
+      workload.takeGap()
+      const { from, to } = await cluster.nodes[0]!.admin("vr.handoff", { tenant: tenant_name })
+      await until(`${to} leads`, async () => (await cluster.nodes[0]!.admin("vr.primary", { tenant: tenant_name })).primary === to)
+      await progressOf(workload)
+      const gap_ms = Math.round(workload.takeGap())
+      gaps_ms.push(gap_ms)
+      say(`round ${String(round).padStart(2)}: ${from} → ${to}, ${gap_ms} ms without a write (${workload.count} writes so far)`)
+    }
     const { acknowledged, problems } = await workload.finish()
     return { acknowledged, problems, gaps_ms }
   } finally {

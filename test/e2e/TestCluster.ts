@@ -5,6 +5,7 @@
  */
 import { onTestFailed, onTestFinished } from "vitest"
 import { Cluster, type ClusterOptions } from "./Cluster.ts"
+import { movable } from "./Moves.ts"
 
 const attend = async (starting: Promise<Cluster>): Promise<Cluster> => {
   const cluster = await starting
@@ -15,6 +16,9 @@ const attend = async (starting: Promise<Cluster>): Promise<Cluster> => {
 
 /** Joined, with the tenant "t" on all nodes. */
 export const testCluster = (options: ClusterOptions): Promise<Cluster> => attend(Cluster.start(options))
+
+/** With the tenant "t" on the first of eight nodes. */
+export const movableCluster = (): Promise<Cluster> => attend(movable("disk"))
 
 /** Nodes that do not know each other. */
 export const nodesApart = (options: ClusterOptions): Promise<Cluster> => attend(Cluster.apart(options))

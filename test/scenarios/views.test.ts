@@ -343,4 +343,17 @@ describe("a primary that hands off", () => {
     assert.deepStrictEqual(replies.map(({ status }) => status), ["ok"])
     assert.deepStrictEqual(only("StartViewChange", sends).map(({ probing, view }) => [view, probing]), [[1, false], [1, false]])
   })
+
+  it("sends clients to that one, those that wait for a read and those that come later, but not for ever", () => {
+    const one = One.start("R0")
+    one.receive("R1", { _tag: "PrepareOk", view: 0, op: 0 })
+    const read = (request: number) => ({ kind: "read", to, request, operation: new Uint8Array(1) }) as const
+    one.ask(read(1))
+    const { replies } = one.turn({ _tag: "HandOff", to: "R1" })
+    const later = one.ask(read(2))
+    const named = [...replies, ...later.replies].map(({ primary, request, status }) => [request, status, primary])
+    assert.deepStrictEqual(named, [[1, "not primary", "R1"], [2, "not primary", "R1"]])
+    one.pass(400)
+    assert.deepStrictEqual(one.ask(read(3)).replies.map(({ primary }) => primary), [null])
+  })
 })
