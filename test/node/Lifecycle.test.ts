@@ -128,7 +128,10 @@ describe("cluster leave", () => {
         name: "blue", replicas: [{ name: "r1", node: "n2" }]
       })))
       yield* world.until("n2 has heard of it", Effect.sync(() => two!.disk.tenants.size === 1))
-      assert.match(yield* refusal(leave(world, three!, "n2")), /^conflict: node n2 still has replicas.*\n  (blue is being created|vr replace blue)/)
+      assert.match(
+        yield* refusal(leave(world, three!, "n2")),
+        /^conflict: node n2 still has replicas.*\n  (blue is being created|vr replace blue)/
+      )
       yield* Fiber.await(creation)
       world.latency_ms = 0
       world.release(one!, three!)
@@ -142,7 +145,8 @@ describe("cluster remove --dead", () => {
       const nodes = yield* world.cluster(4)
       const [one, two, three, four] = nodes
       yield* world.tenant("blue", [one!, two!, three!])
-      const alive = (node: string) => `conflict: node ${node} answers at ${node}:2000: it is not dead. To take it out: cluster leave ${node}`
+      const alive = (node: string) =>
+        `conflict: node ${node} answers at ${node}:2000: it is not dead. To take it out: cluster leave ${node}`
       assert.strictEqual(yield* refusal(remove(world, one!, "n4")), alive("n4"))
       assert.strictEqual(yield* refusal(remove(world, one!, "n1")), "conflict: node n1 is the one that answers you: it is not dead")
       yield* world.stop(three!)
@@ -190,7 +194,10 @@ describe("cluster remove --dead", () => {
       world.hold(two!, three!)
       yield* world.start(three!)
       world.release(two!, three!)
-      assert.match(yield* refusal(world.ask(three!, "cluster.join", { address: "n2:2000" })), /node n3 was removed from the cluster as dead/)
+      assert.match(
+        yield* refusal(world.ask(three!, "cluster.join", { address: "n2:2000" })),
+        /node n3 was removed from the cluster as dead/
+      )
     }))
 
   story("does not take another node for it that has its name and its place", (world) =>
