@@ -86,22 +86,10 @@ export const makeCalls = (options: CallsOptions): Calls => {
             Tenants.merge(tenants, new Map([[tenant.id, tenant]])))
           return sameName(known, tenant)
         }
-        case "join": {
-          // Only looked at: what both know is merged once the other side has found nothing against it either.
-          const theirs = parseKnown(args)
-          if (!theirs.ok) return yield* new CallError({ node: self, code: "usage", reason: theirs.reason })
-          const problem = joinProblem(gossip.state(), theirs.value, gossip.self)
-          return problem === null
-            ? toKnown(gossip.state())
-            : yield* new CallError({ node: self, code: "conflict", reason: problem })
-        }
-        case "tell": {
-          const state = parseKnown(args)
-          if (!state.ok) return yield* new CallError({ node: self, code: "usage", reason: state.reason })
-          const refusal = yield* gossip.merge(state.value)
-          if (refusal !== null) return yield* new CallError({ node: self, code: "conflict", reason: refusal })
-          return toKnown(gossip.state())
-        }
+        case "join":
+          return yield* look(options, args)
+        case "tell":
+          return yield* hear(options, args)
         case "ping":
           return { id: gossip.self.id }
         case "summary":
@@ -141,6 +129,25 @@ export const makeCalls = (options: CallsOptions): Calls => {
     serve
   }
 }
+
+/** Only looked at: what both know is merged once the other side has found nothing against it either. */
+const look = ({ gossip, node }: CallsOptions, args: unknown): Effect.Effect<unknown, CallError> => {
+  const theirs = parseKnown(args)
+  if (!theirs.ok) return Effect.fail(new CallError({ node, code: "usage", reason: theirs.reason }))
+  const problem = joinProblem(gossip.state(), theirs.value, gossip.self)
+  return problem === null
+    ? Effect.succeed(toKnown(gossip.state()))
+    : Effect.fail(new CallError({ node, code: "conflict", reason: problem }))
+}
+
+const hear = ({ gossip, node }: CallsOptions, args: unknown): Effect.Effect<unknown, CallError> =>
+  Effect.gen(function*() {
+    const theirs = parseKnown(args)
+    if (!theirs.ok) return yield* new CallError({ node, code: "usage", reason: theirs.reason })
+    const refusal = yield* gossip.merge(theirs.value)
+    if (refusal !== null) return yield* new CallError({ node, code: "conflict", reason: refusal })
+    return toKnown(gossip.state())
+  })
 
 const malformed = (node: string, method: string, reason: string) =>
   Effect.fail(new CallError({ node, code: "internal", reason: `its answer to ${method} is malformed: ${reason}` }))

@@ -6,7 +6,6 @@
  */
 import * as Effect from "effect/Effect"
 import { parseReplicaId, replicaId, type ReplicaName } from "../base/Names.ts"
-import * as Members from "../members/Members.ts"
 import * as Tenants from "../tenants/Tenants.ts"
 import { quorum, tolerates } from "../vr/Quorum.ts"
 import { AdminError, type Args, type Ok, type ReplicaStatus } from "../wire/AdminProtocol.ts"
@@ -14,7 +13,8 @@ import type { ChangePlan, ChangeProgress, ChangeReport, ChangeWish } from "../wi
 import type { Calls } from "./Calls.ts"
 import type { Gossip } from "./Gossip.ts"
 import type { Links } from "./Links.ts"
-import { nextGroup, type Loads } from "./Choosing.ts"
+import { nextGroup, type Places } from "./Choosing.ts"
+import { candidates, placeProblem } from "./Placement.ts"
 import { isServing, primaryAmong } from "./Status.ts"
 
 export interface ChangingOptions {
@@ -42,7 +42,8 @@ export const planChange = (
   Effect.gen(function*() {
     const led = yield* awaitLead(options, tenant)
     const { report } = led
-    const next = nextGroup(wish, report.replicas.flatMap(placeOf), report.former, loadsOf(options))
+    const places: Places = { candidates: candidates(options), problem: (node) => placeProblem(options.gossip.state().members, node) }
+    const next = nextGroup(wish, report.replicas.flatMap(placeOf), report.former, places)
     if (!next.ok) return yield* new AdminError({ code: next.code, message: next.reason })
     const plan = describePlan(tenant, led, next.value.map(replicaId).sort())
     const gone = yield* goneNodes(options, plan.joins)
@@ -195,22 +196,6 @@ const conflict = (message: string) => Effect.fail(new AdminError({ code: "confli
 const placeOf = (id: string): ReadonlyArray<ReplicaName> => {
   const parsed = parseReplicaId(id)
   return parsed.ok ? [parsed.value] : []
-}
-
-/** Nodes that may get a replica, and how many each has. */
-const loadsOf = ({ gossip, links, node }: ChangingOptions): Loads => {
-  const { members, tenants } = gossip.state()
-  const there = new Set([node, ...links.connected()])
-  const counts = new Map<string, number>()
-  for (const { replicas } of Tenants.list(tenants)) {
-    for (const replica of replicas) counts.set(replica.node, (counts.get(replica.node) ?? 0) + 1)
-  }
-  return Members.list(members).map(({ id, name }) => ({
-    node: name,
-    replicas: counts.get(name) ?? 0,
-    isThere: there.has(name),
-    isDraining: Members.isDraining(members.get(id)!)
-  }))
 }
 
 const describePlan = (tenant: Tenants.Tenant, { report, statuses }: Led, next: ReadonlyArray<string>): ChangePlan => {

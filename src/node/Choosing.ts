@@ -8,13 +8,13 @@ import * as Tenants from "../tenants/Tenants.ts"
 import type { AdminErrorCode } from "../wire/AdminProtocol.ts"
 import type { ChangeWish } from "../wire/Changes.ts"
 
-/** The members of the cluster, and how many replicas each has. */
-export type Loads = ReadonlyArray<{
-  readonly node: string
-  readonly replicas: number
-  readonly isThere: boolean
-  readonly isDraining: boolean
-}>
+/** The nodes of the cluster. */
+export interface Places {
+  /** Those that are there and may be given replicas, those with the fewest first. */
+  readonly candidates: ReadonlyArray<string>
+  /** Why a node may not be given one, or null. */
+  readonly problem: (node: string) => { readonly code: AdminErrorCode; readonly message: string } | null
+}
 
 export type Next =
   | { readonly ok: true; readonly value: ReadonlyArray<ReplicaName> }
@@ -27,7 +27,7 @@ export const nextGroup = (
   { add, off, remove, to }: ChangeWish,
   present: ReadonlyArray<ReplicaName>,
   former: ReadonlyArray<string>,
-  loads: Loads
+  places: Places
 ): Next => {
   const leaving = [...remove ?? [], ...present.filter(({ node }) => node === off)]
   const unknown = leaving.find((place) => !isIn(present, place))
@@ -36,11 +36,11 @@ export const nextGroup = (
   }
   if (off != null && leaving.length === 0) return refused("not_found", `node ${off} has no replica of this tenant`)
   const kept = present.filter((place) => !isIn(leaving, place))
-  const substitute = off == null ? null : roomiest(loads, present)
+  const substitute = off == null ? null : places.candidates.find((node) => !present.some((place) => place.node === node)) ?? null
   const added = [...add ?? [], ...(substitute === null ? [] : [{ name: null, node: substitute }])]
   const wanted = to ?? [...kept, ...named(added, present, former)]
   if (wanted.length === 0) return refused("conflict", only_reason)
-  return judge(wanted, present, former, loads)
+  return judge(wanted, present, former, places)
 }
 
 const only_reason = "a tenant cannot lose its only replica: add one elsewhere in the same step, or delete the tenant"
@@ -49,15 +49,14 @@ const judge = (
   wanted: ReadonlyArray<ReplicaName>,
   present: ReadonlyArray<ReplicaName>,
   former: ReadonlyArray<string>,
-  loads: Loads
+  places: Places
 ): Next => {
   const problem = Tenants.replicasProblem(wanted)
   if (problem !== null) return refused("usage", problem)
   const joins = wanted.filter((place) => !isIn(present, place))
   for (const place of joins) {
-    const load = loads.find(({ node }) => node === place.node)
-    if (load === undefined) return refused("not_found", `node ${place.node} is not a member of the cluster`)
-    if (load.isDraining) return refused("conflict", `node ${place.node} is draining: it takes no new replicas`)
+    const unfit = places.problem(place.node)
+    if (unfit !== null) return refused(unfit.code, unfit.message)
     if (former.includes(replicaId(place))) {
       return refused("conflict", `${replicaId(place)} has left this group before, and ids are never used again: name it otherwise`)
     }
@@ -86,9 +85,3 @@ const named = (
   let highest = used.reduce((most, name) => Math.max(most, Number(/^r(\d{1,9})$/.exec(name)?.[1] ?? 0)), 0)
   return added.map(({ name, node }) => ({ name: name ?? `r${++highest}`, node }))
 }
-
-/** A node that is there, has none of this tenant, and the fewest of all; null if there is none. */
-const roomiest = (loads: Loads, present: ReadonlyArray<ReplicaName>): string | null =>
-  loads
-    .filter(({ isDraining, isThere, node }) => isThere && !isDraining && !present.some((place) => place.node === node))
-    .toSorted((a, b) => a.replicas - b.replicas || (a.node < b.node ? -1 : 1))[0]?.node ?? null

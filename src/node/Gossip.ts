@@ -55,9 +55,7 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
   const inbox = yield* Queue.bounded<GossipInput>(Limits.gossip_queue_max)
   let state: State = { members: withSelf(Members.settle(kept.members), self), tenants: Tenants.withdrawUnfinished(kept.tenants, self.name) }
   let frame: Uint8Array | null = null
-  let ended = false
-  /** Give those who wait for an answer the last one: what they had begun is taken back while the node stops. */
-  const waiting = new Set<() => void>()
+  const { ask, end } = makeAsking(inbox)
 
   const currentFrame = (): Uint8Array => frame ??= encodeClusterMessage({ _tag: "State", ...state })
 
@@ -97,23 +95,6 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
     }
   }
 
-  const ask = <A>(input: (answer: Deferred.Deferred<A>) => GossipInput, last: () => A): Effect.Effect<A> =>
-    Effect.suspend(() => {
-      if (ended) return Effect.succeed(last())
-      const answer = Deferred.makeUnsafe<A>()
-      const giveUp = () => void Deferred.doneUnsafe(answer, Effect.succeed(last()))
-      waiting.add(giveUp)
-      return Queue.offer(inbox, input(answer)).pipe(
-        Effect.andThen(Deferred.await(answer)),
-        Effect.ensuring(Effect.sync(() => waiting.delete(giveUp)))
-      )
-    })
-
-  const end = Effect.andThen(Queue.shutdown(inbox), Effect.sync(() => {
-    ended = true
-    for (const giveUp of waiting) giveUp()
-  }))
-
   return Gossip.of({
     self,
     state: () => state,
@@ -127,6 +108,30 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
     ).pipe(Effect.ensuring(end))
   })
 })
+
+/** Questions that have an answer also once the fiber has ended: what was begun is taken back while the node stops. */
+const makeAsking = (inbox: Queue.Queue<GossipInput>) => {
+  let ended = false
+  const waiting = new Set<() => void>()
+  return {
+    /** `last`: the answer if there will be no other. */
+    ask: <A>(input: (answer: Deferred.Deferred<A>) => GossipInput, last: () => A): Effect.Effect<A> =>
+      Effect.suspend(() => {
+        if (ended) return Effect.succeed(last())
+        const answer = Deferred.makeUnsafe<A>()
+        const giveUp = () => void Deferred.doneUnsafe(answer, Effect.succeed(last()))
+        waiting.add(giveUp)
+        return Queue.offer(inbox, input(answer)).pipe(
+          Effect.andThen(Deferred.await(answer)),
+          Effect.ensuring(Effect.sync(() => waiting.delete(giveUp)))
+        )
+      }),
+    end: Effect.andThen(Queue.shutdown(inbox), Effect.sync(() => {
+      ended = true
+      for (const giveUp of waiting) giveUp()
+    }))
+  }
+}
 
 /** This node announces itself as it is now; what it kept may be from before it moved. */
 const withSelf = (members: Members.Members, self: Members.Member): Members.Members => {

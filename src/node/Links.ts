@@ -92,7 +92,7 @@ export const makeLinks = Effect.fnUntraced(function*(
         if (wanted.get(node) === link.address) continue
         links.delete(node)
         yield* FiberMap.remove(fibers, node)
-        yield* down(node, link, "its address has changed")
+        yield* down(node, link, wanted.has(node) ? "its address has changed" : "nothing more is to be said to it")
       }
       for (const [node, address] of wanted) {
         if (links.has(node)) continue

@@ -30,7 +30,7 @@ export const otherPlace = (options: PlacementOptions, { replicas }: Tenants.Tena
   candidates(options).find((name) => !replicas.some(({ node }) => node === name)) ?? null
 
 /** Nodes that are there and may be given replicas, those with the fewest first. */
-const candidates = ({ gossip, links, node }: PlacementOptions): Array<string> => {
+export const candidates = ({ gossip, links, node }: PlacementOptions): Array<string> => {
   const { members, tenants } = gossip.state()
   const there = [node, ...links.connected()].filter((name) => placeProblem(members, name) === null)
   const loads = new Map(there.map((name) => [name, 0]))
@@ -53,7 +53,8 @@ export const checkPlaces = (
     return problem === null ? Effect.void : new AdminError(problem)
   }, { discard: true })
 
-const placeProblem = (members: Members.Members, node: string): Pick<AdminError, "code" | "message"> | null => {
+/** Why a node may not be given a replica, or null. */
+export const placeProblem = (members: Members.Members, node: string): Pick<AdminError, "code" | "message"> | null => {
   const record = Members.recordOf(members, node)
   if (record === undefined) return { code: "not_found", message: strangerReason(members, node) }
   if (!Members.isDraining(record)) return null

@@ -16,7 +16,7 @@ import {
 } from "../../src/wire/AdminProtocol.ts"
 import { type Answers, adminServer } from "./FakeAdminServer.ts"
 import { admin } from "./Programs.ts"
-import { tabKey } from "./Terminal.ts"
+import { type Situation, tabKey } from "./Terminal.ts"
 
 const scenario = <A, E>(name: string, test: () => Effect.Effect<A, E, Network | Scope.Scope>) =>
   it.effect(name, () => Effect.scoped(test()).pipe(Effect.provide(Network.layerMemory)))
@@ -106,6 +106,10 @@ const lines: ReadonlyArray<readonly [line: string, command: CommandName, args: o
   ["cluster join 127.0.0.1:3000", "cluster.join", { address: "127.0.0.1:3000" }],
   ["cluster members", "cluster.members", {}],
   ["cluster status", "cluster.status", {}],
+  ["cluster leave dev2", "cluster.leave", { node: "dev2" }],
+  ["cluster remove dev2 --dead", "cluster.remove", { node: "dev2" }],
+  ["vr delete tenant orders --confirm orders", "vr.delete", { tenant: "orders" }],
+  ["vr rename orders bills", "vr.rename", { tenant: "orders", name: "bills" }],
   ["vr create tenant", "vr.create", { name: null, replicas: null, durability: "disk" }],
   ["vr create tenant --name orders r1::dev1,r2::dev2,r3::dev3", "vr.create", {
     name: "orders", replicas, durability: "disk"
@@ -143,7 +147,7 @@ const shown = (line: string, terminal: boolean) =>
     yield* adminServer("n1:2001", allAnswers)
     yield* TestClock.adjust("252 seconds")
     return (yield* admin(line.split(" "), { terminal })).stdout
-  })
+  }).pipe(Effect.scoped)
 
 describe("what is shown", () => {
   scenario("status on a terminal: the verdict, what is wrong and what helps, the tenants", () =>
@@ -153,6 +157,8 @@ describe("what is shown", () => {
         "! n3 unreachable 4m12s (10.0.0.3:7004: refused)   → start it again",
         "! 2 tenants cannot lose another node   → v2r2-admin n1:7001 cluster status",
         "! n1 has little memory left",
+        "draining: n2",
+        "left: n4",
         "TENANT                                PRIMARY  EPOCH/VIEW  COMMIT  LAG                REPLICAS  TOLERATES  DURABILITY",
         "root                                  r1::n1   1/4         18210   0                  2/3       0          disk",
         `${id}  none     3/19        912004  r2::n2:7,r1::n1:2  2/3       0          memory`,
@@ -167,6 +173,7 @@ describe("what is shown", () => {
         ["node", "n1", "self"],
         ["node", "n2", "connected"],
         ["node", "n3", "disconnected"],
+        ["node", "n4", "gone"],
         ["problem", "2 tenants cannot lose another node", "v2r2-admin n1:7001 cluster status"],
         ["problem", "node n3 is unreachable (10.0.0.3:7004: refused)", "start it again"],
         ["problem", "n1 has little memory left", ""],
@@ -178,9 +185,16 @@ describe("what is shown", () => {
   scenario("tables", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* shown("cluster status", true), [
-        "NODE  STATE         FOR    ADDRESS  REASON",
-        "dev1  self          4m12s  n1:2000",
-        "dev2  disconnected  4m11s  n2:3000  refused",
+        "NODE  LIFE      STATE         FOR    ADDRESS  REASON",
+        "dev1  joined    self          4m12s  n1:2000",
+        "dev2  draining  disconnected  4m11s  n2:3000  refused",
+        "dev3  dead      gone                 n3:4000",
+        ""
+      ].join("\n"))
+      assert.strictEqual(yield* shown("cluster members", false), [
+        "dev1\tjoined\tn1:2001\tn1:2002\tn1:2000\tn1:2003\tself",
+        "dev2\tdraining\tn2:3001\tn2:3002\tn2:3000\tn2:3003\t",
+        "dev3\tdead\tn3:4001\tn3:4002\tn3:4000\tn3:4003\t",
         ""
       ].join("\n"))
     }))
@@ -196,11 +210,73 @@ describe("what is shown", () => {
   scenario("what a script wants of a change", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* shown("vr create tenant", false), `${id}\n`)
+      assert.strictEqual(yield* shown("vr rename orders bills", false), `${id}\n`)
+      assert.strictEqual(yield* shown("cluster leave dev2", false), "dev2\n")
     }))
+
+  scenario("what a person wants of it: who does not know yet", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* shown("vr rename orders bills", true), "tenant orders is called bills now\n")
+      assert.strictEqual(yield* shown("cluster leave dev2", true), "node dev2 has left the cluster: stop it\n")
+      assert.strictEqual(
+        yield* shown("cluster remove dev2 --dead", true),
+        "node dev2 is removed from the cluster as dead; not heard yet by dev3, which will once reached\n"
+      )
+    }))
+
   scenario("the primary in full", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* shown("vr primary orders", false), `${id}::r1::dev1\n`)
     }))
+})
+
+describe("deleting a tenant asks for its name again", () => {
+  const deleting = (line: string, situation: Situation) =>
+    Effect.gen(function*() {
+      const seen = yield* adminServer("n1:2001", allAnswers)
+      const ran = yield* admin(line === "" ? [] : line.split(" "), situation)
+      return { ...ran, asked: seen.map(({ command }) => command) }
+    }).pipe(Effect.scoped)
+
+  const done = "tenant orders is deleted; not heard yet by dev2, dev3, which will once reached\n"
+
+  scenario("on a terminal", () =>
+    Effect.gen(function*() {
+      assert.deepInclude(yield* deleting("vr delete tenant orders", { terminal: true, typing: ["orders"] }), {
+        exit: 0, stdout: done, stderr: "", asked: ["vr.delete"]
+      })
+    }))
+
+  scenario("and does nothing if it is another one, or none", () =>
+    Effect.gen(function*() {
+      const wrong = yield* deleting("vr delete tenant orders", { terminal: true, typing: ["order"] })
+      assert.deepInclude(wrong, { exit: 1, stdout: "", asked: [] })
+      assert.include(wrong.stderr, `error: vr delete tenant orders: "order" is not "orders"; nothing was done`)
+      for (const typing of [[], [{ _tag: "Interrupt", empty: true } as const]]) {
+        const none = yield* deleting("vr delete tenant orders", { terminal: true, typing })
+        assert.deepInclude(none, { exit: 1, asked: [] })
+        assert.include(none.stderr, "not confirmed; nothing was done")
+      }
+      assert.deepInclude(yield* deleting("vr delete tenant orders --confirm order", {}), { exit: 1, asked: [] })
+    }))
+
+  scenario("in the shell, whose own editor asks", () =>
+    Effect.gen(function*() {
+      const ran = yield* deleting("", { terminal: true, typing: ["vr delete tenant orders", "orders", "vr stats"] })
+      assert.deepStrictEqual(ran.asked, ["vr.delete", "vr.stats"])
+      assert.isTrue(ran.stdout.startsWith(done), ran.stdout)
+    }))
+
+  it.effect.each<readonly [string, Situation]>([
+    ["vr delete tenant orders", {}],
+    ["vr delete tenant orders --json", { terminal: true, typing: ["orders"] }],
+    ["-", { stdin: "vr delete tenant orders\norders\n" }]
+  ])("%s in %j needs --confirm: there is nobody to ask", ([line, situation]) =>
+    Effect.scoped(Effect.gen(function*() {
+      const ran = yield* deleting(line, situation)
+      assert.deepInclude(ran, { exit: 2, stdout: "", asked: [] })
+      assert.include(ran.stderr, "add --confirm orders")
+    })).pipe(Effect.provide(Network.layerMemory)))
 })
 
 describe("errors and exit codes", () => {
@@ -222,6 +298,12 @@ describe("errors and exit codes", () => {
     ["vr create tenant --name a/b", "has \"/\""],
     ["vr replica orders::r1", "expected <tenant>::<replica>::<node>"],
     ["vr primary a::b", "a name has only letters"],
+    ["cluster leave a/b", "has \"/\""],
+    ["cluster remove dev2", "if that is so: cluster remove dev2 --dead"],
+    ["vr rename orders", "<name> is missing"],
+    ["vr rename orders a/b", "has \"/\""],
+    ["vr delete tenant a/b --confirm a/b", "has \"/\""],
+    ["vr delete", "see: help vr delete"],
     ["vr", "\"vr\" needs a command after it, such as: vr tenants"],
     ["vr create", "see: help vr create"],
     ["vr tenents", "did you mean tenants?"],
@@ -280,9 +362,12 @@ describe("the shell", () => {
       const tab = (line: string) => tabKey(line, ({ hits }) => seen.push(hits))
       yield* admin([], {
         terminal: true,
-        typing: [tab("config set h"), tab("vr primary "), tab("vr replica orders::r2"), tab("cluster j"), tab("vr create t")]
+        typing: [
+          tab("config set h"), tab("vr primary "), tab("vr replica orders::r2"), tab("cluster j"), tab("vr create t"),
+          tab("cluster leave dev2")
+        ]
       })
-      assert.deepStrictEqual(seen, [["heartbeat_ms "], ["orders "], ["orders::r2::dev2 "], ["join "], ["tenant "]])
+      assert.deepStrictEqual(seen, [["heartbeat_ms "], ["orders "], ["orders::r2::dev2 "], ["join "], ["tenant "], ["dev2 "]])
     }))
 })
 

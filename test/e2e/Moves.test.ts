@@ -7,7 +7,7 @@ import { expect, it } from "vitest"
 import { runHandOffs, runMoves } from "./Moves.ts"
 import { movableCluster, testCluster } from "./TestCluster.ts"
 
-it("from 1 to 3 to 5 replicas, off the first three nodes, to 3: no write is lost, none is applied twice", { timeout: 240_000 }, async () => {
+it("from 1 to 3 to 5 replicas, off the first three nodes, to 3: no write lost, none applied twice", { timeout: 240_000 }, async () => {
   const cluster = await movableCluster()
   const lines: Array<string> = []
   const { acknowledged, gaps_ms, problems } = await runMoves(cluster, (line) => lines.push(line))

@@ -48,7 +48,10 @@ describe("vr rename", () => {
       yield* create(world, nodes[0]!, "blue")
       assert.deepStrictEqual(yield* rename(world, nodes[0]!, id, "red"), { tenant: id, name: "red", was: "red", unheard: [] })
       // It may go back to a name that it had, once that is free.
-      assert.match(yield* refusal(rename(world, nodes[1]!, "red", "blue")), /^conflict: the tenant was not renamed: .*"blue" is already taken/)
+      assert.match(
+        yield* refusal(rename(world, nodes[1]!, "red", "blue")),
+        /^conflict: the tenant was not renamed: .*"blue" is already taken/
+      )
       yield* world.ask(nodes[1]!, "vr.delete", { tenant: "blue" })
       yield* rename(world, nodes[1]!, "red", "blue")
       for (const node of nodes) assert.deepStrictEqual([...yield* names(world, node)], [[id, "blue"]])
@@ -145,7 +148,9 @@ describe("vr rename", () => {
     // What Tenancy.test.ts would do with whole nodes: the registry of n1, that of n2, and gossip from either side first.
     const random = seeded(1)
     const group = [{ name: "r1", node: "n1" }, { name: "r2", node: "n2" }]
-    const made = Tenants.create(Tenants.noTenants, { id: uuid(random), name: "blue", replicas: group, durability: "disk", coordinator: "n1" })
+    const made = Tenants.create(Tenants.noTenants, {
+      id: uuid(random), name: "blue", replicas: group, durability: "disk", coordinator: "n1"
+    })
     if (!made.ok) throw new Error(made.reason)
     const { id } = made.tenant
     const both = Tenants.confirm(made.tenants, id)

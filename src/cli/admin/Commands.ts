@@ -22,7 +22,9 @@ import { usage } from "../Failure.ts"
 import { hex32, since } from "../Format.ts"
 import { adminFlags } from "../Options.ts"
 import { commonCommands, root } from "../Root.ts"
+import { clusterDrain } from "./DrainCommand.ts"
 import { add, forget, movePrimary, reconfigure, remove, replace } from "./GroupCommands.ts"
+import { clusterLeave, clusterRemove, deleteTenant, renameTenant } from "./LifeCommands.ts"
 import { snapshotGroup } from "./SnapshotCommands.ts"
 import { placesOf, tenantFlags } from "./TenantFlags.ts"
 import { dataGroup, inspectGroup } from "./Offline.ts"
@@ -97,7 +99,7 @@ const clusterJoin = define({
 const clusterMembers = define({
   name: "members",
   config: {},
-  summary: "List the nodes of the cluster with their addresses",
+  summary: "List the nodes of the cluster with their addresses; then those that have left or were removed",
   examples: [{ command: "cluster members", description: "Who is who" }],
   json: Member,
   lines: true,
@@ -105,10 +107,10 @@ const clusterMembers = define({
     const members = yield* (yield* admin)("cluster.members", {})
     return {
       _tag: "Table",
-      columns: ["NODE", "ADMIN", "CLIENT", "CLUSTER", "PEER", "NOTE"],
+      columns: ["NODE", "LIFE", "ADMIN", "CLIENT", "CLUSTER", "PEER", "NOTE"],
       rows: Stream.fromIterable(members.map((member) => ({
         json: member,
-        cells: [member.name, member.admin, member.client, member.cluster, member.peer, member.self ? "self" : ""]
+        cells: [member.name, member.life, member.admin, member.client, member.cluster, member.peer, member.self ? "self" : ""]
       }))),
       empty: "no members"
     }
@@ -119,6 +121,7 @@ const clusterStatus = define({
   name: "status",
   config: {},
   summary: "List the nodes as this one sees them: connected or not, since when, and why",
+  details: "LIFE is joined, draining (no new replicas come to it), left or dead (it is out, and its name is free).",
   examples: [{ command: "cluster status", description: "Who is connected" }],
   json: NodeStatus,
   lines: true,
@@ -127,13 +130,14 @@ const clusterStatus = define({
     const now_ms = yield* Clock.currentTimeMillis
     return {
       _tag: "Table",
-      columns: ["NODE", "STATE", "FOR", "ADDRESS", "REASON"],
+      columns: ["NODE", "LIFE", "STATE", "FOR", "ADDRESS", "REASON"],
       rows: Stream.fromIterable(nodes.map((node) => ({
         json: node,
         cells: [
           node.name,
+          node.life,
           node.state,
-          since(Math.max(0, now_ms - node.since_ms)),
+          node.state === "gone" ? "" : since(Math.max(0, now_ms - node.since_ms)),
           node.address,
           node.reason ?? ""
         ]
@@ -294,12 +298,14 @@ export const adminTree = root("v2r2-admin", {
   Command.withSubcommands([
     status,
     group("cluster", "Members of the cluster", "cluster members").pipe(
-      Command.withSubcommands([clusterMembers, clusterStatus, clusterJoin])
+      Command.withSubcommands([clusterMembers, clusterStatus, clusterJoin, clusterDrain, clusterLeave, clusterRemove])
     ),
     group("vr", "Tenants and their replicas", "vr tenants").pipe(
       Command.withSubcommands([
         tenants,
         group("create", "Create a tenant", "vr create tenant").pipe(Command.withSubcommands([createTenant])),
+        group("delete", "Delete a tenant", "vr delete tenant").pipe(Command.withSubcommands([deleteTenant])),
+        renameTenant,
         primary,
         replica,
         reconfigure,

@@ -20,7 +20,7 @@ export const callsTo = Effect.fnUntraced(function*(
   const { at, call } = yield* Admin
   const members = yield* call("cluster.members", {})
   return yield* Effect.forEach(nodes, (node) => {
-    const member = members.find(({ name }) => name === node)
+    const member = members.find(({ life, name }) => name === node && life !== "left" && life !== "dead")
     if (member === undefined) return Effect.fail(unknown(node))
     return member.self ? Effect.succeed(call) : at([member.admin])
   })

@@ -16,6 +16,7 @@ import { adminTree } from "./Commands.ts"
 const names = (call: Admin["Service"]["call"], source: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function*() {
     if (source === "key") return Object.keys(yield* call("config.get", {}))
+    if (source === "node") return (yield* call("cluster.members", {})).map(({ name }) => name)
     if (source !== "tenant" && source !== "replica") return []
     const tenants = yield* call("vr.tenants", {})
     return tenants.flatMap(({ id, name, replicas }) => {

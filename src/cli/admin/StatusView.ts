@@ -10,9 +10,10 @@ import type { Paint } from "../Output.ts"
 /** `now_ms`: milliseconds since 1970, to say how long a node has been away. */
 export const statusText = (status: ClusterStatus, now_ms: number, paint: Paint): string => {
   const colour = { OK: paint.green, DEGRADED: paint.yellow, DOWN: paint.red }[status.verdict]
-  const up = status.nodes.filter(({ state }) => state !== "disconnected").length
+  const nodes = status.nodes.filter(({ state }) => state !== "gone")
+  const up = nodes.filter(({ state }) => state !== "disconnected").length
   const head = `CLUSTER ${paint.bold(printable(status.cluster))}  ${colour(status.verdict)}  ` +
-    `${plural(status.nodes.length, "node")}, ${up} up   failover: within ${status.failover_ms_worst} ms`
+    `${plural(nodes.length, "node")}, ${up} up   failover: within ${status.failover_ms_worst} ms`
   const rows = status.tenants.map(tenantCells)
   const widths = columnWidths([tenantColumns, ...rows])
   const away = status.nodes.filter(({ state }) => state === "disconnected")
@@ -23,6 +24,7 @@ export const statusText = (status: ClusterStatus, now_ms: number, paint: Paint):
     ...away.map((node, i) => problemLine(paint.red, nodeText(node, now_ms), told[i]?.remedy ?? null)),
     ...status.problems.filter((problem) => !told.includes(problem)).map(({ message, remedy }) =>
       problemLine(paint.yellow, message, remedy)),
+    ...lives(status.nodes).map(paint.dim),
     ...(rows.length === 0
       ? [paint.dim("no tenants; to make one: vr create tenant --name <name>")]
       : [paint.bold(aligned(tenantColumns, widths)), ...rows.map((row) => aligned(row, widths))])
@@ -33,10 +35,16 @@ export const statusText = (status: ClusterStatus, now_ms: number, paint: Paint):
 export const statusPlain = (status: ClusterStatus): string =>
   [
     ["cluster", status.cluster, status.verdict, String(status.failover_ms_worst)],
-    ...status.nodes.map(({ address, name, reason, state }) => ["node", name, state, address, reason ?? ""]),
+    ...status.nodes.map(({ address, life, name, reason, state }) => ["node", name, state, address, reason ?? "", life]),
     ...status.problems.map(({ message, remedy }) => ["problem", message, remedy ?? ""]),
     ...status.tenants.map((tenant) => ["tenant", tenant.id, ...tenantCells(tenant)])
   ].map(tabbed).join("\n")
+
+/** Those that are no usual members: `draining: n2`, `left: n4, n5`. */
+const lives = (nodes: ReadonlyArray<NodeStatus>): ReadonlyArray<string> =>
+  [...Map.groupBy(nodes, ({ life }) => life)]
+    .filter(([life]) => life !== "joined")
+    .map(([life, those]) => `${life}: ${those.map(({ name }) => printable(name)).join(", ")}`)
 
 const tenantColumns = ["TENANT", "PRIMARY", "EPOCH/VIEW", "COMMIT", "LAG", "REPLICAS", "TOLERATES", "DURABILITY"]
 

@@ -1,0 +1,139 @@
+/**
+ * `cluster drain`: moves all replicas off a node, one tenant after the other, and then takes it out of the cluster.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Argument from "effect/cli/Argument"
+import * as Flag from "effect/cli/Flag"
+import { nameProblem } from "../../base/Names.ts"
+import { Admin } from "../../client/Admin.ts"
+import { ChangePlan } from "../../wire/Changes.ts"
+import { define } from "../Definition.ts"
+import type { Explainable } from "../Explain.ts"
+import { Failure, usage } from "../Failure.ts"
+import { plural } from "../Format.ts"
+import { type Options, Switch } from "../Options.ts"
+import { Output } from "../Output.ts"
+import { carryOut, planText } from "./ChangeRun.ts"
+
+/** `moved`: what was done for each tenant, or would be; `left`: it is out of the cluster. */
+const Drained = Schema.Struct({
+  node: Schema.String,
+  draining: Schema.Boolean,
+  moved: Schema.Array(ChangePlan),
+  left: Schema.Boolean
+})
+
+/** Replicas that have left go by themselves, a moment later. */
+const leave_tries = 50
+const leave_pause_ms = 200
+
+const flag = (name: string, description: string) => Switch(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
+
+export const clusterDrain = define({
+  name: "drain",
+  config: {
+    node: Argument.String("node").pipe(Argument.withDescription("The name of a node")),
+    dryRun: flag("dry-run", "Say what would happen, and do nothing"),
+    force: flag("force", "Also where a tenant finds no other node, and is left with fewer replicas"),
+    stay: flag("stay", "Move all off, and keep the node in the cluster, marked: it gets no new replicas"),
+    cancel: flag("cancel", "Take the mark away: the node may be given replicas again")
+  },
+  summary: "Move all replicas off a node, one tenant after the other, and take it out of the cluster",
+  details: "First it is marked, so that it gets no new replicas. Each tenant moves to the node with the fewest replicas that has none " +
+    "of it. Interrupted, the node stays marked, and the command may be repeated.",
+  examples: [
+    { command: "cluster drain dev2", description: "Before its machine is taken away" },
+    { command: "cluster drain dev2 --stay", description: "Before its machine is mended" },
+    { command: "cluster drain dev2 --cancel", description: "It is back" }
+  ],
+  json: Drained,
+  attempt: ({ node }) => `cluster drain ${node}`,
+  run: Effect.fnUntraced(function*({ node, ...flags }, options) {
+    const problem = nameProblem(node)
+    if (problem !== null) return yield* usage(problem)
+    const { call } = yield* Admin
+    if (flags.cancel) {
+      yield* call("cluster.drain", { node, draining: false })
+      const json = { node, draining: false, moved: [], left: false }
+      return { _tag: "Done", json, plain: node, pretty: `node ${node} takes replicas again` }
+    }
+    const plans = yield* plansFor(node, flags.force)
+    if (flags.dryRun) {
+      const text = plans.length === 0 ? `node ${node} has no replicas` : plans.map(planText).join("\n")
+      const json = { node, draining: false, moved: plans, left: false }
+      return { _tag: "Text", json, plain: plans.map(({ tenant }) => tenant).join("\n"), pretty: () => text }
+    }
+    yield* call("cluster.drain", { node, draining: true })
+    const moved = yield* moveAll(node, flags, options)
+    if (!flags.stay) yield* leave(node)
+    const what = `${plural(moved.length, "tenant")} moved`
+    return {
+      _tag: "Done",
+      json: { node, draining: true, moved, left: !flags.stay },
+      plain: node,
+      pretty: flags.stay ? `node ${node} has no replicas: ${what}` : `node ${node} has left the cluster: ${what}. Stop it`
+    }
+  })
+})
+
+/** Of all tenants that have a replica there, as of now. Fails if one would be left with fewer, unless that is wanted. */
+const plansFor = Effect.fnUntraced(function*(
+  node: string,
+  force: boolean
+): Effect.fn.Return<ReadonlyArray<ChangePlan>, Explainable, Admin> {
+  const { call } = yield* Admin
+  const members = yield* call("cluster.members", {})
+  if (!members.some(({ name }) => name === node)) {
+    return yield* failure("not_found", `node ${node} is not a member of the cluster`, "see: cluster members")
+  }
+  const tenants = (yield* call("vr.tenants", {})).filter(({ replicas }) => replicas.some((replica) => replica.node === node))
+  const planned = yield* Effect.forEach(tenants, ({ id }) =>
+    call("vr.group.plan", { tenant: id, off: node }).pipe(
+      // Moved a moment ago: the registry of the node that answers follows.
+      Effect.catchIf((error) => error._tag === "AdminError" && error.code === "not_found", () => Effect.succeed(null))
+    ))
+  const plans = planned.filter((plan) => plan !== null)
+  const short = plans.filter(({ next, present }) => next.length < present.length).map(({ name, tenant }) => name ?? tenant)
+  if (short.length === 0 || force) return plans
+  return yield* failure(
+    "conflict",
+    `there is no other node for the replicas of ${short.join(", ")}: each node has one already, or cannot be reached`,
+    "add a node first (cluster join), or use --force: they are left with fewer replicas then"
+  )
+})
+
+const moveAll = Effect.fnUntraced(function*(
+  node: string,
+  { force }: { readonly force: boolean },
+  options: Options
+): Effect.fn.Return<ReadonlyArray<ChangePlan>, Explainable, Admin | Output> {
+  const { progress, say } = yield* Output
+  const moved: Array<ChangePlan> = []
+  // Once more, until there is none: a tenant may have come meanwhile.
+  for (let plans = yield* plansFor(node, force); plans.length > 0; plans = yield* plansFor(node, force)) {
+    for (const [index, { tenant }] of plans.entries()) {
+      if (progress !== null && !options.quiet && !options.json) yield* say(`${index + 1} of ${plans.length}`)
+      moved.push(yield* carryOut({ tenant, off: node }, { ...options, force: false, dryRun: false }))
+    }
+  }
+  return moved
+})
+
+const leave = (node: string): Effect.Effect<void, Explainable, Admin> =>
+  Effect.gen(function*() {
+    const { call } = yield* Admin
+    for (let left = leave_tries; left > 1; left--) {
+      const isDone = yield* Effect.as(call("cluster.leave", { node }), true).pipe(
+        Effect.catchIf((error) => error._tag === "AdminError" && error.code === "conflict", () => Effect.succeed(false))
+      )
+      if (isDone) return
+      yield* Effect.sleep(leave_pause_ms)
+    }
+    yield* call("cluster.leave", { node })
+  })
+
+const failure = (code: "conflict" | "not_found", message: string, hint: string): Failure =>
+  new Failure({ exit: code, code, attempt: "", message, hint, detail: {} })
