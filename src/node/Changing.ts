@@ -188,7 +188,8 @@ const awaitLead = (options: ChangingOptions, tenant: Tenants.Tenant): Effect.Eff
 const leaderless = ({ id, name }: Tenants.Tenant) =>
   Effect.fail(new AdminError({
     code: "unavailable",
-    message: `tenant ${name ?? id} has no primary at this moment, and only a primary changes its group`
+    message: `tenant ${name ?? id} has no primary at this moment, and only a primary changes its group. Start its nodes; ` +
+      "if most of them are gone for good: v2r2-admin recover"
   }))
 
 const conflict = (message: string) => Effect.fail(new AdminError({ code: "conflict", message }))

@@ -16,6 +16,7 @@ import { encodeEnvelope, encodeMessage, type Envelope, tailOf } from "../wire/Pe
 import { admit, type ClientConnection, countUnanswered, enqueue } from "./ClientConnection.ts"
 import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
 import { Directory } from "./Directory.ts"
+import { Hearsay } from "./Hearsay.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
 import {
@@ -35,6 +36,7 @@ export class Dispatcher {
   private readonly directory = new Directory()
   private readonly replicas = new Map<string, LocalReplica>()
   private readonly groups = new Map<LocalReplica, Configuration>()
+  private readonly hearsay = new Hearsay()
   private readonly connections = new Map<number, ClientConnection>()
   private readonly requests = new Map<LocalReplica, Array<ClientRequest>>()
   private readonly answers = new Map<ClientConnection, Array<Uint8Array>>()
@@ -104,8 +106,7 @@ export class Dispatcher {
         for (const reply of input.replies) onReply(this.routes, input.replica, reply)
         return
       case "Tick":
-        for (const replica of this.replicas.values()) this.offer(replica, { _tag: "Tick" })
-        return
+        return this.tick()
       case "NodeLost":
         return this.nodeLost(input.node)
       case "ClientGone":
@@ -130,6 +131,14 @@ export class Dispatcher {
     }
   }
 
+  private tick(): void {
+    for (const [replica, { epoch }] of this.groups) {
+      this.offer(replica, { _tag: "Tick" })
+      const news = this.hearsay.onTick(replica, epoch, this.directory.tenant(replica.tenant))
+      if (news !== null) this.offer(replica, news)
+    }
+  }
+
   private learn(replica: LocalReplica, group: Configuration): void {
     if (this.replicas.get(replica.tenant) !== replica) return
     this.groups.set(replica, group)
@@ -138,7 +147,9 @@ export class Dispatcher {
 
   private forget(tenant: string): void {
     const replica = this.replicas.get(tenant)
-    if (replica !== undefined) this.groups.delete(replica)
+    if (replica === undefined) return
+    this.groups.delete(replica)
+    this.hearsay.forget(replica)
     this.replicas.delete(tenant)
   }
 

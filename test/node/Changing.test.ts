@@ -67,3 +67,175 @@ describe("a group that changes", () => {
       }), { timeout: 60_000 })
   }
 })
+
+const fails = <A>(asked: Effect.Effect<A, AdminError>, code: string, reason: RegExp) =>
+  Effect.map(Effect.flip(asked), (error) => {
+    assert.strictEqual(error.code, code)
+    assert.match(error.message, reason)
+  })
+
+describe("a change", () => {
+  story("is refused where the next group would not serve; forced, it waits until that is there", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      const [n1, n2] = nodes as [TestNode, TestNode, TestNode]
+      yield* world.tenant("t", nodes)
+      yield* world.stop(n2)
+      yield* world.until("it is missed", Effect.map(world.status(n1), ({ verdict }) => verdict === "DEGRADED"))
+      const plan = yield* world.ask(n1, "vr.group.plan", { tenant: "t", remove: [{ name: "r3", node: "n3" }] })
+      assert.match(plan.refusal ?? "", /of the 2 replicas of the next group 1 would be there, and 2 are needed.*r2::n2 does not answer/)
+      const args = { tenant: "t", epoch: 0, replicas: plan.next }
+      yield* fails(world.ask(n1, "vr.group.ask", args), "conflict", /2 are needed/)
+      const forced = yield* world.ask(n1, "vr.group.ask", { ...args, force: true })
+      assert.deepInclude(forced, { done: false, epoch: 0 })
+      yield* world.start(n2)
+      yield* world.until("it comes about", Effect.map(world.ask(n1, "vr.group.ask", args), ({ done }) => done))
+    }))
+
+  story("for a group that has changed meanwhile is refused, and so is one that cannot be", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(4)
+      const [n1, n2, n3] = nodes as [TestNode, TestNode, TestNode]
+      yield* world.tenant("t", [n1, n2, n3])
+      yield* change(world, n1, { tenant: "t", remove: [{ name: "r3", node: "n3" }] })
+      yield* fails(world.ask(n2, "vr.group.ask", { tenant: "t", epoch: 0, replicas: ["r1::n1"] }), "conflict",
+        /another change of the group came first: it is r1::n1, r2::n2 now/)
+      yield* fails(world.ask(n2, "vr.group.plan", { tenant: "t", to: [{ name: "r3", node: "n3" }] }), "conflict", /ids are never used again/)
+      yield* fails(world.ask(n2, "vr.group.ask", { tenant: "t", epoch: 1, replicas: ["r1::n1", "r3::n3"] }), "conflict", /never used again/)
+      yield* fails(world.ask(n1, "vr.group.plan", { tenant: "none", add: places([n3]) }), "not_found", /does not exist/)
+    }))
+
+  story("is taken back while those that join are not there yet, and they go", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      const [n1, n2, n3] = nodes as [TestNode, TestNode, TestNode]
+      yield* world.tenant("t", [n1])
+      // It never catches up: what the primary sends does not arrive.
+      const { epoch, next: replicas } = yield* world.ask(n1, "vr.group.plan", { tenant: "t", add: places([n2, n3]) })
+      yield* world.stop(n3)
+      const args = { tenant: "t", epoch, replicas }
+      yield* world.until("one of them has begun", Effect.map(world.ask(n1, "vr.group.ask", args), ({ learners, stage }) =>
+        stage === "catching up" && learners.some(({ heard, id }) => id === "r2::n2" && heard)))
+      assert.deepStrictEqual(held([n2]), ["r2::n2"])
+      assert.deepStrictEqual(yield* world.ask(n1, "vr.group.withdraw", args), { withdrawn: true, reason: null })
+      yield* world.until("it is gone", Effect.sync(() => held([n2]).length === 0))
+      assert.deepStrictEqual(yield* groupOf(world, n1, "t"), { epoch: 0, replicas: ["r1::n1"] })
+      yield* change(world, n1, { tenant: "t", add: places([n2]) })
+      const late = yield* world.ask(n1, "vr.group.withdraw", { ...args, replicas: ["r1::n1", "r2::n2"] })
+      assert.match(late.reason ?? "", /the group has changed: it is r1::n1, r2::n2 now/)
+    }))
+
+  story("that nobody asks for any more leaves a learner, which status tells of, and which can be forgotten", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(4)
+      const [n1, n2, n3, n4] = nodes as [TestNode, TestNode, TestNode, TestNode]
+      yield* world.tenant("t", [n1, n2, n3])
+      const { epoch, next: replicas } = yield* world.ask(n1, "vr.group.plan", { tenant: "t", to: [
+        { name: "r1", node: "n1" }, { name: "r2", node: "n2" }, { name: "r4", node: "n4" }
+      ] })
+      yield* fails(world.ask(n1, "vr.forget", { tenant: "t", replica: "r1", node: "n1" }), "conflict", /in the group: vr remove/)
+      // Its primary forgets what it was asked for.
+      world.hold(n1, n4)
+      yield* Effect.ignore(world.ask(n2, "vr.group.ask", { tenant: "t", epoch, replicas }))
+      yield* world.crash([n1])
+      world.release(n1, n4)
+      yield* world.start(n1)
+      yield* world.until("status tells of it", Effect.map(world.status(n2), ({ problems }) =>
+        problems.some(({ remedy }) => remedy === "vr forget t r4::n4")))
+      yield* world.ask(n2, "vr.forget", { tenant: "t", replica: "r4", node: "n4" })
+      yield* world.until("all is well", Effect.map(world.status(n2), ({ verdict }) => verdict === "OK"))
+      assert.deepStrictEqual(held([n4]), [])
+    }))
+
+  story("survives the crash of all nodes, right after it and on the way", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(5)
+      const [n1, n2, n3, n4] = nodes as [TestNode, TestNode, TestNode, TestNode, TestNode]
+      yield* world.tenant("t", [n1, n2, n3])
+      const tenant = yield* enter(world, nodes, "t")
+      yield* write(tenant, 1, 50)
+      const restart = Effect.andThen(world.crash(nodes), Effect.forEach(nodes, (node) => world.start(node), { concurrency: "unbounded" }))
+      const { epoch, next: replicas } = yield* world.ask(n2, "vr.group.plan", { tenant: "t", off: "n1" })
+      for (let round = 0; round < 6; round++) {
+        yield* Effect.ignore(world.ask(n2, "vr.group.ask", { tenant: "t", epoch, replicas }))
+        yield* Effect.sleep(round * 3)
+        yield* restart
+        yield* world.meshed(nodes)
+      }
+      yield* world.until("the group has changed", Effect.map(world.ask(n4, "vr.group.ask", { tenant: "t", epoch, replicas }), ({ done }) => done))
+      yield* restart
+      yield* world.meshed(nodes)
+      yield* write(tenant, 51, 100)
+      yield* holds(tenant, 100)
+      yield* world.until("who has left is gone", Effect.sync(() => held(nodes).join() === replicas.join()))
+      yield* world.until("all is well", Effect.map(world.status(n1), ({ verdict }) => verdict === "OK"))
+    }))
+})
+
+describe("a node that is cut off while the group changes twice", () => {
+  story("and is in none of the groups any more, learns it, and its files go", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(6)
+      const [n1, n2, n3, n4, n5, n6] = nodes as [TestNode, TestNode, TestNode, TestNode, TestNode, TestNode]
+      const others = [n1, n2, n4, n5, n6]
+      yield* world.tenant("t", [n1, n2, n3])
+      const tenant = yield* enter(world, others, "t")
+      yield* write(tenant, 1, 20)
+      for (const other of others) world.hold(n3, other)
+      yield* change(world, n1, { tenant: "t", remove: [{ name: "r3", node: "n3" }], add: places([n4]) })
+      yield* write(tenant, 21, 40)
+      yield* change(world, n1, {
+        tenant: "t", remove: [{ name: "r1", node: "n1" }, { name: "r2", node: "n2" }], add: places([n5, n6])
+      })
+      yield* write(tenant, 41, 60)
+      assert.deepStrictEqual(held([n3]), ["r3::n3"])
+      for (const other of others) world.release(n3, other)
+      yield* world.until("it has left", Effect.sync(() => held(nodes).join() === "r4::n4,r5::n5,r6::n6"))
+      yield* holds(yield* enter(world, [n3], "t"), 60)
+    }))
+
+  story("and is in the last one, catches up, and counts", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(5)
+      const [n1, n2, n3, n4, n5] = nodes as [TestNode, TestNode, TestNode, TestNode, TestNode]
+      const others = [n1, n2, n4, n5]
+      yield* world.tenant("t", [n1, n2, n3])
+      const tenant = yield* enter(world, others, "t")
+      yield* write(tenant, 1, 20)
+      for (const other of others) world.hold(n3, other)
+      yield* change(world, n1, { tenant: "t", off: "n1", add: [] })
+      yield* write(tenant, 21, 40)
+      yield* change(world, n5, { tenant: "t", off: "n2", add: [] }, true)
+      yield* write(tenant, 41, 60)
+      for (const other of others) world.release(n3, other)
+      yield* world.until("it has caught up", Effect.map(world.replica(n3, "t"), ({ epoch, state }) => epoch === 2 && state === "backup"))
+      yield* world.stop(n4)
+      yield* write(tenant, 61, 80)
+      yield* holds(tenant, 80)
+    }))
+})
+
+describe("the primary", () => {
+  for (const durability of ["disk", "memory"] as const) {
+    story(`hands off, to whom it is told or to the furthest, and clients follow (${durability})`, (world) =>
+      Effect.gen(function*() {
+        const nodes = yield* world.cluster(3)
+        const [n1, n2] = nodes as [TestNode, TestNode, TestNode]
+        yield* world.tenant("t", nodes, durability)
+        const tenant = yield* enter(world, nodes, "t")
+        const isPrimary = (id: string) =>
+          world.until(`${id} leads`, Effect.map(world.ask(n1, "vr.primary", { tenant: "t" }), ({ primary }) => primary === id))
+        const writing = yield* Effect.forkChild(write(tenant, 1, 200))
+        assert.deepInclude(yield* world.ask(n2, "vr.handoff", { tenant: "t", to: { name: "r3", node: "n3" } }), { from: "r1::n1", to: "r3::n3" })
+        yield* isPrimary("r3::n3")
+        const { to } = yield* world.ask(n2, "vr.handoff", { tenant: "t" })
+        yield* isPrimary(to)
+        yield* Fiber.join(writing)
+        yield* holds(tenant, 200)
+        const hand = (name: string, node: string) => world.ask(n1, "vr.handoff", { tenant: "t", to: { name, node } })
+        const [name, node] = to.split("::") as [string, string]
+        yield* fails(hand(name, node), "conflict", /it is the primary itself/)
+        yield* fails(hand("r9", "n9"), "conflict", /it is not in the group/)
+      }))
+  }
+})
