@@ -35,7 +35,8 @@ export const checkUnneeded = (options: ClaimOptions, node: string): Effect.Effec
   const named = tenantsOn(options, node)
   return named.length === 0
     ? Effect.void
-    : needed(`tenants still count on node ${node}:`, named.map((tenant) => tenantLine(options, tenant, node)))
+    : needed(`tenants still count on node ${node}:`, named.map((tenant) =>
+      tenant.confirmed && tenant.replicas.length === 1 ? lostLine(tenant) : tenantLine(options, tenant, node)))
 }
 
 const needed = (what: string, lines: ReadonlyArray<string>): Effect.Effect<never, AdminError> => {
@@ -60,6 +61,9 @@ const tenantLine = (options: ClaimOptions, tenant: Tenants.Tenant, node: string)
     ? `  vr replace ${label} ${own} <node>   (a node without a replica of ${label} has to join first)`
     : `  vr replace ${label} ${own} ${place}`
 }
+
+const lostLine = ({ id, name }: Tenants.Tenant): string =>
+  `  vr delete tenant ${name ?? id}   (its only replica was there: what it held is lost)`
 
 const leavingLine = ({ name, node, tenant }: ReplicaStatus): string =>
   `  ${name}::${node} of tenant ${tenant} is no longer in its group, and still needed until the others go on without it: try again`

@@ -199,6 +199,7 @@ describe("cluster remove --dead", () => {
       const nodes = yield* world.cluster(4)
       const [one, two, three, four] = nodes
       yield* world.tenant("blue", [one!, two!, three!])
+      yield* world.tenant("red", [three!])
       const alive = (node: string) =>
         `conflict: node ${node} answers at ${node}:2000: it is not dead. To take it out: cluster leave ${node}`
       assert.strictEqual(yield* refusal(remove(world, one!, "n4")), alive("n4"))
@@ -207,7 +208,8 @@ describe("cluster remove --dead", () => {
       yield* noticed(world, one!, "n3")
       assert.strictEqual(yield* refusal(remove(world, one!, "n3")), [
         "conflict: tenants still count on node n3:",
-        "  vr replace blue r3::n3 n4"
+        "  vr replace blue r3::n3 n4",
+        "  vr delete tenant red   (its only replica was there: what it held is lost)"
       ].join("\n"))
       // The connection is lost, and the node is there.
       world.hold(one!, four!)
