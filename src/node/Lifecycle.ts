@@ -11,17 +11,24 @@ import type { Network } from "../network/Network.ts"
 import * as Tenants from "../tenants/Tenants.ts"
 import { AdminError, type Args, type Ok } from "../wire/AdminProtocol.ts"
 import type { Hello } from "../wire/Hello.ts"
-import { checkInside, type ClaimOptions } from "./Claims.ts"
+import type { Calls } from "./Calls.ts"
+import { checkInside } from "./Claims.ts"
 import { knock } from "./Knocking.ts"
+import type { Links } from "./Links.ts"
 import { checkEmpty, checkUnneeded } from "./Needs.ts"
-import { strangerReason } from "./Placement.ts"
+import { type PlacementOptions, strangerReason } from "./Placement.ts"
 
-export interface LifecycleOptions extends ClaimOptions {
+export interface LifecycleOptions extends PlacementOptions {
+  readonly calls: Pick<Calls, "summary" | "tell">
+}
+
+export interface RemovingOptions extends LifecycleOptions {
+  readonly links: Links
   readonly clusterHello: Hello
 }
 
 /** Takes a node out that is there and has no replicas. */
-export const leaveCluster = (options: ClaimOptions, node: string): Effect.Effect<Ok<"cluster.leave">, AdminError> =>
+export const leaveCluster = (options: LifecycleOptions, node: string): Effect.Effect<Ok<"cluster.leave">, AdminError> =>
   Effect.gen(function*() {
     const record = yield* recordNamed(options, node)
     if (Members.list(options.gossip.state().members).length === 1) {
@@ -36,7 +43,7 @@ export const leaveCluster = (options: ClaimOptions, node: string): Effect.Effect
 
 /** Takes a node out that will never answer again. */
 export const removeDead = (
-  options: LifecycleOptions,
+  options: RemovingOptions,
   node: string
 ): Effect.Effect<Ok<"cluster.remove">, AdminError, Network> =>
   Effect.gen(function*() {
@@ -49,7 +56,7 @@ export const removeDead = (
 
 /** Marks a node, or takes the mark away. */
 export const drainNode = (
-  options: ClaimOptions,
+  options: LifecycleOptions,
   { draining, node }: Args<"cluster.drain">
 ): Effect.Effect<Ok<"cluster.drain">, AdminError> =>
   Effect.gen(function*() {
@@ -60,7 +67,7 @@ export const drainNode = (
 const refused = (code: AdminError["code"], message: string): Effect.Effect<never, AdminError> =>
   Effect.fail(new AdminError({ code, message }))
 
-const recordNamed = (options: ClaimOptions, node: string): Effect.Effect<Members.MemberRecord, AdminError> =>
+const recordNamed = (options: LifecycleOptions, node: string): Effect.Effect<Members.MemberRecord, AdminError> =>
   Effect.gen(function*() {
     yield* checkInside(options)
     const { members } = options.gossip.state()
@@ -69,7 +76,7 @@ const recordNamed = (options: ClaimOptions, node: string): Effect.Effect<Members
 
 /** A node that is merely cut off from here would go on, and not know why nobody talks to it. */
 const checkSilent = (
-  { clusterHello, gossip, links }: LifecycleOptions,
+  { clusterHello, gossip, links }: RemovingOptions,
   node: string
 ): Effect.Effect<void, AdminError, Network> =>
   Effect.gen(function*() {
@@ -81,12 +88,12 @@ const checkSilent = (
     }
   })
 
-const mark = (options: ClaimOptions, id: string, draining: boolean): Effect.Effect<ReadonlyArray<string>, AdminError> =>
+const mark = (options: LifecycleOptions, id: string, draining: boolean): Effect.Effect<ReadonlyArray<string>, AdminError> =>
   spread(options, (members) => Members.setDraining(members, id, draining))
 
 /** All nodes that can be reached hear of it, and this one hears what they know; gives the names of those that have not. */
 const spread = (
-  { calls, gossip }: ClaimOptions,
+  { calls, gossip }: LifecycleOptions,
   change: (members: Members.Members) => Members.Members
 ): Effect.Effect<ReadonlyArray<string>, AdminError> =>
   Effect.gen(function*() {

@@ -7,15 +7,18 @@ import * as Effect from "effect/Effect"
 import { replicaId } from "../base/Names.ts"
 import type * as Tenants from "../tenants/Tenants.ts"
 import { AdminError, type ReplicaStatus } from "../wire/AdminProtocol.ts"
-import type { ClaimOptions } from "./Claims.ts"
-import { otherPlace } from "./Placement.ts"
+import type { Calls } from "./Calls.ts"
+import { otherPlace, type PlacementOptions } from "./Placement.ts"
 import { isRetired } from "./Status.ts"
 
 /** Most of them that one message names. */
 const lines_max = 20
 
 /** Fails if a replica is there: by the registry, or by what the node itself says. */
-export const checkEmpty = (options: ClaimOptions, node: string): Effect.Effect<void, AdminError> =>
+export const checkEmpty = (
+  options: PlacementOptions & { readonly calls: Pick<Calls, "summary"> },
+  node: string
+): Effect.Effect<void, AdminError> =>
   Effect.gen(function*() {
     const there = yield* Effect.mapError(options.calls.summary(node), ({ reason }) =>
       new AdminError({
@@ -31,11 +34,12 @@ export const checkEmpty = (options: ClaimOptions, node: string): Effect.Effect<v
   })
 
 /** Fails if the registry names a replica there. */
-export const checkUnneeded = (options: ClaimOptions, node: string): Effect.Effect<void, AdminError> => {
+export const checkUnneeded = (options: PlacementOptions, node: string): Effect.Effect<void, AdminError> => {
   const named = tenantsOn(options, node)
   return named.length === 0
     ? Effect.void
-    : needed(`tenants still count on node ${node}:`, named.map((tenant) => tenantLine(options, tenant, node)))
+    : needed(`tenants still count on node ${node}:`, named.map((tenant) =>
+      tenant.confirmed && tenant.replicas.length === 1 ? lostLine(tenant) : tenantLine(options, tenant, node)))
 }
 
 const needed = (what: string, lines: ReadonlyArray<string>): Effect.Effect<never, AdminError> => {
@@ -44,11 +48,11 @@ const needed = (what: string, lines: ReadonlyArray<string>): Effect.Effect<never
 }
 
 /** Those that may be used, and those that perhaps will. */
-const tenantsOn = ({ gossip }: ClaimOptions, node: string): ReadonlyArray<Tenants.Tenant> =>
+const tenantsOn = ({ gossip }: PlacementOptions, node: string): ReadonlyArray<Tenants.Tenant> =>
   [...gossip.state().tenants.values()].filter(({ replicas, withdrawn }) =>
     !withdrawn && replicas.some((replica) => replica.node === node))
 
-const tenantLine = (options: ClaimOptions, tenant: Tenants.Tenant, node: string): string => {
+const tenantLine = (options: PlacementOptions, tenant: Tenants.Tenant, node: string): string => {
   const label = tenant.name ?? tenant.id
   if (!tenant.confirmed) {
     return `  ${label} is being created or renamed through node ${tenant.coordinator}: try again; if that does not end: ` +
@@ -60,6 +64,9 @@ const tenantLine = (options: ClaimOptions, tenant: Tenants.Tenant, node: string)
     ? `  vr replace ${label} ${own} <node>   (a node without a replica of ${label} has to join first)`
     : `  vr replace ${label} ${own} ${place}`
 }
+
+const lostLine = ({ id, name }: Tenants.Tenant): string =>
+  `  vr delete tenant ${name ?? id}   (its only replica was there: what it held is lost)`
 
 const leavingLine = ({ name, node, tenant }: ReplicaStatus): string =>
   `  ${name}::${node} of tenant ${tenant} is no longer in its group, and still needed until the others go on without it: try again`

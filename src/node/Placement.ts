@@ -15,7 +15,7 @@ import type { Links } from "./Links.ts"
 export interface PlacementOptions {
   readonly node: string
   readonly gossip: Gossip["Service"]
-  readonly links: Links
+  readonly links: Pick<Links, "connected">
 }
 
 /** Up to three nodes that are there. */

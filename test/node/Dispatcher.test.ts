@@ -228,7 +228,7 @@ describe("a group that changes", () => {
       yield* tell(...ticks(3 * Limits.hearsay_ticks))
       assert.deepStrictEqual(yield* news, [])
       yield* tell(topology(makeMembers(), { ...tenant, epoch: 3, replicas: [r5, r6] }), ...ticks(2 * Limits.hearsay_ticks))
-      const message = { _tag: "StartEpoch", op: 0, view: 0 }
+      const message = { _tag: "StartEpoch", op: 0, view: 0 } as const
       assert.deepStrictEqual(yield* news, [
         { _tag: "Message", from: "r6::n6", epoch: 3, message },
         { _tag: "Message", from: "r5::n5", epoch: 3, message }

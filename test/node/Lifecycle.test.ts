@@ -8,10 +8,9 @@ import * as Effect from "effect/Effect"
 import { uuid } from "../../src/base/Names.ts"
 import { seeded } from "../../src/base/Random.ts"
 import * as Members from "../../src/members/Members.ts"
-import type { Calls } from "../../src/node/Calls.ts"
 import { makeGossip, type State } from "../../src/node/Gossip.ts"
-import { leaveCluster } from "../../src/node/Lifecycle.ts"
-import type { Links } from "../../src/node/Links.ts"
+import { leaveCluster, type LifecycleOptions } from "../../src/node/Lifecycle.ts"
+import { describeFailed } from "../../src/node/Status.ts"
 import * as Tenants from "../../src/tenants/Tenants.ts"
 import type { AdminError, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
 import { bytes, story, text, type TestNode, type World } from "./World.ts"
@@ -127,15 +126,12 @@ describe("cluster leave", () => {
 
   it.effect("is refused if another node turns out to put a replica there: it is asked when nobody begins to any more", () =>
     Effect.gen(function*() {
-      const claim = Tenants.create(Tenants.noTenants, {
-        id: uuid(seeded(2)), name: "blue", replicas: [{ name: "r1", node: "n2" }], durability: "disk", coordinator: "n2"
-      })
       const told: Array<boolean> = []
       const { leaving, members } = yield* twoNodes({
         summary: () => [],
         tell: (state) => {
           told.push(Members.isDraining(Members.recordOf(state.members, "n2")!))
-          return { members: state.members, tenants: claim.ok ? claim.tenants : Tenants.noTenants }
+          return { members: state.members, tenants: claimOf("blue").tenants }
         }
       })
       assert.match(
@@ -148,20 +144,27 @@ describe("cluster leave", () => {
 
   it.effect("is refused while a replica there has left its group, until that goes on without it", () =>
     Effect.gen(function*() {
+      const claimed = claimOf("blue")
       let detail = "waits until its successors have begun"
       const { leaving, members } = yield* twoNodes({
-        summary: () => [{
-          tenant: "t", name: "r1", node: "n2", state: "leaving", durability: "disk", epoch: 0, replicas: [], view: 0, log_view: 0,
-          op: 0, commit: 0, primary: null, sessions: 0, elements: 0, log_bytes: 0, log_base: 0, snapshot: null, detail, acked: {}
-        }],
+        summary: () => [{ ...describeFailed(claimed.tenant, "n2", detail)!, name: "r1", node: "n2", state: "leaving" }],
         tell: (state) => state
       })
-      assert.match(yield* refusal(leaving), /\n  r1::n2 of tenant t is no longer in its group, and still needed until/)
+      assert.match(yield* refusal(leaving), /\n  r1::n2 of tenant .* is no longer in its group, and still needed until/)
       detail = "not needed any more"
       assert.deepStrictEqual(yield* leaving, { node: "n2", unheard: [] })
       assert.deepStrictEqual(Members.list(members()).map(({ name }) => name), ["n1"])
     }).pipe(Effect.scoped))
 })
+
+/** As it is being created through n2, on n2. */
+const claimOf = (name: string) => {
+  const claim = Tenants.create(Tenants.noTenants, {
+    id: uuid(seeded(2)), name, replicas: [{ name: "r1", node: "n2" }], durability: "disk", coordinator: "n2"
+  })
+  if (!claim.ok) throw new Error(claim.reason)
+  return claim
+}
 
 /** What n1 does when n2 is to leave, where n2 is only what it says. */
 const twoNodes = Effect.fnUntraced(function*(
@@ -180,16 +183,11 @@ const twoNodes = Effect.fnUntraced(function*(
     broadcast: () => {}
   })
   yield* Effect.forkScoped(gossip.run)
-  const unused = () => Effect.die("not asked in these tests")
-  const calls: Calls = {
-    bootstrap: unused, abandon: unused, publish: unused, enlist: unused, change: unused, handOff: unused, forget: unused, serve: unused,
+  const calls: LifecycleOptions["calls"] = {
     summary: () => Effect.sync(summary),
     tell: (_, state) => Effect.sync(() => tell(state))
   }
-  const links: Links = {
-    reconcile: unused, nudge: () => {}, renew: unused, broadcast: () => {}, connected: () => ["n2"], call: unused,
-    status: () => ({ connected: true, since_ms: 0, reason: null })
-  }
+  const links: LifecycleOptions["links"] = { connected: () => ["n2"] }
   return { leaving: leaveCluster({ node: "n1", gossip, calls, links }, "n2"), members: () => gossip.state().members }
 })
 
@@ -199,6 +197,7 @@ describe("cluster remove --dead", () => {
       const nodes = yield* world.cluster(4)
       const [one, two, three, four] = nodes
       yield* world.tenant("blue", [one!, two!, three!])
+      yield* world.tenant("red", [three!])
       const alive = (node: string) =>
         `conflict: node ${node} answers at ${node}:2000: it is not dead. To take it out: cluster leave ${node}`
       assert.strictEqual(yield* refusal(remove(world, one!, "n4")), alive("n4"))
@@ -207,7 +206,8 @@ describe("cluster remove --dead", () => {
       yield* noticed(world, one!, "n3")
       assert.strictEqual(yield* refusal(remove(world, one!, "n3")), [
         "conflict: tenants still count on node n3:",
-        "  vr replace blue r3::n3 n4"
+        "  vr replace blue r3::n3 n4",
+        "  vr delete tenant red   (its only replica was there: what it held is lost)"
       ].join("\n"))
       // The connection is lost, and the node is there.
       world.hold(one!, four!)
