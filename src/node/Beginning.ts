@@ -105,7 +105,9 @@ export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Sn
   if (isLearner && (doubt !== null || head.fresh || tenant.durability === "memory")) {
     return { _tag: "Learner", promised: head.view, doubt }
   }
-  if (head === null && !tenant.replicas.some((replica) => replicaId(replica) === id)) return { _tag: "Leftover" }
+  const isNamed = tenant.replicas.some((replica) => replicaId(replica) === id)
+  // What is damaged is never removed by itself.
+  if (head === null && stored.doubt === null && !isNamed) return { _tag: "Leftover" }
   const group = head?.replicas ?? tenant.replicas
   if (doubt !== null && group.length === 1) return irreparable(tenant, doubt)
   if (doubt !== null) return { _tag: "Recovery", promised: head?.view ?? null, doubt }

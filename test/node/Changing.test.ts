@@ -100,7 +100,8 @@ describe("a change", () => {
       yield* change(world, n1, { tenant: "t", remove: [{ name: "r3", node: "n3" }] })
       yield* fails(world.ask(n2, "vr.group.ask", { tenant: "t", epoch: 0, replicas: ["r1::n1"] }), "conflict",
         /another change of the group came first: it is r1::n1, r2::n2 now/)
-      yield* fails(world.ask(n2, "vr.group.plan", { tenant: "t", to: [{ name: "r3", node: "n3" }] }), "conflict", /ids are never used again/)
+      const again = { tenant: "t", to: [{ name: "r3", node: "n3" }] }
+      yield* fails(world.ask(n2, "vr.group.plan", again), "conflict", /ids are never used again/)
       yield* fails(world.ask(n2, "vr.group.ask", { tenant: "t", epoch: 1, replicas: ["r1::n1", "r3::n3"] }), "conflict", /never used again/)
       yield* fails(world.ask(n1, "vr.group.plan", { tenant: "none", add: places([n3]) }), "not_found", /does not exist/)
     }))
@@ -162,7 +163,8 @@ describe("a change", () => {
         yield* restart
         yield* world.meshed(nodes)
       }
-      yield* world.until("the group has changed", Effect.map(world.ask(n4, "vr.group.ask", { tenant: "t", epoch, replicas }), ({ done }) => done))
+      const asked = world.ask(n4, "vr.group.ask", { tenant: "t", epoch, replicas })
+      yield* world.until("the group has changed", Effect.map(asked, ({ done }) => done))
       yield* restart
       yield* world.meshed(nodes)
       yield* write(tenant, 51, 100)
@@ -226,7 +228,8 @@ describe("the primary", () => {
         const isPrimary = (id: string) =>
           world.until(`${id} leads`, Effect.map(world.ask(n1, "vr.primary", { tenant: "t" }), ({ primary }) => primary === id))
         const writing = yield* Effect.forkChild(write(tenant, 1, 200))
-        assert.deepInclude(yield* world.ask(n2, "vr.handoff", { tenant: "t", to: { name: "r3", node: "n3" } }), { from: "r1::n1", to: "r3::n3" })
+        const handed = yield* world.ask(n2, "vr.handoff", { tenant: "t", to: { name: "r3", node: "n3" } })
+        assert.deepInclude(handed, { from: "r1::n1", to: "r3::n3" })
         yield* isPrimary("r3::n3")
         const { to } = yield* world.ask(n2, "vr.handoff", { tenant: "t" })
         yield* isPrimary(to)
