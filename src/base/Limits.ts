@@ -43,8 +43,8 @@ export const Limits = {
   /** Of these, kept for creations that run at the same time on several nodes: none is begun beyond. */
   tenants_known_slack: 128,
 
-  /** Heartbeats for which a replica may be behind the registry's epoch before it is told; and then until the next time. */
-  hearsay_ticks: 20,
+  /** Heartbeats for which a replica may be behind the registry's epoch before its successors are called; and then until the next one is. */
+  laggard_ticks: 10,
   /** Replicas whose nodes a dispatcher remembers. */
   directory_max: 8_192,
 

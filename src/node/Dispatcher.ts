@@ -16,7 +16,7 @@ import { encodeEnvelope, encodeMessage, type Envelope, tailOf } from "../wire/Pe
 import { admit, type ClientConnection, countUnanswered, enqueue } from "./ClientConnection.ts"
 import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
 import { Directory } from "./Directory.ts"
-import { Hearsay } from "./Hearsay.ts"
+import { Laggards } from "./Laggards.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
 import {
@@ -36,7 +36,7 @@ export class Dispatcher {
   private readonly directory = new Directory()
   private readonly replicas = new Map<string, LocalReplica>()
   private readonly groups = new Map<LocalReplica, Configuration>()
-  private readonly hearsay = new Hearsay()
+  private readonly laggards = new Laggards()
   private readonly connections = new Map<number, ClientConnection>()
   private readonly requests = new Map<LocalReplica, Array<ClientRequest>>()
   private readonly answers = new Map<ClientConnection, Array<Uint8Array>>()
@@ -85,6 +85,7 @@ export class Dispatcher {
     }
     this.flushRequests()
     this.flushAnswers()
+    this.lastMessage = null
     return failures.length === 0
       ? Effect.void
       : Effect.forEach(failures, (failure) => Effect.logError("the dispatcher could not route an input", failure), {
@@ -134,8 +135,8 @@ export class Dispatcher {
   private tick(): void {
     for (const [replica, { epoch }] of this.groups) {
       this.offer(replica, { _tag: "Tick" })
-      const news = this.hearsay.onTick(replica, epoch, this.directory.tenant(replica.tenant))
-      if (news !== null) this.offer(replica, news)
+      const call = this.laggards.onTick(replica, epoch, this.directory.tenant(replica.tenant))
+      if (call !== null) this.send(replica, call)
     }
   }
 
@@ -149,7 +150,7 @@ export class Dispatcher {
     const replica = this.replicas.get(tenant)
     if (replica === undefined) return
     this.groups.delete(replica)
-    this.hearsay.forget(replica)
+    this.laggards.forget(replica)
     this.replicas.delete(tenant)
   }
 
@@ -195,7 +196,6 @@ export class Dispatcher {
       if (!this.offer(replica, { _tag: "Requests", requests })) onOverload(this.routes, replica, requests)
     }
     this.requests.clear()
-    this.lastMessage = null
   }
 
   private flushAnswers(): void {
