@@ -28,6 +28,8 @@ export interface Bounds {
   readonly joiners: number
   /** The group that primaries of the first one are asked for: one bit a replica; 0: it does not change. */
   readonly next: number
+  /** The same of the second group. */
+  readonly after: number
   /** The highest view of each epoch; what would lead beyond it does not happen. */
   readonly views: number
 }
@@ -45,6 +47,7 @@ const none: Bounds = {
   snapshots: 0,
   joiners: 0,
   next: 0,
+  after: 0,
   views: 0
 }
 
@@ -74,7 +77,9 @@ export const small: Readonly<Record<string, Bounds>> = {
   one_is_replaced: { ...none, replicas: 2, joiners: 1, next: 0b110, ticks: 2, views: 1 },
   all_are_replaced: { ...none, replicas: 2, joiners: 1, next: 0b100, crashes: 1, ticks: 2, views: 1 },
   one_leaves: { ...none, next: 0b011, ticks: 1, skips: 1, views: 2 },
-  one_of_three_is_replaced: { ...none, joiners: 1, next: 0b1110, ticks: 1, views: 1 }
+  one_of_three_is_replaced: { ...none, joiners: 1, next: 0b1110, ticks: 1, views: 1 },
+  group_moves_twice: { ...none, replicas: 1, joiners: 2, next: 0b010, after: 0b100, ticks: 2, views: 0 },
+  group_grows_and_shrinks: { ...none, replicas: 1, joiners: 1, next: 0b11, after: 0b10, requests: 1, ticks: 2, views: 1 }
 }
 
 /** For `npm run simulate -- --exhaustive`: minutes each. */
@@ -103,5 +108,7 @@ export const large: Readonly<Record<string, Bounds>> = {
   replaced_with_requests: { ...none, replicas: 2, joiners: 1, next: 0b110, requests: 1, crashes: 1, ticks: 1, views: 1 },
   grows_in_silence: { ...none, replicas: 2, joiners: 1, next: 0b111, ticks: 2, lates: 1, views: 1 },
   shrinks_in_silence: { ...none, next: 0b110, requests: 1, lates: 1, views: 1 },
-  shrinks_on_disks: { ...none, next: 0b001, crashes: 1, ticks: 1, disk: 1, views: 1 }
+  shrinks_on_disks: { ...none, next: 0b001, crashes: 1, ticks: 1, disk: 1, views: 1 },
+  both_are_replaced: { ...none, replicas: 2, joiners: 1, next: 0b110, after: 0b100, ticks: 2, views: 1 },
+  moves_twice_with_a_crash: { ...none, replicas: 1, joiners: 2, next: 0b010, after: 0b100, crashes: 1, ticks: 3, views: 0 }
 }

@@ -198,7 +198,8 @@ class Search {
         if (over !== i) this.happen(i, skip, over, { ...spent, skips: spent.skips + 1 })
       }
       if (this.locals[i]!.tag !== "Primary") continue
-      if (bounds.next !== 0 && this.locals[i]!.replica.configuration.epoch === 0) this.happen(i, reconfigure, bounds.next, spent)
+      const next = [bounds.next, bounds.after][this.locals[i]!.replica.configuration.epoch] ?? 0
+      if (next !== 0) this.happen(i, reconfigure, next, spent)
       if (spent.requests < bounds.requests) {
         this.happen(i, request, spent.requests, { ...spent, requests: spent.requests + 1 })
       }
