@@ -12,7 +12,7 @@ export type Input =
   | { readonly _tag: "Line"; readonly line: string }
   /** Ctrl-C: what was typed is to be forgotten. `empty`: nothing was. */
   | { readonly _tag: "Interrupt"; readonly empty: boolean }
-  /** Ctrl-D, or the terminal is gone. */
+  /** Ctrl-D, or the terminal is gone: also whatever is read afterwards. */
   | { readonly _tag: "End" }
 
 export interface Editor {

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Readline from "node:readline"
 import { Limits } from "../../base/Limits.ts"
@@ -15,6 +16,7 @@ const open: LineEditor["Service"]["open"] = Effect.fnUntraced(function*({ comple
   const interrupts = yield* Queue.sliding<void>(1)
   const run = Effect.runForkWith(yield* Effect.context<never>())
   let reading = false
+  let over = false
   const readline = yield* Effect.acquireRelease(
     Effect.sync(() =>
       Readline.createInterface({
@@ -35,6 +37,7 @@ const open: LineEditor["Service"]["open"] = Effect.fnUntraced(function*({ comple
   readline.on("close", () => {
     // Ctrl-D leaves the cursor behind the prompt.
     if (reading) process.stdout.write("\n")
+    over = true
     Queue.offerUnsafe(inputs, { _tag: "End" })
   })
   readline.on("SIGINT", () => {
@@ -49,6 +52,7 @@ const open: LineEditor["Service"]["open"] = Effect.fnUntraced(function*({ comple
   return {
     read: (prompt) =>
       Effect.suspend(() => {
+        if (over) return Effect.map(Queue.poll(inputs), Option.getOrElse((): Input => ({ _tag: "End" })))
         reading = true
         readline.setPrompt(prompt)
         readline.prompt(true)

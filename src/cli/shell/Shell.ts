@@ -5,6 +5,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { AtHand } from "../Asking.ts"
 import { StdinTaken } from "../DataArgument.ts"
 import { Endpoints } from "../Definition.ts"
 import { currentOptions, Defaults } from "../Options.ts"
@@ -74,7 +75,7 @@ export const shell = Effect.gen(function*() {
   const history = yield* openHistory(runner.name)
   const editors = yield* LineEditor
   const editor = yield* editors.open({ history: history.lines, complete: yield* completer })
-  yield* lineByLine(editor, history)
+  yield* Effect.provideService(lineByLine(editor, history), AtHand, editor)
   return { exit: 0, leave: true } satisfies Outcome
 }).pipe(
   Effect.scoped,
