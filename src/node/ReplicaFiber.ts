@@ -48,7 +48,10 @@ export class Ended extends Data.TaggedError("Ended")<{ readonly why: string; rea
 /** Its group was begun anew without what is committed here. What it wrote stays: nobody else may have it. */
 export class Forked extends Data.TaggedError("Forked")<{ readonly message: string }> {}
 
-/** Runs until it is interrupted, {@link Ended} or {@link Forked}, its disk fails, or an invariant breaks: all but the first end this replica only. */
+/**
+ * Runs until it is interrupted, {@link Ended} or {@link Forked}, its disk fails, or an invariant breaks: all but the first end
+ * this replica only.
+ */
 export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError | Ended | Forked> =>
   Effect.flatMap(Effect.all([makeSnapshotQueue, makeSavedQueue]), ([snapshots, saved]) =>
     Effect.raceFirst(takeTurns(options, snapshots, saved), saveSnapshots(options, snapshots, saved)))
