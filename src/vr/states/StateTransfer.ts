@@ -55,7 +55,7 @@ const onNewState = (
   if (next !== undefined) noticeLog(replica, epoch, next.view)
   if (replica.forked !== null) return
   const had = heldUpTo(replica, state.staging)
-  if (!take(replica, state, message, out)) return
+  if (!take(replica, state, message, out) || replica.forked !== null) return
   onProgress(replica, state, from, now)
   const end = heldUpTo(replica, state.staging)
   if (end < message.op) {
