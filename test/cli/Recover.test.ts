@@ -149,9 +149,11 @@ describe("recover", () => {
   scenario("refuses where a node is at work", ({ one }) =>
     Effect.gen(function*() {
       yield* holdLock(yield* FileSystem.FileSystem, one)
-      const { exit, stderr } = yield* recover([one], ["--confirm", "orders"])
-      assert.strictEqual(exit, 4)
-      assert.match(stderr, /process \d+ is at work in .*\n {2}stop that node first/)
+      for (const args of [["--dry-run"], ["--confirm", "orders"]]) {
+        const { exit, stderr } = yield* recover([one], args)
+        assert.strictEqual(exit, 4)
+        assert.match(stderr, /process \d+ is at work in .*\n {2}stop that node first/)
+      }
       assert.deepInclude(yield* storedIn(one, "r1::dev1"), { commit: 10 })
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
 
