@@ -99,7 +99,7 @@ const takeTurns = Effect.fnUntraced(function*(
   }
 })
 
-const forked_advice = "It takes part in nothing any more. If what it has is not needed, remove its files"
+const forked_advice = "It takes part in nothing any more; if what it has is not needed, stop the node, and remove its files"
 
 /** Why nobody needs this replica any more; null while somebody may. `before`: its group before the turn. */
 const whyOver = ({ configuration, id, left, state }: Replica, before: Configuration): string | null => {

@@ -102,20 +102,21 @@ export const risksOf = (plan: Plan): ReadonlyArray<string> => {
 
 const turnedAway = ({ absent, chosen, tenant }: Plan): ReadonlyArray<string> =>
   absent.length === 0 ? [] : [
-    `${absent.join(", ")} must never come back with what they held: started again, they are of an older epoch, and are turned away. ` +
-    `If all of a quorum of them start before ${chosen.replica} can tell them, they serve what they have, beside it. For a node ` +
-    `that is gone for good: cluster remove <node> --dead; of one whose disk turns up, remove tenants/${tenant.id} in its data_dir.`
+    `${absent.join(", ")} must never come back with what they held. ${chosen.replica} turns them away, as of an older epoch; but a ` +
+    `quorum of them that starts where ${chosen.replica} is not heard would serve what it has. For a node that is gone for good: ` +
+    `cluster remove <node> --dead; for one whose disk turns up: remove tenants/${tenant.id} in its data_dir before it starts.`
   ]
 
 /** For a person, once it is done. */
-export const stepsOf = ({ survivors }: Remains, { absent, chosen, epoch, tenant }: Plan): string => {
+export const stepsOf = ({ survivors }: Remains, { absent, chosen, epoch, given_up, tenant }: Plan): string => {
   const name = tenant.name ?? tenant.id
   const others = survivors.filter((one) => one !== chosen).map(({ node }) => node)
   return [
     `tenant ${name} goes on from ${chosen.replica} in epoch ${epoch}. Next:`,
     `  1. start node ${chosen.node} with ${chosen.folder} as its data_dir: v2r2 start --config <config.json>`,
     ...(others.length === 0 ? [] : [
-      `  2. start ${others.join(", ")} only then: their replicas learn that they are not in the group any more, and go`
+      `  2. start ${others.join(", ")} only then: their replicas learn that they are not in the group any more, and go` +
+      (given_up.length === 0 ? "" : `; one that holds more stops, and keeps it, until you remove tenants/${tenant.id} in its data_dir`)
     ]),
     `  ${others.length === 0 ? 2 : 3}. let the group grow again, under new ids: vr add ${name} <node>` +
     (absent.length === 0 ? "" : "; take nodes out that are gone for good: cluster remove <node> --dead")
