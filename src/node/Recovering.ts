@@ -163,13 +163,15 @@ const viewAt = ({ base, views }: SurvivingLog, op: OpNumber): View => views[op -
  * `time`: of the last operation.
  */
 export const recoveryWrite = (
-  { chosen: { head, log, replica }, epoch }: Pick<Plan, "chosen" | "epoch">,
+  { chosen: { head, log, replica }, epoch, group }: Pick<Plan, "chosen" | "epoch" | "group">,
   time: Millis
 ): JournalWrite => {
   const op = log.op + 1
   // A change that the log ends with has named those that leave by it.
   const before = log.last?.kind === "reconfigure" ? decodeNextGroup(log.last.operation).replicas : head.replicas
-  const operation = encodeNextGroup({ epoch, replicas: [replica], leaving: before.filter((id) => id !== replica) })
+  // Ids are never used again: of its group, and of a newer one that it has not seen. There is room for as many as a group has.
+  const leaving = [...new Set([...group, ...before])].filter((id) => id !== replica).slice(0, Limits.replicas_max)
+  const operation = encodeNextGroup({ epoch, replicas: [replica], leaving })
   const view = firstView(epoch)
   return {
     head: { epoch, view, log_view: view, fresh: false, whole: true, replicas: [replica], left: false },

@@ -8,20 +8,25 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { planRecovery, recoveryWrite, survivorOf } from "../../src/node/Recovering.ts"
 import { afterWrite, foundIn, type Held } from "../../src/storage/JournalModel.ts"
+import { encodeNextGroup } from "../../src/vr/NextGroup.ts"
 import { enter, holds, write } from "./Work.ts"
 import { story, type TestNode, type World } from "./World.ts"
 
 const heldBy = ({ disk }: TestNode, tenant: string): readonly [key: string, held: Held] | undefined =>
   [...disk.journals].find(([key]) => key.startsWith(tenant))
 
-/** As the command does, with this node as all that is left. */
-const recover = (node: TestNode, id: string): void => {
-  const [key, held] = heldBy(node, id) ?? assert.fail("it has a replica")
-  const tenant = node.disk.tenants.get(id)!
-  const who = { folder: "", node: node.name, replica: key.slice(id.length + 2), bytes: 0 }
-  const plan = planRecovery(tenant, [survivorOf(tenant, who, foundIn(held))])
+/** As the command does, with these nodes as all that is left; gives the one that is chosen. */
+const recover = (nodes: ReadonlyArray<TestNode>, id: string): TestNode => {
+  const tenant = nodes[0]!.disk.tenants.get(id)!
+  const plan = planRecovery(tenant, nodes.map((node) => {
+    const [key, held] = heldBy(node, id) ?? assert.fail("it has a replica")
+    return survivorOf(tenant, { folder: "", node: node.name, replica: key.slice(id.length + 2), bytes: 0 }, foundIn(held))
+  }))
   if ("code" in plan) return assert.fail(plan.message)
-  node.disk.journals.set(key, afterWrite(held, recoveryWrite(plan, held.entries.at(-1)!.time), tenant.durability))
+  const chosen = nodes.find(({ name }) => name === plan.chosen.node)!
+  const [key, held] = heldBy(chosen, id)!
+  chosen.disk.journals.set(key, afterWrite(held, recoveryWrite(plan, held.entries.at(-1)!.time), tenant.durability))
+  return chosen
 }
 
 const groupsOf = (world: World, nodes: ReadonlyArray<TestNode>) =>
@@ -52,7 +57,7 @@ describe("a tenant that has lost a quorum for good", () => {
       yield* world.crash([n2])
       yield* write(tenant, 21, 50)
       yield* world.crash([n1, n3])
-      recover(n3, id)
+      recover([n3], id)
       yield* world.start(n3)
       yield* holds(tenant, 50)
       yield* write(tenant, 51, 60)
@@ -80,7 +85,7 @@ describe("a tenant that has lost a quorum for good", () => {
       yield* world.until("n2 knows that all is committed", Effect.map(world.replica(n2, "t"), ({ commit, op }) => op > 40 && commit === op))
       yield* world.crash([n1, n2])
       const { entries } = heldBy(n2, id)![1]
-      recover(n3, id)
+      recover([n3], id)
       yield* world.start(n3)
       // Twice: nothing of it is forgotten by a restart, either.
       for (let round = 0; round < 2; round++) {
@@ -96,5 +101,35 @@ describe("a tenant that has lost a quorum for good", () => {
       yield* write(yield* enter(world, [n3, n4], "t"), 21, 30)
       yield* world.start(n2)
       yield* holds(yield* enter(world, [n4], "t"), 30)
+    }))
+
+  story("or whose log ends with a change to a group of which no quorum is left: that is over with", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      const id = yield* world.tenant("t", nodes)
+      const tenant = yield* enter(world, nodes, "t")
+      yield* write(tenant, 1, 20)
+      yield* world.until("all have it all", Effect.map(Effect.forEach(nodes, (node) => world.replica(node, "t")), (replicas) =>
+        replicas.every(({ op }) => op === replicas[0]!.op)))
+      yield* world.crash(nodes)
+      const operation = encodeNextGroup({ epoch: 1, replicas: ["r1::n1", "r8::n8", "r9::n9"], leaving: ["r2::n2", "r3::n3"] })
+      for (const { disk } of nodes) {
+        for (const [key, held] of disk.journals) {
+          const last = held.entries.at(-1)!
+          const change = { ...last, op: last.op + 1, kind: "reconfigure" as const, session: 0, request: 0, answered: 0, operation }
+          disk.journals.set(key, { ...held, entries: [...held.entries, change] })
+        }
+      }
+      for (const node of nodes) yield* world.start(node)
+      yield* Effect.sleep("5 seconds")
+      assert.strictEqual((yield* world.status(nodes[0]!)).tenants[0]?.epoch, 0)
+      yield* world.crash(nodes)
+      const chosen = recover(nodes, id)
+      for (const node of [chosen, ...nodes.filter((node) => node !== chosen)]) yield* world.start(node)
+      yield* holds(yield* enter(world, nodes, "t"), 20)
+      const others = nodes.filter((node) => node !== chosen)
+      yield* world.until("the others have left", Effect.sync(() => others.every((node) => heldBy(node, id) === undefined)))
+      assert.lengthOf(yield* grow(world, chosen, others), 3)
+      yield* write(yield* enter(world, nodes, "t"), 21, 30)
     }))
 })
