@@ -31,6 +31,11 @@ export const Limits = {
   learner_lag_ops_max: 1_024,
   /** Groups that a replica remembers: those that the log has named last. */
   history_max: 64,
+  /**
+   * A group of which a quorum was lost for good begins anew so many epochs above the last one that is known: those that are
+   * lost may have gone on to the next ones, unseen, and an epoch must never have two groups.
+   */
+  recovery_epochs: 1_000,
   name_bytes_max: 64,
   /** `host:port`: a DNS name of 253 bytes, the colon, five digits. */
   address_bytes_max: 259,

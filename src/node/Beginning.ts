@@ -136,7 +136,7 @@ export const describeBeginning = (beginning: Beginning): string => {
 }
 
 /** Why the log on the disk is not all that this replica has acknowledged, or null. In memory it never is. */
-const doubtOf = ({ durability }: Tenant, { doubt, head }: Stored): string | null => {
+export const doubtOf = ({ durability }: Tenant, { doubt, head }: Stored): string | null => {
   if (durability === "memory") return null
   if (doubt !== null) return `its log is damaged: ${doubt}`
   if (head === null) return "its journal is not there: the disk was lost, or files were removed"

@@ -45,8 +45,14 @@ export interface ReplicaFiberOptions {
 /** It is in no group, and nobody needs what it has: what it wrote may be removed. */
 export class Ended extends Data.TaggedError("Ended")<{ readonly why: string; readonly group: Configuration }> {}
 
-/** Runs until it is interrupted, {@link Ended}, its disk fails, or an invariant breaks: all but the first end this replica only. */
-export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError | Ended> =>
+/** Its group was begun anew without what is committed here. What it wrote stays: nobody else may have it. */
+export class Forked extends Data.TaggedError("Forked")<{ readonly message: string }> {}
+
+/**
+ * Runs until it is interrupted, {@link Ended} or {@link Forked}, its disk fails, or an invariant breaks: all but the first end
+ * this replica only.
+ */
+export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError | Ended | Forked> =>
   Effect.flatMap(Effect.all([makeSnapshotQueue, makeSavedQueue]), ([snapshots, saved]) =>
     Effect.raceFirst(takeTurns(options, snapshots, saved), saveSnapshots(options, snapshots, saved)))
 
@@ -54,7 +60,7 @@ const takeTurns = Effect.fnUntraced(function*(
   options: ReplicaFiberOptions,
   snapshots: Queue.Queue<Snapshot>,
   saved: SavedQueue
-): Effect.fn.Return<never, JournalError | Ended> {
+): Effect.fn.Return<never, JournalError | Ended | Forked> {
   const { local, metrics, replica, settings } = options
   const clock = yield* Clock.Clock
   const read = (): Now => ({
@@ -86,11 +92,14 @@ const takeTurns = Effect.fnUntraced(function*(
       outcome = appended ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
     }
     yield* letOut(options, snapshots, outcome, [...outcome.early, ...outcome.sends])
+    if (replica.forked !== null) return yield* new Forked({ message: `${replica.forked}. ${forked_advice}` })
     const why = whyOver(replica, group)
     if (why !== null) return yield* new Ended({ why, group: replica.configuration })
     group = replica.configuration
   }
 })
+
+const forked_advice = "It takes part in nothing any more; if what it has is not needed, stop the node, and remove its files"
 
 /** Why nobody needs this replica any more; null while somebody may. `before`: its group before the turn. */
 const whyOver = ({ configuration, id, left, state }: Replica, before: Configuration): string | null => {

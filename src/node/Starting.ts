@@ -19,7 +19,7 @@ import { begin, type Beginning, describeBeginning, type Irreparable } from "./Be
 import type { Counters } from "./Metrics.ts"
 import { type DispatcherInbox, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
 import { makeReadBudget } from "./ReadBudget.ts"
-import { Ended, runReplica } from "./ReplicaFiber.ts"
+import { Ended, type Forked, runReplica } from "./ReplicaFiber.ts"
 import type { Settings } from "./Settings.ts"
 import { readPinned, readSnapshot, type Unreadable } from "./Snapshots.ts"
 
@@ -37,7 +37,7 @@ export const startReplica = (
   tenant: Tenant,
   id: string,
   pinned: Snapshot | null
-): Effect.Effect<never, Ended | JournalError | Irreparable | Unreadable> =>
+): Effect.Effect<never, Ended | Forked | JournalError | Irreparable | Unreadable> =>
   Effect.gen(function*() {
     const { dispatcher, metrics, node, settings } = options
     const inbox = yield* makeReplicaInbox

@@ -281,6 +281,9 @@ const outsiderProblems = (label: string, ours: ReadonlyArray<ReplicaStatus>, gro
     if (replica.state === "leaving") {
       return [{ message: `tenant ${label}: replica ${id} has left the group: ${replica.detail}`, remedy: null }]
     }
+    if (replica.state === "failed") {
+      return [{ message: `tenant ${label}: replica ${id} is in failed: ${replica.detail}`, remedy: "it is not in the group any more" }]
+    }
     const message = `tenant ${label}: replica ${id} is not in the group any more, and does not know it`
     return [{ message, remedy: `vr forget ${label} ${id}` }]
   })

@@ -4,6 +4,7 @@
  * @module
  */
 import { isMember } from "./Configuration.ts"
+import { noticeStart } from "./Forked.ts"
 import { type Epoch, epochOf, firstView, type Message, type ReplicaId, type View } from "./Message.ts"
 import { isCrossing, isNormal, type Now, type Outcome, type Replica } from "./Replica.ts"
 import { startEpoch } from "./GoingOver.ts"
@@ -25,6 +26,8 @@ export const onLaterEpoch = (
   out: Outcome
 ): boolean => {
   const { state } = replica
+  if (message._tag === "StartEpoch" && state._tag !== "Leaving") noticeStart(replica, { epoch, ...message })
+  if (replica.forked !== null) return false
   if (state._tag === "Leaving") {
     // Whatever ended the epoch that we wait for was committed by a quorum of it.
     retire(state, out)

@@ -36,6 +36,7 @@ export const makeReplica = (
   history: [],
   epochStart: null,
   left: options.left ?? false,
+  forked: null,
   crossAfter: 0,
   hasCrossed: false,
   application: options.application,

@@ -280,6 +280,8 @@ export interface Replica {
   epochStart: EpochStart | null
   /** It was a member, and is not one any more. */
   left: boolean
+  /** Why it takes part in nothing any more, in words; null as long as it does. See Forked.ts; its owner ends it. */
+  forked: string | null
   /** Before then, news of later epochs are not heeded, as nobody there has answered. */
   crossAfter: Millis
   /** It has gone over to a later epoch, and its state has not. */

@@ -7,6 +7,7 @@
  */
 import { Limits } from "../base/Limits.ts"
 import type { PartReader } from "./Application.ts"
+import { noticeHistory } from "./Forked.ts"
 import type { MessageOf, Millis, OpNumber, ReplicaId, View } from "./Message.ts"
 import { highestView, type Now, type Outcome, type Replica } from "./Replica.ts"
 import { partRoom, Restoration, type Snapshot, takeSnapshot } from "./Snapshot.ts"
@@ -192,6 +193,8 @@ export const takePart = (
   }
   if (!fits(replica, message, from)) return false
   const refusal = incoming.restoration.add(message.bytes)
+  noticeHistory(replica, incoming.restoration.header?.history ?? [])
+  if (replica.forked !== null) return false
   if (refusal !== null || (incoming.next === 0 && incoming.restoration.header?.op !== incoming.op)) {
     out.events.push(`the snapshot of ${from} is refused: ${refusal ?? "it is of another op"}`)
     replica.incoming = null

@@ -137,8 +137,8 @@ export const restartedReplica = (options: ReplicaOptions, kept: Kept): Replica =
 export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome => {
   const out = emptyOutcome(replica)
   const before = { view: replica.view, commit: replica.commit }
-  for (const input of inputs) stepOne(replica, input, now, out)
-  endTurn(replica, now, out)
+  for (const input of inputs) if (replica.forked === null) stepOne(replica, input, now, out)
+  if (replica.forked === null) endTurn(replica, now, out)
   checkInvariants(replica, before)
   return out
 }

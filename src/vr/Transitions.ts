@@ -5,6 +5,7 @@
  */
 import { invariant } from "../base/Invariant.ts"
 import { isMember, primaryOf } from "./Configuration.ts"
+import { noticeCrossing } from "./Forked.ts"
 import { entryBytes } from "./Log.ts"
 import {
   countOf,
@@ -308,6 +309,8 @@ export const promote = (replica: Replica, target: View, staging: Staging, out: O
   const isWholeEpoch = last !== null
   const upTo = last ?? (epochOf(target) > replica.configuration.epoch ? base : committed)
   if ((upTo === base && image === null) || (upTo < replica.log.op && !isWholeEpoch)) return staging
+  if (isWholeEpoch) noticeCrossing(replica, decodeNextGroup(entries[upTo - base - 1]!.operation).epoch, staging, upTo)
+  if (replica.forked !== null) return staging
   replaceSuffix(replica, { ...staging, entries: entries.slice(0, upTo - base) }, out)
   commitTo(replica, upTo, out)
   // In the middle of an epoch: in views before that one, what it holds may have been otherwise.

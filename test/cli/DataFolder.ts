@@ -17,7 +17,7 @@ import { Network } from "../../src/network/Network.ts"
 import { type Durability, type Journal, Journals } from "../../src/storage/Journal.ts"
 import * as JournalsLive from "../../src/storage/JournalsLive.ts"
 import { makeLogDisk } from "../../src/storage/LogDiskLive.ts"
-import { NodeStore } from "../../src/storage/NodeStore.ts"
+import { NodeStore, type Owner } from "../../src/storage/NodeStore.ts"
 import * as NodeStoreLive from "../../src/storage/NodeStoreLive.ts"
 import type { Layout } from "../../src/storage/SegmentsLive.ts"
 import { encodeOperation, type Operation } from "../../src/store/Operation.ts"
@@ -46,11 +46,13 @@ export const tenantOf = (change: Partial<Tenant> = {}): Tenant => ({
 })
 
 /** What the node knows, as it keeps it. */
-export const asNode = (folder: string, ...tenants: ReadonlyArray<Tenant>): Effect.Effect<void> =>
+export const asNode = (folder: string, ...tenants: ReadonlyArray<Tenant>): Effect.Effect<void> => asOwner(folder, node, tenants)
+
+export const asOwner = (folder: string, owner: Owner, tenants: ReadonlyArray<Tenant>): Effect.Effect<void> =>
   Effect.gen(function*() {
     const store = yield* NodeStore
     yield* store.saveTenants(new Map(tenants.map((one) => [one.id, one])))
-  }).pipe(Effect.provide(NodeStoreLive.layer(folder, node)), Effect.provide(NodeFileSystem.layer), Effect.orDie)
+  }).pipe(Effect.provide(NodeStoreLive.layer(folder, owner)), Effect.provide(NodeFileSystem.layer), Effect.orDie)
 
 /** Small files that grow by little. */
 export const layout: Layout = { segment_bytes_max: 4096, step_bytes: 1024 }

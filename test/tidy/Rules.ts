@@ -29,7 +29,8 @@ const imports_allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   cli: [
     "base", "wire", "client", "store/Operation.ts", "vr/Message.ts", "vr/NextGroup.ts",
     // What looks at the files of a node, without one.
-    "node/DataCheckLive.ts", "storage/Journal.ts", "storage/LockLive.ts", "storage/LogDiskLive.ts",
+    "node/DataCheckLive.ts", "node/RecoverLive.ts", "node/Recovering.ts",
+    "storage/Journal.ts", "storage/LockLive.ts", "storage/LogDiskLive.ts",
     "storage/LogInspectionLive.ts", "storage/SnapshotInspectionLive.ts", "storage/log/LogDisk.ts"
   ],
   devrel: ["base", "wire", "network", "client"]

@@ -28,6 +28,7 @@ import { clusterLeave, clusterRemove, deleteTenant, renameTenant } from "./LifeC
 import { snapshotGroup } from "./SnapshotCommands.ts"
 import { placesOf, tenantFlags } from "./TenantFlags.ts"
 import { dataGroup, inspectGroup } from "./Offline.ts"
+import { recoverCommand } from "./Recover.ts"
 import { statusPlain, statusText } from "./StatusView.ts"
 
 const admin = Effect.map(Admin, ({ call }) => call)
@@ -320,6 +321,7 @@ export const adminTree = root("v2r2-admin", {
     snapshotGroup,
     inspectGroup,
     dataGroup,
+    recoverCommand,
     group("config", "Configuration of the node", "config get").pipe(Command.withSubcommands([configGet, configSet])),
     ...commonCommands
   ]),

@@ -5,6 +5,7 @@
  * @module
  */
 import { primaryOf } from "../Configuration.ts"
+import { noticeEnd, noticeLog } from "../Forked.ts"
 import { epochOf, firstView, type MessageOf, type ReplicaId, type View } from "../Message.ts"
 import { answerStartEpoch } from "../GoingOver.ts"
 import { type Handlers, isCrossing, type Now, type Outcome, type Replica, type StateTransferState } from "../Replica.ts"
@@ -49,8 +50,12 @@ const onNewState = (
   if (message.view > state.target && !rises(replica, state, message.view)) {
     return startTransfer(replica, message.view, from, now, out)
   }
+  const epoch = epochOf(message.view)
+  const next = message.entries.find(({ op }) => op > replica.commit)
+  if (next !== undefined) noticeLog(replica, epoch, next.view)
+  if (replica.forked !== null) return
   const had = heldUpTo(replica, state.staging)
-  if (!take(replica, state, message, out)) return
+  if (!take(replica, state, message, out) || replica.forked !== null) return
   onProgress(replica, state, from, now)
   const end = heldUpTo(replica, state.staging)
   if (end < message.op) {
@@ -62,6 +67,8 @@ const onNewState = (
     replica.incoming = null
     return askForState(replica, state.target, state.staging, from, now, out)
   }
+  noticeEnd(replica, epoch)
+  if (replica.forked !== null) return
   if (state.staging !== null) replaceSuffix(replica, state.staging, out)
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
   join(replica, message.view, now, out)
