@@ -66,8 +66,12 @@ export const askChange = (
       return yield* conflict(`another change of the group came first: it is ${report.replicas.join(", ")} now`)
     }
     if (report.stage === "in the log") {
-      if (report.next?.join() === wanted.join()) return progressOf(report, "a quorum of both groups has to hold the change")
-      return yield* conflict(`another change of the group is in the log: it becomes ${report.next?.join(", ")}`)
+      if (report.next?.join() !== wanted.join()) {
+        return yield* conflict(`another change of the group is in the log: it becomes ${report.next?.join(", ")}`)
+      }
+      // One that was lost meanwhile may be the one that it takes.
+      const absent = yield* enlist(options, tenant, report, wanted.filter((id) => !report.replicas.includes(id)))
+      return progressOf(report, absent ?? "a quorum of both groups has to hold the change")
     }
     const plan = describePlan(tenant, led, wanted)
     if (plan.refusal !== null && force !== true && report.stage === "none") return yield* conflict(plan.refusal)
@@ -94,6 +98,8 @@ export const withdrawChange = (
     const asked = yield* Effect.orElseSucceed(
       options.calls.change(led.primary.node, tenant.id, { epoch, replicas: report.replicas }), () => null)
     if (asked === null) return kept("the primary does not answer")
+    // It may have come about since it was looked at.
+    if (asked.epoch > epoch) return kept(`the group has changed: it is ${asked.replicas.join(", ")} now`)
     if (asked.stage === "in the log") return kept("it is in the log already, and will come about")
     const joins = replicas.filter((id) => !report.replicas.includes(id)).flatMap(placeOf)
     yield* Effect.forEach(joins, ({ node }) => Effect.ignore(options.calls.forget(node, tenant.id)), {
@@ -138,6 +144,7 @@ export const forget = (
     const led = yield* awaitLead(options, tenant)
     const id = `${place.replica}::${place.node}`
     // What it holds may count for a change that is on its way.
+    if (led.report.replicas.includes(id)) return yield* conflict(`${id} is in the group`)
     if (led.report.next?.includes(id) === true) return yield* conflict(`the group is about to change, and ${id} is to join it`)
     const status = led.statuses.find((one) => replicaId(one) === id)
     if (status === undefined) return yield* new AdminError({ code: "not_found", message: `there is no replica ${id} at this moment` })

@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Limits } from "../base/Limits.ts"
+import { replicaId } from "../base/Names.ts"
 import type { Configuration } from "../vr/Configuration.ts"
 import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
@@ -105,7 +106,7 @@ export class Dispatcher {
         return
       case "Tick":
         for (const replica of this.replicas.values()) this.offer(replica, { _tag: "Tick" })
-        return
+        return this.callAhead()
       case "NodeLost":
         return this.nodeLost(input.node)
       case "ClientGone":
@@ -134,6 +135,18 @@ export class Dispatcher {
     if (this.replicas.get(replica.tenant) !== replica) return
     this.groups.set(replica, group)
     Queue.offerUnsafe(this.options.announcements, { tenant: replica.tenant, group })
+  }
+
+  /**
+   * For those whose group has gone on without them, as the registry says: its members are made to tell them so. Of those that
+   * they know, nobody may be left.
+   */
+  private callAhead(): void {
+    for (const [replica, { epoch }] of this.groups) {
+      const tenant = this.directory.tenant(replica.tenant)
+      if (tenant === undefined || tenant.epoch <= epoch) continue
+      for (const member of tenant.replicas) this.send(replica, { to: replicaId(member), epoch, message: { _tag: "EpochStarted" } })
+    }
   }
 
   private forget(tenant: string): void {

@@ -35,8 +35,8 @@ export const listenIn = (cluster: Cluster, from: string): (chunk: Uint8Array) =>
   }
 }
 
-/** What a replica may say that has not got its log again. */
-const fetches: ReadonlySet<string> = new Set(["Recovery", "GetState", "GetSnapshot"])
+/** What a replica may say that has not got its log again: questions, and which epoch it is in, so that later ones tell it. */
+const fetches: ReadonlySet<string> = new Set(["Recovery", "GetState", "GetSnapshot", "EpochStarted"])
 
 const hear = (cluster: Cluster, { base, entries }: Stored, head: ReplicaHead, { from, message, tenant }: Envelope): void => {
   check(cluster, () => checkGate(from, head, message))
