@@ -11,8 +11,8 @@ import * as Tenants from "../tenants/Tenants.ts"
 import { quorum, tolerates } from "../vr/Quorum.ts"
 import { AdminError, type Args, type Ok, type ReplicaStatus } from "../wire/AdminProtocol.ts"
 import type { ChangePlan, ChangeProgress, ChangeReport, ChangeWish } from "../wire/Changes.ts"
-import type { Calls } from "./Calls.ts"
 import type { Gossip } from "./Gossip.ts"
+import type { GroupCalls } from "./GroupCalls.ts"
 import type { Links } from "./Links.ts"
 import { nextGroup, type Loads } from "./Choosing.ts"
 import { isServing, primaryAmong } from "./Status.ts"
@@ -21,10 +21,13 @@ export interface ChangingOptions {
   readonly node: string
   readonly gossip: Gossip["Service"]
   readonly links: Links
-  readonly calls: Calls
+  readonly calls: GroupCalls
   /** Of all replicas that can be asked. */
   readonly replicas: Effect.Effect<ReadonlyArray<ReplicaStatus>>
 }
+
+/** What it takes to ask a primary, and those that are to join. */
+type Reach = Pick<ChangingOptions, "calls" | "replicas">
 
 /** A tenant as its primary knows it. */
 interface Led {
@@ -52,7 +55,7 @@ export const planChange = (
 
 /** See {@link ChangeProgress}. Fails if the change cannot come about any more, or is refused. */
 export const askChange = (
-  options: ChangingOptions,
+  options: Reach,
   tenant: Tenants.Tenant,
   { epoch, force, replicas }: Args<"vr.group.ask">
 ): Effect.Effect<ChangeProgress, AdminError> =>
@@ -85,7 +88,7 @@ export const askChange = (
 
 /** What was begun is taken back: the primary forgets the change, and those that were to join go. */
 export const withdrawChange = (
-  options: ChangingOptions,
+  options: Reach,
   tenant: Tenants.Tenant,
   { epoch, replicas }: Args<"vr.group.withdraw">
 ): Effect.Effect<Ok<"vr.group.withdraw">, AdminError> =>
@@ -155,7 +158,7 @@ export const forget = (
   })
 
 const lead = (
-  { calls, replicas }: ChangingOptions,
+  { calls, replicas }: Reach,
   tenant: Tenants.Tenant
 ): Effect.Effect<Led | null> =>
   Effect.gen(function*() {
@@ -245,7 +248,7 @@ const goneNodes = ({ links, node }: ChangingOptions, joins: ReadonlyArray<string
 
 /** Those that the primary has not heard of late are started. Gives why one cannot be, for now. */
 const enlist = (
-  { calls }: ChangingOptions,
+  { calls }: Reach,
   tenant: Tenants.Tenant,
   { epoch, learners, replicas }: ChangeReport,
   joins: ReadonlyArray<string>

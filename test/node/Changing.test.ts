@@ -11,7 +11,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { crc32 } from "node:zlib"
-import { askChange, type ChangingOptions, withdrawChange } from "../../src/node/Changing.ts"
+import { askChange, withdrawChange } from "../../src/node/Changing.ts"
+import { makeGroupCalls } from "../../src/node/GroupCalls.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { answerQuestion } from "../../src/node/Questions.ts"
 import { makeDispatcherInbox } from "../../src/node/Queues.ts"
@@ -19,6 +20,7 @@ import { makeReplicas } from "../../src/node/Replicas.ts"
 import { describeFailed, type ReplicaData } from "../../src/node/Status.ts"
 import { Journals } from "../../src/storage/Journal.ts"
 import { makeMemoryDisk } from "../../src/storage/MemoryDisk.ts"
+import { makeStore } from "../../src/store/Store.ts"
 import type { Tenant } from "../../src/tenants/Tenants.ts"
 import { encodeNextGroup } from "../../src/vr/NextGroup.ts"
 import type { Input } from "../../src/vr/Replica.ts"
@@ -116,32 +118,33 @@ const after: ChangeReport = { ...report, epoch: 1, replicas: ["r1::n1", "r2::n2"
 describe("a change that is taken back", () => {
   it.effect("and has come about since it was looked at: that is said, and nobody is forgotten", () =>
     Effect.gen(function*() {
-      const forgotten: Array<string> = []
       const reports = [before, after]
-      const calls = {
-        change: () => Effect.sync(() => reports.shift() ?? null),
-        forget: (node: string) => Effect.sync(() => forgotten.push(node) > 0)
-      }
-      const options = { node: "n1", calls, replicas: Effect.succeed(primary) } as unknown as ChangingOptions
-      const { reason, withdrawn } = yield* withdrawChange(options, tenant, { tenant: "t", epoch: 0, replicas: ["r1::n1", "r2::n2"] })
+      const asked: Array<string> = []
+      const calls = makeGroupCalls((node, method) => Effect.sync(() => {
+        asked.push(`${method} at ${node}`)
+        return method === "change" ? reports.shift() : true
+      }))
+      const args = { tenant: "t", epoch: 0, replicas: ["r1::n1", "r2::n2"] }
+      const { reason, withdrawn } = yield* withdrawChange({ calls, replicas: Effect.succeed(primary) }, tenant, args)
       assert.isFalse(withdrawn)
       assert.include(reason, "the group has changed")
-      assert.deepStrictEqual(forgotten, [])
+      assert.deepStrictEqual(asked, ["change at n1", "change at n1"])
     }))
 })
 
 describe("one that is to join", () => {
   it.effect("is started again, if it is not heard, also once the change is in the log: it may be the one that it takes", () =>
     Effect.gen(function*() {
-      const started: Array<string> = []
-      const learners = [{ id: "r2::n2", op: 0, heard: false }]
-      const calls = {
-        change: () => Effect.succeed({ ...before, stage: "in the log", learners }),
-        enlist: (_node: string, _tenant: Tenant, id: string) => Effect.sync(() => void started.push(id))
-      }
-      const options = { node: "n1", calls, replicas: Effect.succeed(primary) } as unknown as ChangingOptions
-      const { done, stage } = yield* askChange(options, tenant, { tenant: "t", epoch: 0, replicas: ["r1::n1", "r2::n2"] })
-      assert.deepStrictEqual([done, stage, started], [false, "in the log", ["r2::n2"]])
+      const asked: Array<string> = []
+      const inLog: ChangeReport = { ...before, stage: "in the log", learners: [{ id: "r2::n2", op: 0, heard: false }] }
+      const calls = makeGroupCalls((node, method) => Effect.sync(() => {
+        asked.push(`${method} at ${node}`)
+        return method === "change" ? inLog : null
+      }))
+      const args = { tenant: "t", epoch: 0, replicas: ["r1::n1", "r2::n2"] }
+      const { done, stage } = yield* askChange({ calls, replicas: Effect.succeed(primary) }, tenant, args)
+      assert.deepStrictEqual([done, stage], [false, "in the log"])
+      assert.deepStrictEqual(asked, ["change at n1", "enlist at n2"])
     }))
 
   it.effect("is written and started, also if whoever asked is gone in the middle of it", () =>
@@ -170,8 +173,9 @@ describe("one that is to join", () => {
 
   it("is not forgotten once it has the change in its log, which may count already", () => {
     const one = One.learner("R3")
+    const data: ReplicaData = { tenant: tenant.id, node: "n3", durability: "disk", doubt: null, store: makeStore() }
     const forget = (): Input | "end" | null =>
-      answerQuestion({ _tag: "Forget", answer: () => {} }, one.replica, {} as ReplicaData, one.now)
+      answerQuestion({ _tag: "Forget", answer: () => {} }, one.replica, data, one.now)
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 1 })
     assert.strictEqual(forget(), "end")
     const operation = encodeNextGroup({ epoch: 1, replicas: ["R0", "R1", "R3"], leaving: ["R2"] })
