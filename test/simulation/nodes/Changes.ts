@@ -1,6 +1,6 @@
 /**
- * Operators that change the groups of tenants, and hand primaries off, through any node and in any weather: several at a
- * time, each of whom sees it through, takes it back after a while, or goes away without a word.
+ * Operators that change the groups of tenants, hand primaries off, and have replicas forgotten, through any node and in any
+ * weather: several at a time, each of whom sees it through, takes it back after a while, or goes away without a word.
  *
  * @module
  */
@@ -37,22 +37,29 @@ export class Changes {
   run(for_ms: number): Effect.Effect<void, never, Scope> {
     return Effect.gen({ self: this }, function*() {
       const { cluster, random, tenants } = this
-      const { changes, nodes } = cluster.plan
+      const { changes } = cluster.plan
       if (changes === null) return
       const end = cluster.executor.now + for_ms
       for (;;) {
         yield* Effect.sleep(2 * changes.gap_ms * random.next())
         if (cluster.executor.now >= end) return
         if (this.underWay >= changes.together || tenants.ids.size === 0) continue
-        const tenant = pick(random, [...tenants.ids.keys()])
-        const { replicas } = tenants.groupOf(tenant)
-        const ground = {
-          tenant, present: replicas, nodes: cluster.machines.map(({ name }) => name), name: () => `r${nodes + 100 + ++this.names}`
-        }
-        const wish = random.next() < 0.25 ? null : drawWish(random, pick(random, wishes), ground)
-        yield* Effect.forkScoped(this.counted(wish === null ? this.handOff(tenant, replicas) : this.change(wish)))
+        yield* Effect.forkScoped(this.counted(this.draw(pick(random, [...tenants.ids.keys()]))))
       }
     })
+  }
+
+  private draw(tenant: string): Effect.Effect<void> {
+    const { cluster: { machines }, random, tenants } = this
+    const { replicas } = tenants.groupOf(tenant)
+    const chance = random.next()
+    if (chance < 0.2) return this.handOff(tenant, replicas)
+    if (chance < 0.3) return this.forget(tenant, pick(random, tenants.groups.found(tenants.ids.get(tenant)!)).id)
+    const ground = {
+      tenant, present: replicas, nodes: machines.map(({ name }) => name), name: () => `r${machines.length + 100 + ++this.names}`
+    }
+    const wish = drawWish(random, pick(random, wishes), ground)
+    return wish === null ? this.handOff(tenant, replicas) : this.change(wish)
   }
 
   private counted(work: Effect.Effect<void>): Effect.Effect<void> {
@@ -154,11 +161,18 @@ export class Changes {
     return Effect.gen({ self: this }, function*() {
       const [left] = this.tenants.groups.leftovers(id)
       if (left === undefined) return null
-      const { name: replica, node } = placeOf(left.id)
       if (!isLearner(left)) return `${left.id} has left`
-      const answer = yield* this.ask("vr.forget", { tenant, replica, node })
-      this.note(`forgets ${left.id}: ${wordsOf(answer, () => "done")}`)
-      return `${left.id} was to join: ${wordsOf(answer, () => "forgotten")}`
+      yield* this.forget(tenant, left.id)
+      return `${left.id} was to join`
+    })
+  }
+
+  /** Whoever is in a group, or may be soon, must not heed it. */
+  private forget(tenant: string, id: string): Effect.Effect<void> {
+    const { name: replica, node } = placeOf(id)
+    return Effect.map(this.ask("vr.forget", { tenant, replica, node }), (answer) => {
+      this.note(`forgets ${id}: ${wordsOf(answer, () => "done")}`)
+      if (answer !== null && Result.isSuccess(answer)) this.count("learner forgotten")
     })
   }
 
