@@ -10,8 +10,8 @@ import * as Tenants from "../tenants/Tenants.ts"
 import { quorum, tolerates } from "../vr/Quorum.ts"
 import { AdminError, type Args, type Ok, type ReplicaStatus } from "../wire/AdminProtocol.ts"
 import type { ChangePlan, ChangeProgress, ChangeReport, ChangeWish } from "../wire/Changes.ts"
-import type { Calls } from "./Calls.ts"
 import type { Gossip } from "./Gossip.ts"
+import type { GroupCalls } from "./GroupCalls.ts"
 import type { Links } from "./Links.ts"
 import { nextGroup, type Places } from "./Choosing.ts"
 import { candidates, placeProblem } from "./Placement.ts"
@@ -21,10 +21,13 @@ export interface ChangingOptions {
   readonly node: string
   readonly gossip: Gossip["Service"]
   readonly links: Links
-  readonly calls: Calls
+  readonly calls: GroupCalls
   /** Of all replicas that can be asked. */
   readonly replicas: Effect.Effect<ReadonlyArray<ReplicaStatus>>
 }
+
+/** What it takes to ask a primary, and those that are to join. */
+type Reach = Pick<ChangingOptions, "calls" | "replicas">
 
 /** A tenant as its primary knows it. */
 interface Led {
@@ -53,7 +56,7 @@ export const planChange = (
 
 /** See {@link ChangeProgress}. Fails if the change cannot come about any more, or is refused. */
 export const askChange = (
-  options: ChangingOptions,
+  options: Reach,
   tenant: Tenants.Tenant,
   { epoch, force, replicas }: Args<"vr.group.ask">
 ): Effect.Effect<ChangeProgress, AdminError> =>
@@ -67,8 +70,12 @@ export const askChange = (
       return yield* conflict(`another change of the group came first: it is ${report.replicas.join(", ")} now`)
     }
     if (report.stage === "in the log") {
-      if (report.next?.join() === wanted.join()) return progressOf(report, "a quorum of both groups has to hold the change")
-      return yield* conflict(`another change of the group is in the log: it becomes ${report.next?.join(", ")}`)
+      if (report.next?.join() !== wanted.join()) {
+        return yield* conflict(`another change of the group is in the log: it becomes ${report.next?.join(", ")}`)
+      }
+      // One that was lost meanwhile may be the one that it takes.
+      const absent = yield* enlist(options, tenant, report, wanted.filter((id) => !report.replicas.includes(id)))
+      return progressOf(report, absent ?? "a quorum of both groups has to hold the change")
     }
     const plan = describePlan(tenant, led, wanted)
     if (plan.refusal !== null && force !== true && report.stage === "none") return yield* conflict(plan.refusal)
@@ -82,7 +89,7 @@ export const askChange = (
 
 /** What was begun is taken back: the primary forgets the change, and those that were to join go. */
 export const withdrawChange = (
-  options: ChangingOptions,
+  options: Reach,
   tenant: Tenants.Tenant,
   { epoch, replicas }: Args<"vr.group.withdraw">
 ): Effect.Effect<Ok<"vr.group.withdraw">, AdminError> =>
@@ -95,6 +102,8 @@ export const withdrawChange = (
     const asked = yield* Effect.orElseSucceed(
       options.calls.change(led.primary.node, tenant.id, { epoch, replicas: report.replicas }), () => null)
     if (asked === null) return kept("the primary does not answer")
+    // It may have come about since it was looked at.
+    if (asked.epoch > epoch) return kept(`the group has changed: it is ${asked.replicas.join(", ")} now`)
     if (asked.stage === "in the log") return kept("it is in the log already, and will come about")
     const joins = replicas.filter((id) => !report.replicas.includes(id)).flatMap(placeOf)
     yield* Effect.forEach(joins, ({ node }) => Effect.ignore(options.calls.forget(node, tenant.id, false)), {
@@ -141,11 +150,11 @@ export const forget = (
     const { calls } = options
     const led = yield* awaitLead(options, tenant)
     const id = `${place.replica}::${place.node}`
+    if (led.report.replicas.includes(id)) return yield* conflict(`${id} is in the group: vr remove takes it out`)
     // What it holds may count for a change that is on its way.
     if (led.report.next?.includes(id) === true) return yield* conflict(`the group is about to change, and ${id} is to join it`)
     const status = led.statuses.find((one) => replicaId(one) === id)
     if (status === undefined) return yield* new AdminError({ code: "not_found", message: `there is no replica ${id} at this moment` })
-    if (led.report.replicas.includes(id)) return yield* conflict(`${id} is in the group: vr remove takes it out`)
     const isLearner = status.state === "learner"
     if (!isLearner && !hasBegun(led)) return yield* conflict(`the group after ${id} has not begun with a quorum: it may be needed yet`)
     const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id, !isLearner), ({ message }) =>
@@ -154,7 +163,7 @@ export const forget = (
   })
 
 const lead = (
-  { calls, replicas }: ChangingOptions,
+  { calls, replicas }: Reach,
   tenant: Tenants.Tenant
 ): Effect.Effect<Led | null> =>
   Effect.gen(function*() {
@@ -235,7 +244,7 @@ const goneNodes = ({ links, node }: ChangingOptions, joins: ReadonlyArray<string
 
 /** Those that the primary has not heard of late are started. Gives why one cannot be, for now. */
 const enlist = (
-  { calls }: ChangingOptions,
+  { calls }: Reach,
   tenant: Tenants.Tenant,
   { epoch, learners, replicas }: ChangeReport,
   joins: ReadonlyArray<string>

@@ -98,7 +98,11 @@ const enlist = ({ gossip, node, replicas }: GroupCallsOptions, record: unknown, 
     const parsed = parseTenants(record)
     const [tenant] = parsed.ok ? parsed.value.values() : []
     if (tenant === undefined) return yield* new CallError({ node, code: "usage", reason: "malformed tenant" })
-    yield* gossip.update((tenants) => Tenants.merge(tenants, new Map([[tenant.id, tenant]])))
+    const known = yield* gossip.update((tenants) => Tenants.merge(tenants, new Map([[tenant.id, tenant]])))
+    // Asked for by one that is behind: what it was to join is over, and it would be in no group, or have been in this one.
+    if ((known.get(tenant.id)?.epoch ?? 0) > tenant.epoch) {
+      return yield* new CallError({ node, code: "unavailable", reason: "the group has changed meanwhile" })
+    }
     const refusal = yield* Effect.mapError(replicas.enlist(tenant, id), ({ message }) =>
       new CallError({ node, code: "internal", reason: message }))
     return refusal === null ? null : yield* new CallError({ node, code: "conflict", reason: refusal })

@@ -116,7 +116,7 @@ const writeLearner = (
   Effect.gen(function*() {
     const journal = yield* journals.journal(tenant.id, id, tenant.durability)
     const { doubt, head } = yield* journal.open
-    held.set(tenant.id, id)
     if (doubt === null && head === null) yield* journal.write(onlyHead(freshHead(tenant)))
+    held.set(tenant.id, id)
     return null
   })

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pendingChange } from "../vr/Change.ts"
 import { isMember } from "../vr/Configuration.ts"
 import { refuseHandOff } from "../vr/HandOff.ts"
 import { refuseGroup } from "../vr/Reconfiguration.ts"
@@ -34,7 +35,9 @@ export const answerQuestion = (question: Question, replica: Replica, data: Repli
       return state === null || refusal !== null ? null : { _tag: "HandOff", to: question.to }
     }
     case "Forget": {
-      const isToEnd = question.force || (!isMember(replica.configuration, replica.id) && !replica.left)
+      // Where it has the change in its log, a quorum may count on it; and who asks may go by a primary that leads no longer.
+      const isToJoin = pendingChange(replica)?.next.replicas.includes(replica.id) === true
+      const isToEnd = question.force || (!isMember(replica.configuration, replica.id) && !replica.left && !isToJoin)
       question.answer(isToEnd)
       return isToEnd ? "end" : null
     }

@@ -10,7 +10,7 @@
  * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames and tails, peer_outbox_bytes_max | dropped: VR resends |
  * | connection outbox | dispatcher → a client's connection | connection_outbox_bytes_max | the client is disconnected |
  * | announcements | dispatcher → the fiber that tells gossip | tenants_max | the oldest is dropped: others of its group tell, too |
-| gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
+ * | gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
  *
  * The dispatcher and the replicas never wait for a queue that they are on the far side of: the dispatcher waits for
  * nothing but its inbox, so whoever waits for the dispatcher goes on. Gossip waits for the dispatcher only. There is no cycle.

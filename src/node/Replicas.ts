@@ -75,11 +75,12 @@ export const makeReplicas = Effect.fnUntraced(function*(
   return Replicas.of({
     reconcile: (tenants) => reconcile(site, tenants),
     bootstrap: preparing.bootstrap,
+    // Whoever asks may be gone in the middle of it: what is written is started, too, or nobody could end it.
     enlist: (tenant, id) =>
-      Effect.flatMap(preparing.enlist(tenant, id), (refusal) => {
+      Effect.uninterruptible(Effect.flatMap(preparing.enlist(tenant, id), (refusal) => {
         if (refusal !== null) return Effect.succeed(refusal)
         return Effect.as(start(site, tenant, id), local.get(tenant.id)?.failure ?? null)
-      }),
+      })),
     abandon: preparing.abandon,
     local: () => local
   })

@@ -71,7 +71,8 @@ const fresh = (replica: Replica, at: Millis, now: Now): boolean => now.mono - at
 const probe = (replica: Replica, now: Now, out: Outcome): void => {
   const view = candidateView(replica, now)
   const own = replica.probes.get(replica.id)
-  if (own?.view !== view || now.mono >= replica.probeAt) {
+  // Up at once, down in its time: two that follow each other to and fro between two views would not come to rest.
+  if (own === undefined || view > own.view || now.mono >= replica.probeAt) {
     replica.probes.set(replica.id, { view, at: now.mono })
     replica.probeAt = now.mono + replica.timers.heartbeat_ms
     broadcast(replica, out, { _tag: "StartViewChange", view, probing: true })

@@ -75,6 +75,19 @@ describe("agreement", () => {
     assert.deepStrictEqual([one.replica.view, one.replica.state._tag], [2, "ViewChange"])
   })
 
+  it("is not sought to and fro: a higher view is asked for at once, a lower one with the next heartbeat", () => {
+    const one = One.start("R1", 5)
+    silence(one)
+    const asked = (view: View) => only("StartViewChange", one.receive("R2", probing(view)).sends).map((message) => message.view)
+    assert.include(asked(7), 7)
+    for (let i = 0; i < 10; i++) {
+      assert.deepStrictEqual(asked(6), [])
+      assert.deepStrictEqual(asked(7), [])
+    }
+    one.mono += timers.heartbeat_ms
+    assert.include(asked(6), 6)
+  })
+
   it("is not needed to follow one that has left", () => {
     const one = One.start("R1", 5)
     one.receive("R2", { _tag: "StartViewChange", view: 3, probing: false })

@@ -62,6 +62,8 @@ export class Cluster {
   /** Whoever runs the cluster: has a way to every node, always. */
   readonly operator: Process
   readonly trace: Array<string> = []
+  /** Replicas that were heard by others, by the keys of their journals. */
+  readonly spoken = new Set<string>()
   /** What must not be, and was. */
   failure: string | null = null
   private processes = 0

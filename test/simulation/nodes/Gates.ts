@@ -22,15 +22,21 @@ export const listenIn = (cluster: Cluster, from: string): (chunk: Uint8Array) =>
       const envelope = isHello ? null : decodeEnvelope(payload)
       isHello = false
       if (envelope === null || "_tag" in envelope) continue
-      const stored = machine?.disk.journals.get(`${envelope.tenant}::${envelope.from}`)
-      if (stored === undefined || stored.head === null) cluster.fail(`${envelope.from} speaks, and has written nothing`)
-      else hear(cluster, stored, stored.head, envelope)
+      const key = `${envelope.tenant}::${envelope.from}`
+      const stored = machine?.disk.journals.get(key)
+      if (stored?.head != null) {
+        cluster.spoken.add(key)
+        hear(cluster, stored, stored.head, envelope)
+      } else if (!cluster.spoken.has(key)) {
+        // What one says whose files are gone by then was written down when it said it.
+        cluster.fail(`${envelope.from} speaks, and has written nothing`)
+      }
     }
   }
 }
 
-/** What a replica may say that has not got its log again. */
-const fetches: ReadonlySet<string> = new Set(["Recovery", "GetState", "GetSnapshot"])
+/** What a replica may say that has not got its log again: questions, and which epoch it is in, so that later ones tell it. */
+const fetches: ReadonlySet<string> = new Set(["Recovery", "GetState", "GetSnapshot", "EpochStarted"])
 
 const hear = (cluster: Cluster, { base, entries }: Stored, head: ReplicaHead, { from, message, tenant }: Envelope): void => {
   check(cluster, () => checkGate(from, head, message))

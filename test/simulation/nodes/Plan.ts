@@ -34,6 +34,8 @@ export interface Plan {
   readonly gap_ms: number
   /** Faults that last at the same time, at most. */
   readonly together: number
+  /** Whether, and how often, an operator changes the groups of tenants and hands primaries off. */
+  readonly changes: ChangesPlan | null
   /** After all, one node loses its power for good, and the others must do without it. */
   readonly isBereft: boolean
 }
@@ -45,6 +47,13 @@ export interface TenantPlan {
   /** After the cluster was formed. */
   readonly after_ms: number
   readonly durability: Durability
+}
+
+export interface ChangesPlan {
+  /** Between one and the next. */
+  readonly gap_ms: number
+  /** That many at the same time, at most. */
+  readonly together: number
 }
 
 export interface ClientPlan {
@@ -67,9 +76,10 @@ export const planOf = (seed: number): Plan => {
   const tenants = drawTenants(random, nodes, faults_ms, drawDurability(dice(seed, "durability")))
   const [heartbeat_ms, view_change_ms] = pick(random, [[100, 500], [100, 500], [20, 100], [50, 1_000]] as const)
   const clients = pick(random, [2, 2, 3, 4])
+  const { changes, spares } = drawChanges(dice(seed, "changes of groups"))
   return {
     seed,
-    nodes,
+    nodes: nodes + spares,
     order: pick(random, ["fifo", "by process", "any", "any"] as const),
     quota: pick(random, [2_048, 2_048, 200, 20]),
     timers: { heartbeat_ms, view_change_ms, gossip_ms: pick(random, [200, 1_000]) },
@@ -84,6 +94,7 @@ export const planOf = (seed: number): Plan => {
     faults_ms,
     gap_ms: pick(random, [100, 400, 1_200]),
     together: pick(random, [1, 1, 2, 4]),
+    changes,
     isBereft: random.next() < 0.4
   }
 }
@@ -91,6 +102,13 @@ export const planOf = (seed: number): Plan => {
 /** Of the tenants of one run, in order. With disks only, any number of nodes may lose its power. */
 const drawDurability = (random: Random): readonly [Durability, Durability] =>
   pick(random, [["disk", "disk"], ["disk", "disk"], ["memory", "memory"], ["disk", "memory"]] as const)
+
+/** With nodes that no tenant is on at first, so that there is somewhere to go. */
+const drawChanges = (random: Random): { readonly changes: ChangesPlan | null; readonly spares: number } =>
+  random.next() < 0.2 ? { changes: null, spares: 0 } : {
+    changes: { gap_ms: pick(random, [300, 1_000, 3_000]), together: pick(random, [1, 2, 3]) },
+    spares: pick(random, [0, 1, 1, 2, 3])
+  }
 
 const drawTenants = (
   random: Random,
@@ -148,7 +166,7 @@ const drawLimits = (random: Random, clients: number): Tight => {
   return tight
 }
 
-const shuffled = <A>(random: Random, values: ReadonlyArray<A>): ReadonlyArray<A> => {
+export const shuffled = <A>(random: Random, values: ReadonlyArray<A>): ReadonlyArray<A> => {
   const left = [...values]
   const all: Array<A> = []
   while (left.length > 0) all.push(...left.splice(Math.floor(random.next() * left.length), 1))

@@ -12,6 +12,7 @@ import { between, dice, pick } from "../Dice.ts"
 import { checkLinearizable } from "../linearizability/Linearizability.ts"
 import { squeeze } from "../Squeeze.ts"
 import { Calls, type Outcome } from "./Calls.ts"
+import { Changes } from "./Changes.ts"
 import { Client } from "./Clients.ts"
 import { Cluster } from "./Cluster.ts"
 import { Executor, Stuck } from "./Executor.ts"
@@ -19,7 +20,7 @@ import { faults, type Ground } from "./Faults.ts"
 import { type Plan, planOf } from "./Plan.ts"
 import { Sockets } from "./Sockets.ts"
 import { Tenants } from "./Tenants.ts"
-import { haveConverged, isQuiet, isServing, isWell } from "./Wellness.ts"
+import { haveConverged, isQuiet, isServing, isWell, registriesAgree } from "./Wellness.ts"
 import { Wires } from "./Wires.ts"
 
 export interface NodesReport {
@@ -29,7 +30,7 @@ export interface NodesReport {
   readonly clients: number
   /** By how they ended. */
   readonly calls: Readonly<Record<Outcome, number>>
-  /** By kind: how many befell the cluster. */
+  /** By kind: how many befell the cluster, and what operators did. */
   readonly faults: Readonly<Record<string, number>>
   /** Histories, one a tenant, for which the checker could not decide in time. */
   readonly undecided: number
@@ -132,12 +133,18 @@ class Story {
   private readonly tenants: Tenants
   private readonly clients: ReadonlyArray<Client>
   private readonly ground: Ground
+  private readonly changes: Changes
 
   constructor(cluster: Cluster) {
     this.cluster = cluster
     this.tenants = new Tenants(cluster)
     this.clients = cluster.plan.clients.map((plan) => new Client(cluster, this.calls, plan))
     this.ground = { cluster, tenants: this.tenants, clients: this.clients, random: dice(cluster.plan.seed, "nemesis") }
+    this.changes = new Changes(cluster, this.tenants, (what) => this.count(what))
+  }
+
+  private count(what: string): void {
+    this.befallen[what] = (this.befallen[what] ?? 0) + 1
   }
 
   readonly whole: Effect.Effect<void> = Effect.scoped(Effect.gen({ self: this }, function*() {
@@ -149,14 +156,17 @@ class Story {
     )
     for (const client of this.clients) client.start()
     const joining = yield* Effect.forkScoped(this.joinLate())
+    yield* Effect.forkScoped(this.changes.run(cluster.plan.faults_ms))
     yield* this.suffer()
     cluster.note("nemesis", "— ends: from here on all must become well")
     this.heal()
     yield* cluster.until("all tenants are created", well_ms, Effect.sync(() =>
-      tenants.groups.size === cluster.plan.tenants.length ? null : `only ${[...tenants.groups.keys()].join(", ")}`))
+      tenants.ids.size === cluster.plan.tenants.length ? null : `only ${[...tenants.ids.keys()].join(", ")}`))
     yield* Fiber.join(creations)
     yield* Fiber.join(joining)
+    yield* this.changes.settle(well_ms)
     yield* cluster.until("everybody is well", well_ms, isWell(cluster))
+    yield* cluster.until("all nodes know the groups", well_ms, registriesAgree(cluster, tenants))
     for (const client of this.clients) client.well_since_ms = cluster.executor.now
     yield* this.beServed(well_ms)
     if (cluster.plan.isBereft) yield* this.bereave()
@@ -206,7 +216,7 @@ class Story {
         const name = pick(random, Object.keys(faults))
         const undo = faults[name]!(this.ground)
         if (undo === null) continue
-        this.befallen[name] = (this.befallen[name] ?? 0) + 1
+        this.count(name)
         const for_ms = pick(random, [between(random, 0, 100), between(random, 0, 1_000), between(random, 500, 4_000)])
         const over = () => {
           if (!this.ongoing.delete(over)) return
@@ -253,6 +263,11 @@ class Story {
       cluster.kill(machine, true)
       yield* cluster.until("the others do without it", bereaved_ms, isServing(cluster))
       yield* this.beServed(bound_ms - cluster.executor.now)
+      if (cluster.plan.changes === null) return
+      yield* this.changes.replace(machine.name, well_ms)
+      yield* this.changes.settle(well_ms)
+      yield* cluster.until("those that are left know the groups", well_ms, registriesAgree(cluster, tenants))
+      yield* this.beServed(well_ms)
     })
   }
 
@@ -263,7 +278,7 @@ class Story {
       for (const client of this.clients) client.leave()
       yield* cluster.until("all clients have left", well_ms, Effect.sync(() =>
         this.clients.every(({ isOver }) => isOver) ? null : "some have not"))
-      yield* cluster.until("all replicas agree", well_ms, haveConverged(cluster, this.tenants.groups))
+      yield* cluster.until("all replicas agree", well_ms, haveConverged(cluster, this.tenants))
       yield* cluster.until("no connection of a client is left", well_ms, isQuiet(cluster))
       for (const machine of cluster.machines) if (machine.state === "up") cluster.stop(machine)
       yield* cluster.until("all nodes have stopped", well_ms, Effect.sync(() =>
