@@ -34,7 +34,9 @@ export const lacking = (): string | null => {
   const tried = [
     hide_run, "ip netns add probe", "ip link add probe type bridge", "ip link add cable type veth peer name cable netns probe"
   ].join(" && ")
-  const { error, status, stderr } = spawnSync("unshare", [...seclusion, tried], { encoding: "utf8", timeout: probe_timeout_ms })
+  // `unshare` heeds no other signal while it waits.
+  const bound = { timeout: probe_timeout_ms, killSignal: "SIGKILL" } as const
+  const { error, status, stderr } = spawnSync("unshare", [...seclusion, tried], { encoding: "utf8", ...bound })
   if (status === 0) return null
   return `no network namespaces: ${(error?.message ?? stderr).trim().split("\n")[0] ?? ""}`
 }
