@@ -27,13 +27,18 @@ const eachLine = (stream: Readable, line: (text: string) => void): void => {
   createInterface({ input: stream }).on("line", line)
 }
 
-/** Starts Node on a program. In a process group of its own: Ctrl-C is for devrel, which stops its nodes in order. */
+/**
+ * Starts Node on a program. In a process group of its own: Ctrl-C is for devrel, which stops its nodes in order.
+ * `within`: a command that becomes the one which follows it, such as `ip netns exec NAME`.
+ */
 export const start = (
   parameters: ReadonlyArray<string>,
-  line: (text: string) => void
+  line: (text: string) => void,
+  within: ReadonlyArray<string> = []
 ): Effect.Effect<Process, Trouble> =>
   Effect.callback((resume) => {
-    const child = spawn(process.execPath, parameters, { detached: true, stdio: ["ignore", "pipe", "pipe"] })
+    const [command = process.execPath, ...rest] = [...within, process.execPath, ...parameters]
+    const child = spawn(command, rest, { detached: true, stdio: ["ignore", "pipe", "pipe"] })
     const end = Deferred.makeUnsafe<string>()
     eachLine(child.stdout, line)
     eachLine(child.stderr, line)

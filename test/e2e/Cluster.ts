@@ -59,18 +59,29 @@ export class Refused extends Error {
   }
 }
 
+/** Where a node runs. */
+export interface Host {
+  readonly address: string
+  /** The command that starts others there, with its parameters; none: they are started as they are. */
+  readonly within: ReadonlyArray<string>
+}
+
+const loopback: Host = { address: "127.0.0.1", within: [] }
+
 /** One node: its place, its process while there is one, and all that it has said. */
 export class TestNode {
   readonly layout: Layout
   readonly lines: Array<string> = []
   private readonly flags: ReadonlyArray<string>
+  private readonly host: Host
   private process: Process.Process | null = null
   private paused = false
 
   /** `flags`: for Node.js itself. */
-  constructor(layout: Layout, flags: ReadonlyArray<string> = []) {
+  constructor(layout: Layout, flags: ReadonlyArray<string> = [], host: Host = loopback) {
     this.layout = layout
     this.flags = flags
+    this.host = host
   }
 
   get name(): string {
@@ -96,7 +107,8 @@ export class TestNode {
     this.note("--- started")
     const process = await Effect.runPromise(Process.start(
       [...this.flags, program, "start", "--config", this.layout.config],
-      (line) => this.note(line)
+      (line) => this.note(line),
+      this.host.within
     ))
     this.process = process
     this.end(process).then((end) => {
@@ -182,6 +194,8 @@ export interface ClusterOptions {
   readonly durability?: Durability
   /** For Node.js itself. */
   readonly flags?: ReadonlyArray<string>
+  /** Of each node; left out: all of them are on this machine's loopback. */
+  readonly hosts?: ReadonlyArray<Host>
 }
 
 /** Flags for nodes with other bounds. */
@@ -200,13 +214,13 @@ export class Cluster {
   }
 
   /** Processes that do not know each other yet, nor any tenant. */
-  static async apart({ config = {}, flags = [], nodes }: ClusterOptions): Promise<Cluster> {
+  static async apart({ config = {}, flags = [], hosts = [], nodes }: ClusterOptions): Promise<Cluster> {
     const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "v2r2-e2e-"))
     const ports = await freePorts(nodes * 4)
     const layouts = Array.from({ length: nodes }, (_, index) =>
-      makeLayout(folder, `n${index + 1}`, ports.slice(index * 4, index * 4 + 4)))
+      makeLayout(folder, `n${index + 1}`, ports.slice(index * 4, index * 4 + 4), hosts[index]?.address))
     for (const layout of layouts) writeConfig(layout, config)
-    const cluster = new Cluster(folder, layouts.map((layout) => new TestNode(layout, flags)))
+    const cluster = new Cluster(folder, layouts.map((layout, index) => new TestNode(layout, flags, hosts[index])))
     try {
       await Promise.all(cluster.nodes.map((node) => node.start()))
     } catch (error) {
@@ -287,8 +301,13 @@ export class Cluster {
   }
 }
 
-export const makeLayout = (folder: string, name: string, ports: ReadonlyArray<number>): Layout => {
-  const [cluster, admin, client, peer] = ports.map((port) => `127.0.0.1:${port}`)
+export const makeLayout = (
+  folder: string,
+  name: string,
+  ports: ReadonlyArray<number>,
+  address: string = loopback.address
+): Layout => {
+  const [cluster, admin, client, peer] = ports.map((port) => `${address}:${port}`)
   const own = Path.join(folder, name)
   return {
     name,

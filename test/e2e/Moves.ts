@@ -27,8 +27,9 @@ export const changeGroup = async (via: TestNode, wish: Omit<ChangeWish, "tenant"
   return next
 }
 
-const on = (node: TestNode) => ({ name: null, node: node.name })
-const replicaOn = (group: ReadonlyArray<string>, node: TestNode) =>
+/** A replica that is to join there, and the one that is there: as a wish names them. */
+export const on = (node: TestNode) => ({ name: null, node: node.name })
+export const replicaOn = (group: ReadonlyArray<string>, node: TestNode) =>
   ({ name: group.find((id) => id.endsWith(`::${node.name}`))!.split("::")[0]!, node: node.name })
 
 /** Eight nodes, with the tenant on the first one only. */
@@ -106,7 +107,7 @@ export const runHandOffs = async (cluster: Cluster, rounds: number, say: (line: 
 }
 
 /** Out of the cluster, once it is needed no more, and shut down. */
-const leave = async (via: TestNode, node: TestNode): Promise<void> => {
+export const leave = async (via: TestNode, node: TestNode): Promise<void> => {
   await until(`${node.name} may leave`, async () => {
     await via.admin("cluster.leave", { node: node.name })
     return true
@@ -114,7 +115,8 @@ const leave = async (via: TestNode, node: TestNode): Promise<void> => {
   await node.stop()
 }
 
-const progressOf = async (workload: Workload): Promise<void> => {
+/** Waits for writes that are acknowledged from now on. */
+export const progressOf = async (workload: Workload): Promise<void> => {
   const wanted = workload.count + progress
   await until(`${progress} writes`, async () => workload.trouble.length > 0 || workload.count >= wanted)
 }

@@ -12,7 +12,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { PromiseTenant } from "../../src/client/index.ts"
 
 const directory = "/seq"
-const chain = "/chain"
+/** Of which there is one, made before a workload has started. */
+export const chain = "/chain"
 /** Of each writer, after each write: it leaves a small machine some room to start nodes. */
 const breath_ms = 3
 
