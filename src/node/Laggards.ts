@@ -26,9 +26,9 @@ export class Laggards {
     this.behind.set(replica, ticks)
     if (ticks % Limits.laggard_ticks !== 0) return null
     const others = tenant.replicas.map(replicaId).filter((id) => id !== replica.id)
-    // One after the other: any of them may be gone. What is said is that its own epoch has begun, and that is so.
+    // One after the other: any of them may be gone. All that is said is of its own epoch; they answer with the beginning of theirs.
     const to = others[(ticks / Limits.laggard_ticks) % Math.max(1, others.length)]
-    return to === undefined ? null : { to, epoch, message: { _tag: "StartEpoch", op: 0, view: 0 } }
+    return to === undefined ? null : { to, epoch, message: { _tag: "EpochStarted" } }
   }
 
   forget(replica: LocalReplica): void {
