@@ -32,7 +32,7 @@ export type Beginning =
   /** `promised`: the view that it had promised, null if that is lost. `doubt`: why its own log will not do; null if it never had one. */
   | { readonly _tag: "Recovery"; readonly promised: number | null; readonly doubt: string | null }
   /** It is to join the group, and follows: from nothing, whether it has lost its log or never had one. */
-  | { readonly _tag: "Learner"; readonly promised: number; readonly doubt: string | null }
+  | { readonly _tag: "Learner"; readonly promised: number; readonly logView: number; readonly doubt: string | null }
 
 /** `group`: the one that it begins in; `left`: it is not in it any more. */
 export interface Start {
@@ -101,7 +101,7 @@ export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Sn
   if (head?.left === true) return restart(head)
   const isLearner = head !== null && !head.replicas.includes(id)
   if (isLearner && (doubt !== null || head.fresh || tenant.durability === "memory")) {
-    return { _tag: "Learner", promised: head.view, doubt }
+    return { _tag: "Learner", promised: head.view, logView: head.log_view, doubt }
   }
   const group = head?.replicas ?? tenant.replicas
   if (doubt !== null && group.length === 1) return irreparable(tenant, doubt)

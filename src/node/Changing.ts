@@ -105,7 +105,7 @@ export const withdrawChange = (
     if (asked.epoch > epoch) return kept(`the group has changed: it is ${asked.replicas.join(", ")} now`)
     if (asked.stage === "in the log") return kept("it is in the log already, and will come about")
     const joins = replicas.filter((id) => !report.replicas.includes(id)).flatMap(placeOf)
-    yield* Effect.forEach(joins, ({ node }) => Effect.ignore(options.calls.forget(node, tenant.id)), {
+    yield* Effect.forEach(joins, (place) => Effect.ignore(options.calls.forget(place.node, tenant.id, replicaId(place))), {
       concurrency: "unbounded", discard: true
     })
     return { withdrawn: true, reason: null }
@@ -152,7 +152,7 @@ export const forget = (
     const status = led.statuses.find((one) => replicaId(one) === id)
     if (status === undefined) return yield* new AdminError({ code: "not_found", message: `there is no replica ${id} at this moment` })
     if (status.state !== "learner") return yield* conflict(`${id} is in state ${status.state}: only one that is to join can be forgotten`)
-    const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id), ({ message }) =>
+    const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id, id), ({ message }) =>
       new AdminError({ code: "unavailable", message }))
     return ended ? {} : yield* conflict(`${id} has joined the group meanwhile`)
   })
