@@ -32,7 +32,7 @@ export type Beginning =
   /** `promised`: the view that it had promised, null if that is lost. `doubt`: why its own log will not do; null if it never had one. */
   | { readonly _tag: "Recovery"; readonly promised: number | null; readonly doubt: string | null }
   /** It is to join the group, and follows: from nothing, whether it has lost its log or never had one. */
-  | { readonly _tag: "Learner"; readonly promised: number; readonly doubt: string | null }
+  | { readonly _tag: "Learner"; readonly promised: number; readonly logView: number; readonly doubt: string | null }
   /** Without a head, and not in the group: the removal of one that had left was cut short. */
   | { readonly _tag: "Leftover" }
 
@@ -103,7 +103,7 @@ export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Sn
   if (head?.left === true) return restart(head)
   const isLearner = head !== null && !head.replicas.includes(id)
   if (isLearner && (doubt !== null || head.fresh || tenant.durability === "memory")) {
-    return { _tag: "Learner", promised: head.view, doubt }
+    return { _tag: "Learner", promised: head.view, logView: head.log_view, doubt }
   }
   const isNamed = tenant.replicas.some((replica) => replicaId(replica) === id)
   // What is damaged is never removed by itself.

@@ -106,7 +106,7 @@ export const withdrawChange = (
     if (asked.epoch > epoch) return kept(`the group has changed: it is ${asked.replicas.join(", ")} now`)
     if (asked.stage === "in the log") return kept("it is in the log already, and will come about")
     const joins = replicas.filter((id) => !report.replicas.includes(id)).flatMap(placeOf)
-    yield* Effect.forEach(joins, ({ node }) => Effect.ignore(options.calls.forget(node, tenant.id, false)), {
+    yield* Effect.forEach(joins, (place) => Effect.ignore(options.calls.forget(place.node, tenant.id, replicaId(place), false)), {
       concurrency: "unbounded", discard: true
     })
     return { withdrawn: true, reason: null }
@@ -157,7 +157,7 @@ export const forget = (
     if (status === undefined) return yield* new AdminError({ code: "not_found", message: `there is no replica ${id} at this moment` })
     const isLearner = status.state === "learner"
     if (!isLearner && !hasBegun(led)) return yield* conflict(`the group after ${id} has not begun with a quorum: it may be needed yet`)
-    const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id, !isLearner), ({ message }) =>
+    const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id, id, !isLearner), ({ message }) =>
       new AdminError({ code: "unavailable", message }))
     return ended ? {} : yield* conflict(`${id} has joined the group meanwhile`)
   })

@@ -32,8 +32,11 @@ export interface GroupCalls {
   readonly change: (node: string, tenant: string, wish: GroupWish | null) => Effect.Effect<ChangeReport | null, CallError>
   /** The primary on that node is to hand off; null if there is none. */
   readonly handOff: (node: string, tenant: string, to: string) => Effect.Effect<HandOffReport | null, CallError>
-  /** The replica on that node that was to join is not to; `force`: or was left behind. False: it is a member, or not there. */
-  readonly forget: (node: string, tenant: string, force: boolean) => Effect.Effect<boolean, CallError>
+  /**
+   * This replica on that node was to join, and is not to; `force`: or was left behind. False: it is a member, or may soon be one,
+   * or is not there.
+   */
+  readonly forget: (node: string, tenant: string, id: string, force: boolean) => Effect.Effect<boolean, CallError>
 }
 
 /** How another node, or this one, is asked. */
@@ -44,14 +47,15 @@ const parseWish = parserOf(Schema.Struct({ tenant: Schema.String, wish: Schema.N
 const parseReport = parserOf(Schema.NullOr(ChangeReport))
 const parseHandOff = parserOf(Schema.Struct({ tenant: Schema.String, to: Schema.String }))
 const parseHandOffReport = parserOf(Schema.NullOr(HandOffReport))
-const parseForgotten = parserOf(Schema.Struct({ tenant: Schema.String, force: Schema.Boolean }))
+const parseForgotten = parserOf(Schema.Struct({ tenant: Schema.String, replica: Schema.String, force: Schema.Boolean }))
 const parseBoolean = parserOf(Schema.Boolean)
 
 export const makeGroupCalls = (ask: Ask): GroupCalls => ({
   enlist: (node, tenant, id) => Effect.asVoid(ask(node, "enlist", { tenant: [tenant], replica: id }, enlist_ms)),
   change: (node, tenant, wish) => answered(node, "change", parseReport, ask(node, "change", { tenant, wish }, call_ms)),
   handOff: (node, tenant, to) => answered(node, "handOff", parseHandOffReport, ask(node, "handOff", { tenant, to }, call_ms)),
-  forget: (node, tenant, force) => answered(node, "forget", parseBoolean, ask(node, "forget", { tenant, force }, call_ms))
+  forget: (node, tenant, id, force) =>
+    answered(node, "forget", parseBoolean, ask(node, "forget", { tenant, replica: id, force }, call_ms))
 })
 
 type Parser<A> = ReturnType<typeof parserOf<Schema.ConstraintDecoder<unknown> & { readonly Type: A }>>
@@ -86,8 +90,8 @@ export const serveGroupCall = (
       return checked(parseHandOff, ({ tenant, to }) =>
         question<HandOffReport>(tenant, (answer) => ({ _tag: "HandOff", to, answer })))
     case "forget":
-      return checked(parseForgotten, ({ force, tenant }) =>
-        Effect.map(question<boolean>(tenant, (answer) => ({ _tag: "Forget", force, answer })), (ended) => ended === true))
+      return checked(parseForgotten, ({ force, replica, tenant }) =>
+        Effect.map(question<boolean>(tenant, (answer) => ({ _tag: "Forget", id: replica, force, answer })), (ended) => ended === true))
   }
   return undefined
 }

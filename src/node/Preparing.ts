@@ -91,7 +91,7 @@ export const makePreparing = Effect.fnUntraced(function*(
         if (known !== undefined && known !== id) {
           return Effect.succeed(`node ${node} still has replica ${known} of that tenant, and takes one at a time`)
         }
-        if (underWay.has(tenant.id)) return Effect.succeed(`replica ${id} is being written already`)
+        if (underWay.has(tenant.id)) return Effect.succeed("a replica of that tenant is being written there already")
         if (known === id) return Effect.succeed(null)
         underWay.add(tenant.id)
         return Effect.onExit(writeLearner(journals, held, tenant, id), () => Effect.sync(() => void underWay.delete(tenant.id)))

@@ -37,7 +37,8 @@ export const answerQuestion = (question: Question, replica: Replica, data: Repli
     case "Forget": {
       // Where it has the change in its log, a quorum may count on it; and who asks may go by a primary that leads no longer.
       const isToJoin = pendingChange(replica)?.next.replicas.includes(replica.id) === true
-      const isToEnd = question.force || (!isMember(replica.configuration, replica.id) && !replica.left && !isToJoin)
+      const isOutside = !isMember(replica.configuration, replica.id) && !replica.left
+      const isToEnd = replica.id === question.id && (question.force || (isOutside && !isToJoin))
       question.answer(isToEnd)
       return isToEnd ? "end" : null
     }

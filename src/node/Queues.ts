@@ -52,8 +52,8 @@ export type Question =
   | { readonly _tag: "Change"; readonly wish: GroupWish | null; readonly answer: Answer<ChangeReport> }
   /** A primary is to hand off to another one of its group. */
   | { readonly _tag: "HandOff"; readonly to: ReplicaId; readonly answer: Answer<HandOffReport> }
-  /** One that was to join, and is no member, ends; `force`: one that was left behind, whatever it takes itself for. Did it? */
-  | { readonly _tag: "Forget"; readonly force: boolean; readonly answer: Answer<boolean> }
+  /** One that was to join, and is no member, ends, if it is this one; `force`: or one that was left behind. Did it? */
+  | { readonly _tag: "Forget"; readonly id: ReplicaId; readonly force: boolean; readonly answer: Answer<boolean> }
 
 /** What a replica fiber takes: inputs of the protocol, and questions. */
 export type ReplicaInput = Input | Question

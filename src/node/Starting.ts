@@ -80,7 +80,7 @@ const makeReplicaFrom = (
     case "Restart":
       return restart(beginning, journal, options)
     case "Learner":
-      return Effect.succeed(newLearner(options, beginning.promised))
+      return Effect.succeed(newLearner(options, beginning.promised, beginning.logView))
     case "Recovery":
       return Effect.succeed(recoveringReplica(options, beginning.promised))
   }

@@ -69,12 +69,13 @@ export const newReplica = (options: ReplicaOptions, image: Restoration | null = 
 
 /**
  * A replica that is to join a group: it follows, and has no vote, until the group has changed. Again without its log, if it
- * has lost that: nobody relies on it. `promised`: the view that its head file holds, if there is one.
+ * has lost that: nobody relies on it. `promised`, `logView`: the views that its head file holds, if there is one. They never
+ * fall, and a log of nothing is one of any view.
  */
-export const newLearner = (options: ReplicaOptions, promised: View = 0): Replica => {
+export const newLearner = (options: ReplicaOptions, promised: View = 0, logView: View = 0): Replica => {
   const first = firstView(options.configuration.epoch)
   const view = Math.max(first, promised)
-  const replica = makeReplica(options, makeRecoveryState(view), view, first)
+  const replica = makeReplica(options, makeRecoveryState(view), view, Math.max(first, logView))
   resume(replica, options.now)
   return replica
 }

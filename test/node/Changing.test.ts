@@ -174,10 +174,12 @@ describe("one that is to join", () => {
   it("is not forgotten once it has the change in its log, which may count already", () => {
     const one = One.learner("R3")
     const data: ReplicaData = { tenant: tenant.id, node: "n3", durability: "disk", doubt: null, store: makeStore() }
-    const forget = (): Input | "end" | null =>
-      answerQuestion({ _tag: "Forget", force: false, answer: () => {} }, one.replica, data, one.now)
+    const forget = (id = "R3"): Input | "end" | null =>
+      answerQuestion({ _tag: "Forget", id, force: false, answer: () => {} }, one.replica, data, one.now)
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 1 })
     assert.strictEqual(forget(), "end")
+    // Another one of that tenant, that was to be there before.
+    assert.isNull(forget("R4"))
     const operation = encodeNextGroup({ epoch: 1, replicas: ["R0", "R1", "R3"], leaving: ["R2"] })
     one.receive("R0", { _tag: "Prepare", view: 0, first: 2, entries: [{ ...entry(2), kind: "reconfigure", operation }], commit: 1 })
     assert.strictEqual(one.replica.log.op, 2)

@@ -210,7 +210,7 @@ export class Process {
       this.losses++
       this.journal.giveUp()
       this.running = this.make((made) =>
-        isMember(configuration, this.id) ? recoveringReplica(made, head.view) : newLearner(made, head.view))
+        isMember(configuration, this.id) ? recoveringReplica(made, head.view) : newLearner(made, head.view, head.log_view))
     }
     this.around.onRestart(this)
     this.tickLater()

@@ -50,9 +50,9 @@ export class One {
     return new One(id, size, (options) => newReplica(options))
   }
 
-  /** One that is to join a group of so many. */
-  static learner(id: ReplicaId, size = 3): One {
-    return new One(id, size, (options) => newLearner(options))
+  /** One that is to join a group of so many; with the views of its head file, if it was there before. */
+  static learner(id: ReplicaId, size = 3, promised: View = 0, logView: View = 0): One {
+    return new One(id, size, (options) => newLearner(options, promised, logView))
   }
 
   /** Of a group that begins with the data of these parts of a snapshot. */

@@ -152,6 +152,17 @@ describe("an epoch that has begun", () => {
     assert.deepStrictEqual([state(one), one.replica.configuration.epoch, one.replica.view], ["StateTransfer", 1, first + 1])
   })
 
+  it("is waited for by one that has lost its log, in the views that it had written", () => {
+    const one = One.learner("R3", 3, 1, 1)
+    assert.deepStrictEqual([one.replica.view, one.replica.logView, state(one)], [1, 1, "Backup"])
+    one.receive("R1", { _tag: "Commit", view: 1, op: 5, commit: 5, round: 0 })
+    one.receive("R1", { _tag: "NewState", view: 1, first: 1, entries: entries(1, 5), op: 5, commit: 5 })
+    assert.deepStrictEqual([one.replica.commit, state(one)], [5, "Backup"])
+    const { head } = one.receive("R2", { _tag: "Commit", view: 2, op: 9, commit: 9, round: 0 })
+    assert.isAtLeast(head?.log_view ?? 1, 1)
+    assert.strictEqual(one.replica.logView, 1)
+  })
+
   it("leaves one that was in it, and has jumped over it", () => {
     const log = [...entries(1, 5), change(6, 1, 1, ["R1", "R3"]), change(7, first, 2, ["R1", "R2"], ["R3"])]
     const from = One.resume("R1", { view: firstView(2), logView: firstView(2), entries: log, commit: 7 })

@@ -54,12 +54,21 @@ export class Changes {
     const { replicas } = tenants.groupOf(tenant)
     const chance = random.next()
     if (chance < 0.2) return this.handOff(tenant, replicas)
-    if (chance < 0.3) return this.forget(tenant, pick(random, tenants.groups.found(tenants.ids.get(tenant)!)).id)
+    if (chance < 0.3) return this.forget(tenant, pick(random, this.settled(tenant)))
     const ground = {
       tenant, present: replicas, nodes: machines.map(({ name }) => name), name: () => `r${machines.length + 100 + ++this.names}`
     }
     const wish = drawWish(random, pick(random, wishes), ground)
     return wish === null ? this.handOff(tenant, replicas) : this.change(wish)
+  }
+
+  /** Replicas that nobody asks for: to forget one in the moment in which it is to join is to lose its disk. */
+  private settled(tenant: string): ReadonlyArray<string> {
+    const { groups, ids } = this.tenants
+    const id = ids.get(tenant)!
+    const asked = new Set(groups.open(id).flatMap(({ replicas }) => replicas))
+    const others = groups.found(id).filter((found) => !asked.has(found.id)).map((found) => found.id)
+    return others.length > 0 ? others : this.tenants.groupOf(tenant).replicas
   }
 
   private counted(work: Effect.Effect<void>): Effect.Effect<void> {
