@@ -80,32 +80,40 @@ export const askChange = (
     const plan = describePlan(tenant, led, wanted)
     if (plan.refusal !== null && force !== true && report.stage === "none") return yield* conflict(plan.refusal)
     const absent = yield* enlist(options, tenant, report, plan.joins)
-    const asked = yield* Effect.mapError(options.calls.change(led.primary.node, tenant.id, { epoch, replicas: wanted }), (error) =>
-      new AdminError({ code: "unavailable", message: error.message }))
+    const wish = { epoch, replicas: wanted, of: wanted }
+    const asked = yield* Effect.mapError(options.calls.change(led.primary.node, tenant.id, wish), ({ message }) =>
+      new AdminError({ code: "unavailable", message }))
     if (asked === null) return waiting(tenant, "there is no primary at this moment")
     if (asked.refusal !== null) return yield* conflict(asked.refusal)
     return progressOf(asked, absent ?? behind(asked) ?? (plan.refusal === null ? null : plan.refusal))
   })
 
-/** What was begun is taken back: the primary forgets the change, and those that were to join go. */
+/**
+ * A change is taken back: the primary forgets it, and those that were to join go. Without `epoch` and `replicas` it is whatever is
+ * under way.
+ */
 export const withdrawChange = (
   options: Reach,
   tenant: Tenants.Tenant,
-  { epoch, replicas }: Args<"vr.group.withdraw">
+  wanted: Args<"vr.group.withdraw">
 ): Effect.Effect<Ok<"vr.group.withdraw">, AdminError> =>
   Effect.gen(function*() {
     const kept = (reason: string) => ({ withdrawn: false, reason })
     const led = yield* lead(options, tenant)
     if (led === null) return kept("there is no primary at this moment, so nobody can say whether the change is under way")
     const { report } = led
+    const epoch = wanted.epoch ?? report.epoch
+    const of = [...wanted.replicas ?? report.next ?? []].sort()
     if (report.epoch > epoch) return kept(`the group has changed: it is ${report.replicas.join(", ")} now`)
-    const asked = yield* Effect.orElseSucceed(
-      options.calls.change(led.primary.node, tenant.id, { epoch, replicas: report.replicas }), () => null)
+    if (of.length === 0) return kept("no change is under way")
+    const wish = { epoch, replicas: report.replicas, of }
+    const asked = yield* Effect.orElseSucceed(options.calls.change(led.primary.node, tenant.id, wish), () => null)
     if (asked === null) return kept("the primary does not answer")
     // It may have come about since it was looked at.
     if (asked.epoch > epoch) return kept(`the group has changed: it is ${asked.replicas.join(", ")} now`)
-    if (asked.stage === "in the log") return kept("it is in the log already, and will come about")
-    const joins = replicas.filter((id) => !report.replicas.includes(id)).flatMap(placeOf)
+    const isOther = asked.stage !== "none" && asked.next?.join() !== of.join()
+    if (asked.stage === "in the log" && !isOther) return kept("it is in the log already, and will come about")
+    const joins = of.filter((id) => !report.replicas.includes(id) && !(isOther && asked.next?.includes(id) === true)).flatMap(placeOf)
     yield* Effect.forEach(joins, (place) => Effect.ignore(options.calls.forget(place.node, tenant.id, replicaId(place), false)), {
       concurrency: "unbounded", discard: true
     })

@@ -53,6 +53,15 @@ const taken = (replica: Replica, { store }: ReplicaData): TakenSnapshot | null =
     ? { snapshot: takeSnapshot(replica), elements: store.stats().elements, isPrimary: leading(replica) !== null }
     : null
 
+/** Of two that are asked for at the same time, the first one goes on, until it has come about or is taken back. */
+const refuseWish = (replica: Replica, { change }: PrimaryState, { epoch, of, replicas }: GroupWish): string | null => {
+  if (change === null || epoch !== replica.configuration.epoch || change.next.replicas.join() === of.join()) {
+    return refuseGroup(replica, replicas)
+  }
+  return `another change of the group is under way: it is to become ${change.next.replicas.join(", ")}; wait for it, or take it back ` +
+    "with vr withdraw"
+}
+
 /** Before the wish is heard. */
 const reportChange = (replica: Replica, wish: GroupWish | null, { store }: ReplicaData, now: Now): ChangeReport | null => {
   const state = leading(replica)
@@ -64,7 +73,7 @@ const reportChange = (replica: Replica, wish: GroupWish | null, { store }: Repli
     epoch: configuration.epoch,
     replicas: configuration.replicas,
     former: history.flatMap(({ leaving }) => leaving),
-    refusal: wish === null ? null : refuseGroup(replica, wish.replicas),
+    refusal: wish === null ? null : refuseWish(replica, state, wish),
     stage: change === null ? "none" : change.op === null ? "catching up" : "in the log",
     next: change?.next.replicas ?? null,
     learners: [...change?.learners ?? []].map(([id, { acked, heardAt }]) => ({ id, op: acked, heard: isRecent(heardAt) })),

@@ -56,6 +56,7 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
     log_base: log.base,
     snapshot: replica.snapshot,
     detail: detail(replica, data, now),
+    next: state._tag === "Primary" ? state.change?.next.replicas ?? [] : [],
     acked: state._tag === "Primary"
       ? Object.fromEntries([
         ...configuration.replicas.map((other, index) => [other, state.acked[index]!] as const),
@@ -134,6 +135,7 @@ export const describeFailed = (tenant: Tenant, id: ReplicaId, reason: string): R
     log_base: 0,
     snapshot: null,
     detail: reason,
+    next: [],
     acked: {}
   }
 }
@@ -270,7 +272,12 @@ const tenantProblems = (
 /** Those that follow a primary which wants them to join are no problem. */
 const outsiderProblems = (label: string, ours: ReadonlyArray<ReplicaStatus>, group: ReadonlyArray<string>): Problems => {
   const primary = primaryAmong(ours)
-  return ours.filter((replica) => !group.includes(replicaId(replica))).flatMap((replica): Problems => {
+  const absent = (primary?.next ?? []).filter((id) => !group.includes(id) && !ours.some((replica) => replicaId(replica) === id))
+  const joining = absent.map((id) => ({
+    message: `tenant ${label}: replica ${id} is to join, and does not answer: the group changes once it has caught up`,
+    remedy: `start its node, or: vr withdraw ${label}`
+  }))
+  const others = ours.filter((replica) => !group.includes(replicaId(replica))).flatMap((replica): Problems => {
     const id = replicaId(replica)
     if (replica.state === "learner") {
       return primary === null || id in primary.acked ? [] : [{
@@ -287,4 +294,5 @@ const outsiderProblems = (label: string, ours: ReadonlyArray<ReplicaStatus>, gro
     const message = `tenant ${label}: replica ${id} is not in the group any more, and does not know it`
     return [{ message, remedy: `vr forget ${label} ${id}` }]
   })
+  return [...joining, ...others]
 }

@@ -94,6 +94,8 @@ export const ReplicaStatus = Struct({
   snapshot: NullOr(Struct({ op: Natural, digest: Natural })),
   /** What it waits for, or why it failed. */
   detail: NullOr(Text),
+  /** Of a primary: the group that it is asked to become; none if it is asked for no change. */
+  next: ArrayOf(Text),
   /** By replica id: the highest op that it has acknowledged to this primary, be it of the group or to join it. */
   acked: Schema.Record(Text, Natural)
 })
@@ -206,9 +208,9 @@ export const commands = {
     args: Struct({ tenant: Text, epoch: Natural, replicas: ArrayOf(Text), force: Optional(Schema.Boolean) }),
     ok: ChangeProgress
   },
-  /** Takes a change back, if it is not in the log yet. `reason`: why not, or null. */
+  /** Takes a change back, if it is not in the log yet: this one, or whatever is under way. `reason`: why not, or null. */
   "vr.group.withdraw": {
-    args: Struct({ tenant: Text, epoch: Natural, replicas: ArrayOf(Text) }),
+    args: Struct({ tenant: Text, epoch: Optional(Natural), replicas: Optional(ArrayOf(Text)) }),
     ok: Struct({ withdrawn: Schema.Boolean, reason: NullOr(Text) })
   },
   /** A replica that is to join no more, and is in no group, goes. */

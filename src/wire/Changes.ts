@@ -8,8 +8,11 @@ import * as Schema from "effect/Schema"
 const { Natural, NullOr, String: Text, Struct } = Schema
 const Ids = Schema.Array(Text)
 
-/** The group that a tenant is to have after this epoch, by replica ids. */
-export const GroupWish = Struct({ epoch: Natural, replicas: Ids })
+/**
+ * The group that a tenant is to have after this epoch, by replica ids: where no change is under way, or that to `of`. To wish for
+ * the present group takes that change back.
+ */
+export const GroupWish = Struct({ epoch: Natural, replicas: Ids, of: Ids })
 export type GroupWish = typeof GroupWish.Type
 
 /**

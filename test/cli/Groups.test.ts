@@ -161,6 +161,17 @@ describe("a hand-off", () => {
     }))
 })
 
+scenario("vr withdraw takes back what is under way, or says why not", () =>
+  Effect.gen(function*() {
+    const done = yield* run("vr withdraw orders")
+    assert.deepStrictEqual([done.exit, done.seen], [0, [{ command: "vr.group.withdraw", args: { tenant: "orders" } }]])
+    const kept = yield* run("vr withdraw orders", {
+      "vr.group.withdraw": () => Effect.succeed({ withdrawn: false, reason: "no change is under way" })
+    })
+    assert.strictEqual(kept.exit, 4)
+    assert.include(kept.stderr, "vr withdraw orders: no change is under way")
+  }))
+
 scenario("vr forget names the replica", () =>
   Effect.gen(function*() {
     const { exit, seen } = yield* run("vr forget orders r4::dev4", { "vr.forget": () => Effect.succeed({}) })

@@ -267,6 +267,31 @@ describe("a change", () => {
       assert.deepStrictEqual(held([n4]), [])
     }))
 
+  story("goes on when another one is asked for meanwhile, which is refused; and is taken back by name, or whatever it is", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(4)
+      const [n1, n2, n3, n4] = nodes as [TestNode, TestNode, TestNode, TestNode]
+      yield* world.tenant("t", [n1])
+      const first = { tenant: "t", epoch: 0, replicas: ["r1::n1", "r2::n2", "r3::n3"] }
+      const second = { tenant: "t", epoch: 0, replicas: ["r1::n1", "r2::n2", "r4::n4"] }
+      yield* world.stop(n3)
+      const force = true
+      yield* world.until("it is under way", Effect.map(world.ask(n1, "vr.group.ask", { ...first, force }), ({ stage }) =>
+        stage === "catching up"))
+      yield* fails(world.ask(n2, "vr.group.ask", { ...second, force }), "conflict", /it is to become r1::n1, r2::n2, r3::n3/)
+      // Its own joiners go, not those of the other one.
+      assert.deepStrictEqual(yield* world.ask(n2, "vr.group.withdraw", second), { withdrawn: true, reason: null })
+      yield* world.until("they are gone", Effect.sync(() => held([n2, n4]).join() === "r2::n2"))
+      const status = yield* world.status(n1)
+      assert.deepInclude(status.problems.map(({ remedy }) => remedy), "start its node, or: vr withdraw t")
+      assert.deepStrictEqual((yield* world.ask(n4, "vr.replica", { tenant: "t", replica: "r2", node: "n2" })).state, "learner")
+      const withdraw = world.ask(n4, "vr.group.withdraw", { tenant: "t" })
+      assert.deepStrictEqual(yield* withdraw, { withdrawn: true, reason: null })
+      assert.deepStrictEqual(yield* withdraw, { withdrawn: false, reason: "no change is under way" })
+      yield* world.until("all are gone", Effect.sync(() => held([n2, n4]).length === 0))
+      assert.strictEqual((yield* groupOf(world, n1, "t")).epoch, 0)
+    }))
+
   story("survives the crash of all nodes, right after it and on the way", (world) =>
     Effect.gen(function*() {
       const nodes = yield* world.cluster(5)

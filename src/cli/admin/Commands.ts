@@ -23,7 +23,7 @@ import { hex32, since } from "../Format.ts"
 import { adminFlags } from "../Options.ts"
 import { commonCommands, root } from "../Root.ts"
 import { clusterDrain } from "./DrainCommand.ts"
-import { add, forget, movePrimary, reconfigure, remove, replace } from "./GroupCommands.ts"
+import { add, forget, movePrimary, reconfigure, remove, replace, withdraw } from "./GroupCommands.ts"
 import { clusterLeave, clusterRemove, deleteTenant, renameTenant } from "./LifeCommands.ts"
 import { snapshotGroup } from "./SnapshotCommands.ts"
 import { placesOf, tenantFlags } from "./TenantFlags.ts"
@@ -314,6 +314,7 @@ export const adminTree = root("v2r2-admin", {
         remove,
         replace,
         movePrimary,
+        withdraw,
         forget,
         stats
       ])

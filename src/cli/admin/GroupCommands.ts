@@ -163,6 +163,24 @@ export const movePrimary = define({
   })
 })
 
+export const withdraw = define({
+  name: "withdraw",
+  config: { tenant },
+  summary: "Take back the change of a group that is under way, if it is not in the log yet",
+  examples: [{ command: "vr withdraw orders", description: "A replica that is to join cannot be had, say" }],
+  json: commands["vr.group.withdraw"].ok,
+  attempt: ({ tenant }) => `vr withdraw ${tenant}`,
+  run: Effect.fnUntraced(function*({ tenant }) {
+    yield* checkTenant(tenant)
+    const { call } = yield* Admin
+    const answer = yield* call("vr.group.withdraw", { tenant })
+    if (answer.withdrawn) return { _tag: "Done", json: answer, plain: tenant, pretty: `the change of ${tenant} is taken back` }
+    return yield* new Failure({
+      exit: "conflict", code: "conflict", attempt: "", message: answer.reason ?? "it cannot be taken back", hint: null, detail: {}
+    })
+  })
+})
+
 export const forget = define({
   name: "forget",
   config: { tenant, replica: replicaArgument("replica", "<replica>::<node>") },

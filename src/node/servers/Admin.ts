@@ -5,6 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { Limits } from "../../base/Limits.ts"
 import { replicaId } from "../../base/Names.ts"
 import type { Framed } from "../../network/Framed.ts"
@@ -202,13 +203,16 @@ const primaryId = (replicas: ReadonlyArray<ReplicaStatus>, tenant: string): stri
 const findReplica = (options: AdminServerOptions, { node, replica, tenant }: Args<"vr.replica">) =>
   Effect.gen(function*() {
     const { id, replicas } = yield* findTenant(options, tenant)
-    const wanted = replicas.find((member) => member.name === replica && member.node === node)
-    if (wanted === undefined) {
+    const isNamed = replicas.some((member) => member.name === replica && member.node === node)
+    const statuses = yield* Effect.result(options.calls.summary(node))
+    const found = Result.isSuccess(statuses) ? statuses.success.find((one) => one.tenant === id && one.name === replica) : undefined
+    // One that is to join, or leaves, is known to its node only.
+    if (found !== undefined) return found
+    if (!isNamed) {
       const known = replicas.map(replicaId).join(", ")
       return yield* fail("not_found", `tenant ${tenant} has no replica ${replica}::${node}: it has ${known}`)
     }
-    const statuses = yield* Effect.mapError(options.calls.summary(node), (error) =>
-      new AdminError({ code: "unavailable", message: error.message }))
-    return statuses.find((status) => status.tenant === id) ??
-      (yield* fail("unavailable", `replica ${replica}::${node} does not run on its node at this moment`))
+    return yield* fail("unavailable", Result.isFailure(statuses)
+      ? statuses.failure.message
+      : `replica ${replica}::${node} does not run on its node at this moment`)
   })
