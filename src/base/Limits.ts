@@ -29,6 +29,8 @@ export const Limits = {
   replicas_default: 3,
   /** Operations that those that are to join may lack when the change of the group is put into the log. */
   learner_lag_ops_max: 1_024,
+  /** A change of the group that nobody asks for any more is forgotten after so long, as long as those that join catch up. */
+  change_asked_ms: 30_000,
   /** Groups that a replica remembers: those that the log has named last. */
   history_max: 64,
   /**

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { parseReplicaId, replicaId, type ReplicaName } from "../base/Names.ts"
 import * as Tenants from "../tenants/Tenants.ts"
@@ -114,7 +115,7 @@ export const withdrawChange = (
     const isOther = asked.stage !== "none" && asked.next?.join() !== of.join()
     if (asked.stage === "in the log" && !isOther) return kept("it is in the log already, and will come about")
     const joins = of.filter((id) => !report.replicas.includes(id) && !(isOther && asked.next?.includes(id) === true)).flatMap(placeOf)
-    yield* Effect.forEach(joins, (place) => Effect.ignore(options.calls.forget(place.node, tenant.id, replicaId(place), false)), {
+    yield* Effect.forEach(joins, (place) => Effect.ignore(options.calls.forget(place.node, tenant.id, replicaId(place), null)), {
       concurrency: "unbounded", discard: true
     })
     return { withdrawn: true, reason: null }
@@ -163,11 +164,14 @@ export const forget = (
     if (led.report.next?.includes(id) === true) return yield* conflict(`the group is about to change, and ${id} is to join it`)
     const status = led.statuses.find((one) => replicaId(one) === id)
     if (status === undefined) return yield* new AdminError({ code: "not_found", message: `there is no replica ${id} at this moment` })
+    if (status.state === "failed") {
+      return yield* conflict(`${id} has stopped (${status.detail}): stop its node, and remove its files under tenants/${tenant.id}`)
+    }
     const isLearner = status.state === "learner"
     if (!isLearner && !hasBegun(led)) return yield* conflict(`the group after ${id} has not begun with a quorum: it may be needed yet`)
-    const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id, id, !isLearner), ({ message }) =>
+    const ended = yield* Effect.mapError(calls.forget(place.node, tenant.id, id, isLearner ? null : led.report.epoch), ({ message }) =>
       new AdminError({ code: "unavailable", message }))
-    return ended ? {} : yield* conflict(`${id} has joined the group meanwhile`)
+    return ended ? {} : yield* conflict(`${id} does not go: it is in a group, or may soon be; see: status`)
   })
 
 const lead = (
@@ -188,18 +192,19 @@ const hasBegun = ({ report, statuses }: Led): boolean => {
   return begun.filter(isServing).length >= quorum(report.replicas.length)
 }
 
-/** A view change, or a moment of load, is waited for: so many looks, with a pause in between. */
-const looks = 10
+/** A view change, or a moment of load, is waited for: less long than whoever asks waits. */
+const lead_ms = 5_000
 const pause_ms = 300
 
 const awaitLead = (options: ChangingOptions, tenant: Tenants.Tenant): Effect.Effect<Led, AdminError> =>
   Effect.gen(function*() {
-    for (let left = looks; left > 0; left--) {
+    const end = (yield* Clock.currentTimeMillis) + lead_ms
+    while (true) {
       const led = yield* lead(options, tenant)
       if (led !== null) return led
-      if (left > 1) yield* Effect.sleep(pause_ms)
+      if ((yield* Clock.currentTimeMillis) >= end) return yield* leaderless(tenant)
+      yield* Effect.sleep(pause_ms)
     }
-    return yield* leaderless(tenant)
   })
 
 const leaderless = ({ id, name }: Tenants.Tenant) =>
@@ -238,7 +243,7 @@ const describePlan = (tenant: Tenants.Tenant, { report, statuses }: Led, next: R
     bytes: report.bytes,
     refusal: there >= needed ? null :
       `of the ${next.length} replicas of the next group ${there} would be there, and ${needed} are needed to serve: ` +
-        `${next.filter((id) => down.includes(id)).join(", ")} ${down.length === 1 ? "does" : "do"} not answer`
+        `${next.filter((id) => down.includes(id)).join(", ")} ${next.length - there === 1 ? "does" : "do"} not answer`
   }
 }
 

@@ -121,13 +121,10 @@ export class Dispatcher {
       case "GroupChanged":
         return this.learn(input.replica, input.group)
       case "ReplicaStopped":
-        this.forget(input.tenant)
-        for (const connection of this.connections.values()) onReplicaStopped(this.routes, connection, input.tenant)
-        return
+        return this.forget(input.replica)
       case "Ask": {
         const replica = this.replicas.get(input.tenant)
-        if (replica === undefined) input.question.answer(null)
-        else this.offer(replica, input.question)
+        if (replica === undefined || !this.offer(replica, input.question)) input.question.answer(null)
       }
     }
   }
@@ -146,12 +143,13 @@ export class Dispatcher {
     Queue.offerUnsafe(this.options.announcements, { tenant: replica.tenant, group })
   }
 
-  private forget(tenant: string): void {
-    const replica = this.replicas.get(tenant)
-    if (replica === undefined) return
+  private forget(replica: LocalReplica): void {
     this.groups.delete(replica)
     this.laggards.forget(replica)
-    this.replicas.delete(tenant)
+    // Another one of the tenant may have started here.
+    if (this.replicas.get(replica.tenant) !== replica) return
+    this.replicas.delete(replica.tenant)
+    for (const connection of this.connections.values()) onReplicaStopped(this.routes, connection, replica.tenant)
   }
 
   private deliver({ epoch, from, message, tenant, to }: Envelope): void {

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Members from "../members/Members.ts"
 import * as Tenants from "../tenants/Tenants.ts"
 import { ChangeReport, GroupWish, HandOffReport } from "../wire/Changes.ts"
 import { parserOf, parseTenants } from "../wire/Records.ts"
@@ -33,10 +34,10 @@ export interface GroupCalls {
   /** The primary on that node is to hand off; null if there is none. */
   readonly handOff: (node: string, tenant: string, to: string) => Effect.Effect<HandOffReport | null, CallError>
   /**
-   * This replica on that node was to join, and is not to; `force`: or was left behind. False: it is a member, or may soon be one,
-   * or is not there.
+   * This replica on that node was to join, and is not to; or was left behind by a group that has begun this epoch. False: it is a
+   * member, or may soon be one, or is not there.
    */
-  readonly forget: (node: string, tenant: string, id: string, force: boolean) => Effect.Effect<boolean, CallError>
+  readonly forget: (node: string, tenant: string, id: string, begun: number | null) => Effect.Effect<boolean, CallError>
 }
 
 /** How another node, or this one, is asked. */
@@ -47,15 +48,15 @@ const parseWish = parserOf(Schema.Struct({ tenant: Schema.String, wish: Schema.N
 const parseReport = parserOf(Schema.NullOr(ChangeReport))
 const parseHandOff = parserOf(Schema.Struct({ tenant: Schema.String, to: Schema.String }))
 const parseHandOffReport = parserOf(Schema.NullOr(HandOffReport))
-const parseForgotten = parserOf(Schema.Struct({ tenant: Schema.String, replica: Schema.String, force: Schema.Boolean }))
+const parseForgotten = parserOf(Schema.Struct({ tenant: Schema.String, replica: Schema.String, begun: Schema.NullOr(Schema.Natural) }))
 const parseBoolean = parserOf(Schema.Boolean)
 
 export const makeGroupCalls = (ask: Ask): GroupCalls => ({
   enlist: (node, tenant, id) => Effect.asVoid(ask(node, "enlist", { tenant: [tenant], replica: id }, enlist_ms)),
   change: (node, tenant, wish) => answered(node, "change", parseReport, ask(node, "change", { tenant, wish }, call_ms)),
   handOff: (node, tenant, to) => answered(node, "handOff", parseHandOffReport, ask(node, "handOff", { tenant, to }, call_ms)),
-  forget: (node, tenant, id, force) =>
-    answered(node, "forget", parseBoolean, ask(node, "forget", { tenant, replica: id, force }, call_ms))
+  forget: (node, tenant, id, begun) =>
+    answered(node, "forget", parseBoolean, ask(node, "forget", { tenant, replica: id, begun }, call_ms))
 })
 
 type Parser<A> = ReturnType<typeof parserOf<Schema.ConstraintDecoder<unknown> & { readonly Type: A }>>
@@ -90,8 +91,8 @@ export const serveGroupCall = (
       return checked(parseHandOff, ({ tenant, to }) =>
         question<HandOffReport>(tenant, (answer) => ({ _tag: "HandOff", to, answer })))
     case "forget":
-      return checked(parseForgotten, ({ force, replica, tenant }) =>
-        Effect.map(question<boolean>(tenant, (answer) => ({ _tag: "Forget", id: replica, force, answer })), (ended) => ended === true))
+      return checked(parseForgotten, ({ begun, replica, tenant }) =>
+        Effect.map(question<boolean>(tenant, (answer) => ({ _tag: "Forget", id: replica, begun, answer })), (ended) => ended === true))
   }
   return undefined
 }
@@ -103,6 +104,16 @@ const enlist = ({ gossip, node, replicas }: GroupCallsOptions, record: unknown, 
     const [tenant] = parsed.ok ? parsed.value.values() : []
     if (tenant === undefined) return yield* new CallError({ node, code: "usage", reason: "malformed tenant" })
     const known = yield* gossip.update((tenants) => Tenants.merge(tenants, new Map([[tenant.id, tenant]])))
+    const { members } = gossip.state()
+    const own = Members.recordOf(members, node)
+    const isHere = replicas.local().get(tenant.id)?.id === id
+    // Whoever takes this node out goes by what is here by then.
+    if (!isHere && (own === undefined || own.gone !== null || Members.isDraining(own))) {
+      return yield* new CallError({ node, code: "conflict", reason: "it is draining, or leaves: it takes no new replicas" })
+    }
+    if (known.get(tenant.id)?.withdrawn === true) {
+      return yield* new CallError({ node, code: "conflict", reason: "the tenant is deleted" })
+    }
     // Asked for by one that is behind: what it was to join is over, and it would be in no group, or have been in this one.
     if ((known.get(tenant.id)?.epoch ?? 0) > tenant.epoch) {
       return yield* new CallError({ node, code: "unavailable", reason: "the group has changed meanwhile" })

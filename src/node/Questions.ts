@@ -37,8 +37,11 @@ export const answerQuestion = (question: Question, replica: Replica, data: Repli
     case "Forget": {
       // Where it has the change in its log, a quorum may count on it; and who asks may go by a primary that leads no longer.
       const isToJoin = pendingChange(replica)?.next.replicas.includes(replica.id) === true
-      const isOutside = !isMember(replica.configuration, replica.id) && !replica.left
-      const isToEnd = replica.id === question.id && (question.force || (isOutside && !isToJoin))
+      const { configuration, id, left } = replica
+      const isOutside = !isMember(configuration, id)
+      // Who asks may go by a group that is over: a member of a later one, or of that one, is never meant.
+      const isLeftBehind = question.begun !== null && (configuration.epoch < question.begun || (left && configuration.epoch === question.begun))
+      const isToEnd = id === question.id && (isLeftBehind || (isOutside && !left && !isToJoin))
       question.answer(isToEnd)
       return isToEnd ? "end" : null
     }

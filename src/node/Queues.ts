@@ -10,10 +10,11 @@
  * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames and tails, peer_outbox_bytes_max | dropped: VR resends |
  * | connection outbox | dispatcher → a client's connection | connection_outbox_bytes_max | the client is disconnected |
  * | announcements | dispatcher → the fiber that tells gossip | tenants_max | the oldest is dropped: others of its group tell, too |
- * | gossip inbox | servers, links, ticker → gossip | gossip_queue_max | the offerer waits |
+ * | gossip inbox | servers, links, ticker, adoption, replicas that end → gossip | gossip_queue_max | the offerer waits |
  *
  * The dispatcher and the replicas never wait for a queue that they are on the far side of: the dispatcher waits for
- * nothing but its inbox, so whoever waits for the dispatcher goes on. Gossip waits for the dispatcher only. There is no cycle.
+ * nothing but its inbox, so whoever waits for the dispatcher goes on. Gossip waits for the dispatcher, for its disk, and for replicas
+ * that it stops. Of these only one that has ended by itself waits for gossip, and that can be interrupted. So no cycle holds.
  *
  * @module
  */
@@ -23,7 +24,7 @@ import { Limits } from "../base/Limits.ts"
 import type { Members } from "../members/Members.ts"
 import type { Tenants } from "../tenants/Tenants.ts"
 import type { Configuration } from "../vr/Configuration.ts"
-import type { ReplicaId } from "../vr/Message.ts"
+import type { Epoch, ReplicaId } from "../vr/Message.ts"
 import type { Input, Reply, Send } from "../vr/Replica.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import type { ReplicaStatus } from "../wire/AdminProtocol.ts"
@@ -52,8 +53,11 @@ export type Question =
   | { readonly _tag: "Change"; readonly wish: GroupWish | null; readonly answer: Answer<ChangeReport> }
   /** A primary is to hand off to another one of its group. */
   | { readonly _tag: "HandOff"; readonly to: ReplicaId; readonly answer: Answer<HandOffReport> }
-  /** One that was to join, and is no member, ends, if it is this one; `force`: or one that was left behind. Did it? */
-  | { readonly _tag: "Forget"; readonly id: ReplicaId; readonly force: boolean; readonly answer: Answer<boolean> }
+  /**
+   * One that was to join, and is no member, ends, if it is this one; or one that was left behind, if a group without it has begun
+   * this epoch. Did it?
+   */
+  | { readonly _tag: "Forget"; readonly id: ReplicaId; readonly begun: Epoch | null; readonly answer: Answer<boolean> }
 
 /** What a replica fiber takes: inputs of the protocol, and questions. */
 export type ReplicaInput = Input | Question
@@ -89,7 +93,7 @@ export type DispatcherInput =
   | { readonly _tag: "ReplicaStarted"; readonly replica: LocalReplica; readonly group: Configuration }
   /** It has seen a change of its group committed. */
   | { readonly _tag: "GroupChanged"; readonly replica: LocalReplica; readonly group: Configuration }
-  | { readonly _tag: "ReplicaStopped"; readonly tenant: string }
+  | { readonly _tag: "ReplicaStopped"; readonly replica: LocalReplica }
   | { readonly _tag: "ClientGone"; readonly connection: ClientConnection }
   /** The transport from that node broke. */
   | { readonly _tag: "NodeLost"; readonly node: string }

@@ -16,7 +16,7 @@ import { list, type Tenant, type Tenants } from "../tenants/Tenants.ts"
 import type { ReplicaId } from "../vr/Message.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { makePreparing, type Preparing } from "./Preparing.ts"
-import type { Announcement } from "./Queues.ts"
+import { type Announcement, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
 import type { Ended } from "./ReplicaFiber.ts"
 import { startReplica, type StartingOptions } from "./Starting.ts"
 
@@ -89,19 +89,25 @@ export const makeReplicas = Effect.fnUntraced(function*(
 const reconcile = (site: Site, tenants: Tenants): Effect.Effect<void> =>
   Effect.gen(function*() {
     const { fibers, held, local, options, preparing } = site
-    const wanted = new Map(list(tenants).flatMap((tenant) => {
+    /** Of the replica that is to run here: what the disk has, or else what the registry names. */
+    const idOf = (tenant: Tenant | undefined): ReplicaId | null => {
+      if (tenant === undefined || tenant.withdrawn || !tenant.confirmed) return null
       const named = tenant.replicas.find(({ node }) => node === options.node)
-      const id = held.get(tenant.id) ?? (named === undefined ? null : replicaId(named))
-      return id === null ? [] : [[tenant.id, { tenant, id }] as const]
-    }))
-    for (const id of local.keys()) {
-      if (wanted.has(id)) continue
-      yield* FiberMap.remove(fibers, id)
-      local.delete(id)
+      return held.get(tenant.id) ?? (named === undefined ? null : replicaId(named))
     }
+    const unwanted = [...local.keys()].filter((tenant) => idOf(tenants.get(tenant)) === null)
+    yield* Effect.forEach(unwanted, (tenant) =>
+      Effect.andThen(FiberMap.remove(fibers, tenant), Effect.sync(() => local.delete(tenant))), {
+      concurrency: "unbounded", discard: true
+    })
     // Withdrawn is for good.
-    for (const tenant of tenants.values()) if (tenant.withdrawn && held.has(tenant.id)) yield* preparing.abandon(tenant)
-    for (const { id, tenant } of wanted.values()) yield* start(site, tenant, id)
+    const deleted = [...tenants.values()].filter((tenant) => tenant.withdrawn && held.has(tenant.id))
+    yield* Effect.forEach(deleted, preparing.abandon, { concurrency: "unbounded", discard: true })
+    // What is here may be another one by now.
+    for (const tenant of list(tenants)) {
+      const id = idOf(tenant)
+      if (id !== null) yield* start(site, tenant, id)
+    }
   })
 
 const start = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
@@ -114,31 +120,37 @@ const start = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
   })
 
 /** Until it is stopped, fails, or is not needed any more. */
-const run = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> => {
-  const { journals, local, options, preparing } = site
-  const stopped = Queue.offer(options.dispatcher, { _tag: "ReplicaStopped", tenant: tenant.id })
-  const fail = (cause: Cause.Cause<unknown>) =>
-    Effect.suspend(() => {
-      options.metrics.replicas_failed++
-      local.set(tenant.id, { id, failure: describe(cause) })
-      return Effect.logError(`replica ${id} of tenant ${tenant.id} has stopped: ${describe(cause)}`)
-    })
-  return preparing.take(tenant.id).pipe(
-    Effect.flatMap((snapshot) => startReplica(options, journals, tenant, id, snapshot)),
-    Effect.catchTag("Ended", (ended) => Effect.as(remove(site, tenant, id, ended), true)),
-    Effect.catchCause((cause) => Effect.as(Cause.hasInterruptsOnly(cause) ? Effect.void : fail(cause), false)),
-    // Another one of the tenant may be started here only once the dispatcher knows that this one is gone.
-    Effect.tap((hasEnded) => Effect.andThen(stopped, Effect.sync(() => hasEnded && local.delete(tenant.id)))),
-    Effect.onInterrupt(() => stopped)
-  )
-}
+const run = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { journals, local, options, preparing } = site
+    const replica: LocalReplica = { tenant: tenant.id, id, inbox: yield* makeReplicaInbox }
+    // Clients are told at once; and another one of the tenant starts here only after that.
+    const stopped = Queue.offer(options.dispatcher, { _tag: "ReplicaStopped", replica })
+    const fail = (cause: Cause.Cause<unknown>) =>
+      Effect.suspend(() => {
+        if (Cause.hasInterruptsOnly(cause)) return Effect.void
+        options.metrics.replicas_failed++
+        local.set(tenant.id, { id, failure: describe(cause) })
+        return Effect.logError(`replica ${id} of tenant ${tenant.id} has stopped: ${describe(cause)}`)
+      })
+    yield* preparing.take(tenant.id).pipe(
+      Effect.flatMap((snapshot) => startReplica(options, journals, tenant, replica, snapshot)),
+      Effect.ensuring(stopped),
+      Effect.catchTag("Ended", (ended) => remove(site, tenant, id, ended)),
+      Effect.catchCause(fail)
+    )
+  })
 
-/** What is not needed any more goes, once this node knows that it is not named any more. */
-const remove = ({ held, journals, options }: Site, tenant: Tenant, id: string, { group, why }: Ended): Effect.Effect<void> =>
+/**
+ * What is not needed any more goes, once this node knows that it is not named any more. It can be stopped while it waits for that:
+ * gossip, which would tell it, may be waiting for it to end.
+ */
+const remove = ({ held, journals, local, options }: Site, tenant: Tenant, id: string, { group, why }: Ended): Effect.Effect<void> =>
   Effect.gen(function*() {
     yield* options.adopt({ tenant: tenant.id, group })
     yield* journals.discard(tenant.id, id)
     held.delete(tenant.id)
+    local.delete(tenant.id)
     yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} is gone from this node: ${why}`)
   }).pipe(Effect.catch((error) => Effect.logWarning(`replica ${id} has ended, and its files are left: ${error.message}`)))
 

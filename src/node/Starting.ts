@@ -17,7 +17,7 @@ import type { Snapshot } from "../vr/Snapshot.ts"
 import { newLearner, newReplica, recoveringReplica, restarting } from "../vr/Step.ts"
 import { begin, type Beginning, describeBeginning, type Irreparable } from "./Beginning.ts"
 import type { Counters } from "./Metrics.ts"
-import { type DispatcherInbox, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
+import type { DispatcherInbox, LocalReplica } from "./Queues.ts"
 import { makeReadBudget } from "./ReadBudget.ts"
 import { Ended, type Forked, runReplica } from "./ReplicaFiber.ts"
 import type { Settings } from "./Settings.ts"
@@ -35,13 +35,12 @@ export const startReplica = (
   options: StartingOptions,
   journals: Journals["Service"],
   tenant: Tenant,
-  id: string,
+  local: LocalReplica,
   pinned: Snapshot | null
 ): Effect.Effect<never, Ended | Forked | JournalError | Irreparable | Unreadable> =>
   Effect.gen(function*() {
     const { dispatcher, metrics, node, settings } = options
-    const inbox = yield* makeReplicaInbox
-    const local: LocalReplica = { tenant: tenant.id, id, inbox }
+    const { id } = local
     const journal = yield* journals.journal(tenant.id, id, tenant.durability)
     const { beginning, group, left } = yield* begin(tenant, id, journal, pinned)
     if (beginning._tag === "Leftover") return yield* new Ended({ why: "the rest of it was left", group })

@@ -20,13 +20,16 @@ export interface Learner {
 export interface Change {
   readonly next: NextGroup
   readonly learners: Map<ReplicaId, Learner>
+  /** When somebody has asked for it last. */
+  askedAt: Millis
   /** Where it is in the log; null while those that join catch up. */
   op: OpNumber | null
 }
 
 /** `op`: where it is in the log, if it is. */
-export const makeChange = ({ configuration }: Replica, next: NextGroup, op: OpNumber | null): Change => ({
+export const makeChange = ({ configuration }: Replica, next: NextGroup, op: OpNumber | null, askedAt: Millis): Change => ({
   next,
+  askedAt,
   learners: new Map(next.replicas.filter((id) => !isMember(configuration, id)).map((id) => [id, { acked: 0, heardAt: null }])),
   op
 })
@@ -35,7 +38,7 @@ export const makeChange = ({ configuration }: Replica, next: NextGroup, op: OpNu
 export const pendingChange = (replica: Replica): Change | null => {
   const { commit, log } = replica
   const last = log.op > commit ? log.get(log.op) : null
-  return last?.kind === "reconfigure" ? makeChange(replica, decodeNextGroup(last.operation), last.op) : null
+  return last?.kind === "reconfigure" ? makeChange(replica, decodeNextGroup(last.operation), last.op, 0) : null
 }
 
 /** Up to `op`, which a quorum of this group holds: the change itself needs a quorum of the next group as well. */

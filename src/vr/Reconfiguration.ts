@@ -17,6 +17,7 @@ import { admit, isFull } from "./Requests.ts"
 export const onReconfigure = (
   replica: Replica,
   replicas: ReadonlyArray<ReplicaId>,
+  now: Now,
   out: Outcome
 ): void => {
   const { configuration, state } = replica
@@ -24,10 +25,11 @@ export const onReconfigure = (
   const refusal = refuseGroup(replica, replicas)
   if (refusal !== null) return void out.events.push(`does not become ${replicas.join(", ")}: ${refusal}`)
   const sorted = [...replicas].sort()
+  if (state.change !== null) state.change.askedAt = now.mono
   if (sorted.join() === (state.change?.next ?? configuration).replicas.join()) return
   const isPresent = sorted.join() === configuration.replicas.join()
   const leaving = configuration.replicas.filter((id) => !sorted.includes(id))
-  state.change = isPresent ? null : makeChange(replica, { epoch: configuration.epoch + 1, replicas: sorted, leaving }, null)
+  state.change = isPresent ? null : makeChange(replica, { epoch: configuration.epoch + 1, replicas: sorted, leaving }, null, now.mono)
   out.events.push(isPresent ? "the change of the group is withdrawn" : `asked to become ${sorted.join(", ")}`)
 }
 
@@ -42,7 +44,13 @@ export const refuseGroup = ({ configuration, history }: Replica, replicas: Reado
 /** At the end of a turn: once all that join have caught up, it is put into the log, and nothing after it. */
 export const proposeChange = (replica: Replica, state: PrimaryState, now: Now, out: Outcome): void => {
   const { change } = state
-  if (change === null || change.op !== null || state.abdicated || replica.commit < state.viewStart) return
+  if (change === null || change.op !== null) return
+  if (now.mono - change.askedAt > Limits.change_asked_ms) {
+    state.change = null
+    out.events.push(`is not to become ${change.next.replicas.join(", ")} any more: nobody asks for it`)
+    return
+  }
+  if (state.abdicated || replica.commit < state.viewStart) return
   if (isFull(replica, state)) return
   if (!isReady(replica, state, change, now)) return
   const operation = encodeNextGroup(change.next)

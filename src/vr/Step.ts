@@ -150,7 +150,7 @@ const stepOne = (replica: Replica, input: Input, now: Now, out: Outcome): void =
       if (input.from !== replica.id) onMessage(replica, input.message, input.from, input.epoch, now, out)
       return settleEpoch(replica, now, out)
     case "Reconfigure":
-      return onReconfigure(replica, input.replicas, out)
+      return onReconfigure(replica, input.replicas, now, out)
     case "HandOff":
       return onHandOff(replica, input.to, now, out)
     case "Requests":

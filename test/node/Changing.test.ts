@@ -174,8 +174,8 @@ describe("one that is to join", () => {
   it("is not forgotten once it has the change in its log, which may count already", () => {
     const one = One.learner("R3")
     const data: ReplicaData = { tenant: tenant.id, node: "n3", durability: "disk", doubt: null, store: makeStore() }
-    const forget = (id = "R3"): Input | "end" | null =>
-      answerQuestion({ _tag: "Forget", id, force: false, answer: () => {} }, one.replica, data, one.now)
+    const forget = (id = "R3", begun: number | null = null): Input | "end" | null =>
+      answerQuestion({ _tag: "Forget", id, begun, answer: () => {} }, one.replica, data, one.now)
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 1 })
     assert.strictEqual(forget(), "end")
     // Another one of that tenant, that was to be there before.

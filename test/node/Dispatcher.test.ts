@@ -239,7 +239,7 @@ describe("a group that changes", () => {
       const replica = yield* makeReplica(tenant)
       yield* tell(
         { _tag: "ReplicaStarted", replica, group: groupOf(tenant) },
-        { _tag: "ReplicaStopped", tenant: tenant.id },
+        { _tag: "ReplicaStopped", replica },
         { _tag: "GroupChanged", replica, group: makeConfiguration(1, ["r1::n1"]) }
       )
       assert.strictEqual(Queue.sizeUnsafe(announcements), 1)
@@ -305,7 +305,7 @@ describe("what a graceful stop waits for", () => {
       assert.strictEqual(yield* inFlight, 3)
       yield* tell(says(connection, { _tag: "Close", channel: 2 }))
       assert.strictEqual(yield* inFlight, 2)
-      yield* tell({ _tag: "ReplicaStopped", tenant: replica.tenant })
+      yield* tell({ _tag: "ReplicaStopped", replica })
       assert.strictEqual(yield* inFlight, 0)
     }).pipe(Effect.scoped))
 })
@@ -320,7 +320,7 @@ it.effect("a tenant that was withdrawn does not exist any more: nobody is told t
     const replica = yield* makeReplica(one)
     const started = { _tag: "ReplicaStarted" as const, replica, group: groupOf(one) }
     yield* tell(topology(members, one, two), started, says(connection, attach(one)))
-    yield* tell(topology(members, ...withdrawn), { _tag: "ReplicaStopped", tenant: one.id })
+    yield* tell(topology(members, ...withdrawn), { _tag: "ReplicaStopped", replica })
     const gone = (tenant: Tenants.Tenant): Outcome =>
       ({ _tag: "NoTenant", message: `tenant ${JSON.stringify(tenant.id)} does not exist` })
     assert.deepStrictEqual(yield* heard(connection), [{ _tag: "Failed", channel: 1, outcome: gone(one) }])

@@ -5,6 +5,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { type Entry, type Epoch, firstView, type OpNumber, type ReplicaId, type View } from "../../src/vr/Message.ts"
+import { Limits } from "../../src/base/Limits.ts"
 import { encodeNextGroup } from "../../src/vr/NextGroup.ts"
 import { takeSnapshot } from "../../src/vr/Snapshot.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
@@ -203,6 +204,25 @@ describe("a change that is asked for", () => {
     assert.isUndefined(asked(one))
     one.turn({ _tag: "Reconfigure", replicas: ["R0", "R2"] })
     assert.deepStrictEqual(asked(one), ["R0", "R2"])
+  })
+
+  it("is forgotten once nobody asks for it any more, and not before", () => {
+    const one = One.start("R0", 3)
+    const ask = () => one.turn({ _tag: "Reconfigure", replicas: ["R0", "R3"] })
+    const pass = (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        one.pass(100)
+        one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 0 })
+      }
+    }
+    ask()
+    for (let i = 0; i < 3; i++) {
+      pass(Limits.change_asked_ms - 1_000)
+      assert.deepStrictEqual(asked(one), ["R0", "R3"])
+      ask()
+    }
+    pass(Limits.change_asked_ms + 1_000)
+    assert.isUndefined(asked(one))
   })
 
   it("is put into the log under load, whatever is under way", () => {

@@ -43,6 +43,7 @@ const copyPrimary = (state: PrimaryState, commit: number): PrimaryState => ({
 const copyChange = ({ learners, next, op }: Change): Change => ({
   next,
   op,
+  askedAt: 0,
   learners: new Map([...learners].map(([id, { acked, heardAt }]) => [id, { acked, heardAt: heardAt === null ? null : 0 }]))
 })
 
