@@ -11,7 +11,7 @@ import { type Journal, type JournalError, type JournalWrite, type ReplicaHead, t
 import { replacement } from "../storage/JournalModel.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
 import { type Configuration, makeConfiguration } from "../vr/Configuration.ts"
-import { type Entry, firstView, type ReplicaId } from "../vr/Message.ts"
+import { countOf, type Entry, epochOf, firstView, type ReplicaId, type View } from "../vr/Message.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 
 export type Beginning =
@@ -118,6 +118,8 @@ export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Sn
   return tenant.durability === "memory" ? { _tag: "Recovery", promised: head.view, doubt: null } : restart(head)
 }
 
+const viewText = (view: View): string => `view ${countOf(view)}${epochOf(view) === 0 ? "" : ` of epoch ${epochOf(view)}`}`
+
 /** In words for the log. */
 export const describeBeginning = (beginning: Beginning): string => {
   switch (beginning._tag) {
@@ -125,13 +127,13 @@ export const describeBeginning = (beginning: Beginning): string => {
       return beginning.snapshot === null ? "starts, new" : `starts, new, with a snapshot of op ${beginning.snapshot}`
     case "Restart":
       return `starts from its own ${beginning.snapshot === null ? "" : `snapshot of op ${beginning.snapshot}, and its `}log: ` +
-        `view ${beginning.head.view}, op ${beginning.base + beginning.entries.length}, committed up to ${beginning.commit}`
+        `${viewText(beginning.head.view)}, op ${beginning.base + beginning.entries.length}, committed up to ${beginning.commit}`
     case "Leftover":
       return "is in no group, and is removed"
     case "Learner":
       return "starts, to join the group, and follows it"
     case "Recovery":
-      return `recovers from its group (promised view ${beginning.promised ?? "unknown"})`
+      return `recovers from its group (promised ${beginning.promised === null ? "view unknown" : viewText(beginning.promised)})`
   }
 }
 

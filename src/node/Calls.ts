@@ -16,7 +16,7 @@ import { joinProblem, parseKnown, toKnown } from "./Join.ts"
 import { CallError, type Links } from "./Links.ts"
 import type { DispatcherInbox } from "./Queues.ts"
 import type { LocalState, Replicas } from "./Replicas.ts"
-import { describeFailed } from "./Status.ts"
+import { describeSilent } from "./Status.ts"
 
 const bootstrap_ms = 3_000
 /** Also when the node that asks is told to stop. */
@@ -198,7 +198,8 @@ const summarize = (options: CallsOptions): Effect.Effect<ReadonlyArray<ReplicaSt
 
 const inspect = (options: CallsOptions, tenant: Tenants.Tenant, { failure, id }: LocalState): Effect.Effect<ReplicaStatus | null> =>
   Effect.gen(function*() {
-    if (failure !== null) return describeFailed(tenant, id, failure)
-    // A replica that is too busy to say how it is counts as one that did not answer.
-    return yield* askReplica<ReplicaStatus>(options.dispatcher, tenant.id, (answer) => ({ _tag: "Inspect", answer }), summary_ms / 2)
+    if (failure !== null) return describeSilent(tenant, id, "failed", failure)
+    const { dispatcher } = options
+    const status = yield* askReplica<ReplicaStatus>(dispatcher, tenant.id, (answer) => ({ _tag: "Inspect", answer }), summary_ms / 2)
+    return status ?? describeSilent(tenant, id, "busy", "it does not say how it is")
   })

@@ -50,6 +50,12 @@ export const planChange = (
     const next = nextGroup(wish, report.replicas.flatMap(placeOf), report.former, places)
     if (!next.ok) return yield* new AdminError({ code: next.code, message: next.reason })
     const plan = describePlan(tenant, led, next.value.map(replicaId).sort())
+    const blocked = led.statuses.find((status) => status.state !== "leaving" && blocks(status, plan))
+    if (blocked !== undefined) {
+      const id = replicaId(blocked)
+      const label = tenant.name ?? tenant.id
+      return yield* conflict(`node ${blocked.node} has ${id} of this tenant, which is in no group: vr forget ${label} ${id}`)
+    }
     const gone = yield* goneNodes(options, plan.joins)
     if (gone !== null) return yield* new AdminError({ code: "unavailable", message: gone })
     return plan
@@ -220,6 +226,10 @@ const placeOf = (id: string): ReadonlyArray<ReplicaName> => {
   const parsed = parseReplicaId(id)
   return parsed.ok ? [parsed.value] : []
 }
+
+/** A node has one replica of a tenant at a time: is this one in the way of one that is to join? One that leaves will be gone. */
+const blocks = (status: ReplicaStatus, { joins }: ChangePlan): boolean =>
+  joins.some((id) => id !== replicaId(status) && placeOf(id)[0]?.node === status.node)
 
 const describePlan = (tenant: Tenants.Tenant, { report, statuses }: Led, next: ReadonlyArray<string>): ChangePlan => {
   const present = report.replicas

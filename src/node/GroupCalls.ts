@@ -120,5 +120,5 @@ const enlist = ({ gossip, node, replicas }: GroupCallsOptions, record: unknown, 
     }
     const refusal = yield* Effect.mapError(replicas.enlist(tenant, id), ({ message }) =>
       new CallError({ node, code: "internal", reason: message }))
-    return refusal === null ? null : yield* new CallError({ node, code: "conflict", reason: refusal })
+    return refusal === null ? null : yield* new CallError({ node, code: "unavailable", reason: refusal })
   })

@@ -9,7 +9,6 @@ import type * as Tenants from "../tenants/Tenants.ts"
 import { AdminError, type ReplicaStatus } from "../wire/AdminProtocol.ts"
 import type { Calls } from "./Calls.ts"
 import { otherPlace, type PlacementOptions } from "./Placement.ts"
-import { isRetired } from "./Status.ts"
 
 /** Most of them that one message names. */
 const lines_max = 20
@@ -27,8 +26,8 @@ export const checkEmpty = (
           `or, if it will never return: cluster remove ${node} --dead`
       }))
     const named = tenantsOn(options, node)
-    const leaving = there.filter((replica) => !isRetired(replica) && !named.some(({ id }) => id === replica.tenant))
-    const lines = [...named.map((tenant) => tenantLine(options, tenant, node)), ...leaving.map(leavingLine)]
+    const others = there.filter((replica) => !named.some(({ id }) => id === replica.tenant))
+    const lines = [...named.map((tenant) => tenantLine(options, tenant, node)), ...others.map((other) => otherLine(options, other))]
     if (lines.length === 0) return
     return yield* needed(`node ${node} still has replicas. To move all of them: cluster drain ${node}. Or each by itself:`, lines)
   })
@@ -68,5 +67,17 @@ const tenantLine = (options: PlacementOptions, tenant: Tenants.Tenant, node: str
 const lostLine = ({ id, name }: Tenants.Tenant): string =>
   `  vr delete tenant ${name ?? id}   (its only replica was there: what it held is lost)`
 
-const leavingLine = ({ name, node, tenant }: ReplicaStatus): string =>
-  `  ${name}::${node} of tenant ${tenant} is no longer in its group, and still needed until the others go on without it: try again`
+/** One that is there, and not by the registry: it is to join, has left, or was left behind. */
+const otherLine = ({ gossip }: PlacementOptions, replica: ReplicaStatus): string => {
+  const id = replicaId(replica)
+  const label = gossip.state().tenants.get(replica.tenant)?.name ?? replica.tenant
+  switch (replica.state) {
+    case "learner":
+      return `  ${id} of tenant ${label} is to join its group: let that end, or: vr withdraw ${label}; vr forget ${label} ${id}`
+    case "failed":
+      return `  ${id} of tenant ${label} is in no group any more, and has stopped: ${replica.detail}. If what it has is not needed: ` +
+        `stop the node, remove its files under tenants/${replica.tenant}, and start it again`
+    default:
+      return `  ${id} of tenant ${label} is no longer in its group, and still needed until the others go on without it: try again`
+  }
+}

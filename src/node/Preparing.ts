@@ -27,8 +27,8 @@ export interface Preparing {
   /** Refused, with the reason, if this node has ever held it. `snapshot`: what it starts with; null: with nothing. */
   readonly bootstrap: (tenant: Tenant, snapshot: Snapshot | null) => Effect.Effect<string | null, JournalError>
   /**
-   * Writes a replica that is to join the group that the tenant has now. Refused, with the reason, if there is another one of
-   * that tenant here. No harm if it is there already.
+   * Writes a replica that is to join the group that the tenant has now. Refused for now, with the reason, while there is another
+   * one of that tenant here. No harm if it is there already.
    */
   readonly enlist: (tenant: Tenant, id: ReplicaId) => Effect.Effect<string | null, JournalError>
   /** Removes what there is of a tenant that is not created after all, or is no more. No harm if there is nothing. */
@@ -87,14 +87,15 @@ export const makePreparing = Effect.fnUntraced(function*(
       }),
     enlist: (tenant, id) =>
       Effect.suspend(() => {
-        const known = held.get(tenant.id)
-        if (known !== undefined && known !== id) {
-          return Effect.succeed(`node ${node} still has replica ${known} of that tenant, and takes one at a time`)
-        }
-        if (underWay.has(tenant.id)) return Effect.succeed("a replica of that tenant is being written there already")
-        if (known === id) return Effect.succeed(null)
+        const known = held.get(tenant.id) ?? id
+        if (known !== id) return Effect.succeed(`it still has replica ${known} of that tenant, and takes one at a time`)
+        if (underWay.has(tenant.id)) return Effect.succeed("it is writing a replica of that tenant already")
+        if (held.has(tenant.id)) return Effect.succeed(null)
         underWay.add(tenant.id)
-        return Effect.onExit(writeLearner(journals, held, tenant, id), () => Effect.sync(() => void underWay.delete(tenant.id)))
+        return Effect.onExit(writeLearner(journals, held, tenant, id), () => {
+          underWay.delete(tenant.id)
+          return discard(tenant)
+        })
       }),
     abandon: (tenant) =>
       Effect.suspend(() => {

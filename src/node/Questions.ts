@@ -40,7 +40,8 @@ export const answerQuestion = (question: Question, replica: Replica, data: Repli
       const { configuration, id, left } = replica
       const isOutside = !isMember(configuration, id)
       // Who asks may go by a group that is over: a member of a later one, or of that one, is never meant.
-      const isLeftBehind = question.begun !== null && (configuration.epoch < question.begun || (left && configuration.epoch === question.begun))
+      const { begun } = question
+      const isLeftBehind = begun !== null && (configuration.epoch < begun || (left && configuration.epoch === begun))
       const isToEnd = id === question.id && (isLeftBehind || (isOutside && !left && !isToJoin))
       question.answer(isToEnd)
       return isToEnd ? "end" : null

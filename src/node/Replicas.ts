@@ -34,8 +34,8 @@ export class Replicas extends Context.Service<Replicas, {
    */
   readonly bootstrap: (tenant: Tenant, snapshot: Snapshot | null) => Effect.Effect<string | null, JournalError>
   /**
-   * Starts a replica of this node that is to join the group of `tenant`: it follows, and has no vote. Refused, with the
-   * reason, if another replica of that tenant is here. No harm if it runs already.
+   * Starts a replica of this node that is to join the group of `tenant`: it follows, and has no vote. Refused for now, with the
+   * reason, while another replica of that tenant is here. No harm if it runs already.
    */
   readonly enlist: (tenant: Tenant, id: ReplicaId) => Effect.Effect<string | null, JournalError>
   /** Gives up what was prepared for a tenant that is not created after all. No harm if there is nothing. */
@@ -152,7 +152,10 @@ const remove = ({ held, journals, local, options }: Site, tenant: Tenant, id: st
     held.delete(tenant.id)
     local.delete(tenant.id)
     yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} is gone from this node: ${why}`)
-  }).pipe(Effect.catch((error) => Effect.logWarning(`replica ${id} has ended, and its files are left: ${error.message}`)))
+  }).pipe(Effect.catch((error) => {
+    local.set(tenant.id, { id, failure: `it has left, and its files could not be removed: ${error.message}` })
+    return Effect.logWarning(`replica ${id} has ended, and its files are left: ${error.message}`)
+  }))
 
 /** What the disk of this node has, by tenant. */
 const heldBy = (node: string, journals: Journals["Service"]): Effect.Effect<Map<string, ReplicaId>> =>

@@ -66,11 +66,6 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
   }
 }
 
-const retired = "not needed any more"
-
-/** It has left its group, and its successors go on without it. */
-export const isRetired = ({ detail, state }: ReplicaStatus): boolean => state === "leaving" && detail === retired
-
 const detail = (replica: Replica, data: ReplicaData, now: Now): string | null => {
   const { state } = replica
   switch (state._tag) {
@@ -84,7 +79,7 @@ const detail = (replica: Replica, data: ReplicaData, now: Now): string | null =>
     case "StateTransfer":
       return `fetches view ${countOf(state.target)} from ${state.source}${incomingDetail(replica)}`
     case "Leaving":
-      return state.isRetired ? retired : "waits until its successors have begun"
+      return state.isRetired ? "not needed any more" : "waits until its successors have begun"
     case "Recovery":
       return (data.doubt === null ? "" : `${data.doubt}; `) + recoveryDetail(replica, data, state)
   }
@@ -113,14 +108,14 @@ const incomingDetail = ({ incoming }: Replica): string => {
   return `: snapshot of op ${op} from ${from}, ${(bytes / MiB).toFixed(1)} MiB, about ${percent} %`
 }
 
-/** A replica that cannot run: its node says why. */
-export const describeFailed = (tenant: Tenant, id: ReplicaId, reason: string): ReplicaStatus => {
+/** A replica that cannot run, or does not answer: its node says why, and nothing else is known of it. */
+export const describeSilent = (tenant: Tenant, id: ReplicaId, state: "failed" | "busy", reason: string): ReplicaStatus => {
   const [name = "", node = ""] = id.split("::")
   return {
     tenant: tenant.id,
     name,
     node,
-    state: "failed",
+    state,
     durability: tenant.durability,
     epoch: tenant.epoch,
     replicas: tenant.replicas.map(replicaId),
@@ -177,7 +172,7 @@ const describeTenant = (tenant: Tenant, all: ReadonlyArray<ReplicaStatus>): Tena
     durability: tenant.durability,
     primary: primary === null ? null : `${primary.name}::${primary.node}`,
     epoch: primary?.epoch ?? tenant.epoch,
-    view: primary?.view ?? replicas.reduce((highest, replica) => Math.max(highest, replica.view), 0),
+    view: primary?.view ?? replicas.reduce((highest, one) => one.epoch === tenant.epoch ? Math.max(highest, one.view) : highest, 0),
     commit,
     lag,
     replicas_up: up,
@@ -288,8 +283,10 @@ const outsiderProblems = (label: string, ours: ReadonlyArray<ReplicaStatus>, gro
     if (replica.state === "leaving") {
       return [{ message: `tenant ${label}: replica ${id} has left the group: ${replica.detail}`, remedy: null }]
     }
+    if (replica.state === "busy") return []
     if (replica.state === "failed") {
-      return [{ message: `tenant ${label}: replica ${id} is in failed: ${replica.detail}`, remedy: "it is not in the group any more" }]
+      const message = `tenant ${label}: replica ${id}, which is in no group any more, has stopped: ${replica.detail}`
+      return [{ message, remedy: `if what it has is not needed: stop its node, and remove its files under tenants/${replica.tenant}` }]
     }
     const message = `tenant ${label}: replica ${id} is not in the group any more, and does not know it`
     return [{ message, remedy: `vr forget ${label} ${id}` }]

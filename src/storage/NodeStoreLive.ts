@@ -29,6 +29,7 @@ import { foreignError, type Identity, NodeStore, NodeStoreError, type Owner } fr
 interface Kind<A> {
   readonly name: string
   readonly kind: string
+  readonly version: number
   readonly parse: (body: unknown) => Parsed<A>
   readonly toBody: (value: A) => unknown
 }
@@ -36,6 +37,7 @@ interface Kind<A> {
 const identityFile: Kind<Identity> = {
   name: "identity.json",
   kind: "v2r2 node identity",
+  version: 1,
   parse: parserOf(Schema.Struct({
     id: Schema.String,
     name: Schema.String,
@@ -47,12 +49,14 @@ const identityFile: Kind<Identity> = {
 const membersFile: Kind<Members> = {
   name: "members.json",
   kind: "v2r2 members",
+  version: 2,
   parse: parseMembers,
   toBody: memberRecords
 }
 const tenantsFile: Kind<Tenants> = {
   name: "tenants.json",
   kind: "v2r2 tenants",
+  version: 1,
   parse: parseTenants,
   toBody: tenantRecords
 }
@@ -131,22 +135,22 @@ const bootstrap = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data_di
 const save = <A>(
   fs: FileSystem.FileSystem,
   data_dir: string,
-  { name, kind, toBody }: Kind<A>,
+  { name, kind, toBody, version }: Kind<A>,
   value: A
 ): Effect.Effect<void, NodeStoreError> => {
   const file = join(data_dir, name)
-  return Effect.suspend(() => replaceFile(fs, file, seal(kind, toBody(value)))).pipe(
+  return Effect.suspend(() => replaceFile(fs, file, seal(kind, toBody(value), version))).pipe(
     Effect.mapError((error) => unwritable(file, error))
   )
 }
 
 /** Null if there is no such file. */
 const load = Effect.fnUntraced(function*<A>(fs: FileSystem.FileSystem, data_dir: string, kept: Kind<A>) {
-  const { name, kind, parse } = kept
+  const { name, kind, parse, version } = kept
   const file = join(data_dir, name)
   const text = yield* readText(fs, file).pipe(Effect.mapError((error) => unwritable(file, error)))
   if (text === null) return null
-  const body = unseal(kind, text)
+  const body = unseal(kind, text, version)
   const value = body.ok ? parse(body.value) : body
   return value.ok ? value.value : yield* damaged(data_dir, name, value.reason)
 })

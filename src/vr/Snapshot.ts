@@ -49,7 +49,7 @@ export interface SnapshotHeader {
 }
 
 /** Raise it when an older program could misread a newer snapshot. */
-const format_version = 1
+const format_version = 2
 const kinds = { header: 1, sessions: 2, data: 3, end: 4 } as const
 
 /** What a snapshot is taken of. */

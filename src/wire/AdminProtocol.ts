@@ -74,7 +74,7 @@ export const ReplicaStatus = Struct({
   tenant: Text,
   name: Text,
   node: Text,
-  state: Schema.Literals(["primary", "backup", "view change", "state transfer", "recovery", "learner", "leaving", "failed"]),
+  state: Schema.Literals(["primary", "backup", "view change", "state transfer", "recovery", "learner", "leaving", "failed", "busy"]),
   durability: Durability,
   epoch: Natural,
   /** The group of that epoch, by replica ids. `learner`: it is not in it yet; `leaving`: not any more. */

@@ -105,6 +105,7 @@ describe("a change of the group", () => {
       assert.include(refused.stderr, "the group of orders would not serve: 1 would be there, and 2 are needed\n  start those first")
       const forced = yield* run("vr add --force orders dev4", risky)
       assert.strictEqual(forced.exit, 0)
+      assert.include(forced.stderr, "at risk: 1 would be there, and 2 are needed; the change waits for them")
       assert.deepInclude(forced.seen[1]?.args, { force: true })
     }))
 

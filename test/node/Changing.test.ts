@@ -17,7 +17,7 @@ import { Metrics } from "../../src/node/Metrics.ts"
 import { answerQuestion } from "../../src/node/Questions.ts"
 import { makeDispatcherInbox } from "../../src/node/Queues.ts"
 import { makeReplicas } from "../../src/node/Replicas.ts"
-import { describeFailed, type ReplicaData } from "../../src/node/Status.ts"
+import { describeSilent, type ReplicaData } from "../../src/node/Status.ts"
 import { Journals } from "../../src/storage/Journal.ts"
 import { makeMemoryDisk } from "../../src/storage/MemoryDisk.ts"
 import { makeStore } from "../../src/store/Store.ts"
@@ -110,7 +110,7 @@ const tenant: Tenant = {
 }
 
 /** Its only replica, and what that one says: first of a change that is under way, then that it has come about. */
-const primary = [{ ...describeFailed(tenant, "r1::n1", ""), state: "primary" as const, detail: null }]
+const primary = [{ ...describeSilent(tenant, "r1::n1", "busy", ""), state: "primary" as const, detail: null }]
 const report = { former: [], refusal: null, stage: "none", next: null, learners: [], commit: 1, elements: 0, bytes: 0 } as const
 const before: ChangeReport = { ...report, epoch: 0, replicas: ["r1::n1"], stage: "catching up", next: ["r1::n1", "r2::n2"] }
 const after: ChangeReport = { ...report, epoch: 1, replicas: ["r1::n1", "r2::n2"] }

@@ -10,7 +10,7 @@ import { seeded } from "../../src/base/Random.ts"
 import * as Members from "../../src/members/Members.ts"
 import { makeGossip, type State } from "../../src/node/Gossip.ts"
 import { leaveCluster, type LifecycleOptions } from "../../src/node/Lifecycle.ts"
-import { describeFailed } from "../../src/node/Status.ts"
+import { describeSilent } from "../../src/node/Status.ts"
 import * as Tenants from "../../src/tenants/Tenants.ts"
 import type { AdminError, ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
 import { bytes, story, text, type TestNode, type World } from "./World.ts"
@@ -142,16 +142,22 @@ describe("cluster leave", () => {
       assert.isFalse(Members.isDraining(Members.recordOf(members(), "n2")!))
     }).pipe(Effect.scoped))
 
-  it.effect("is refused while a replica there has left its group, until that goes on without it", () =>
+  it.effect("is refused while there is a replica that the registry does not name, whatever it is, and says what to do", () =>
     Effect.gen(function*() {
       const claimed = claimOf("blue")
-      let detail = "waits until its successors have begun"
-      const { leaving, members } = yield* twoNodes({
-        summary: () => [{ ...describeFailed(claimed.tenant, "n2", detail)!, name: "r1", node: "n2", state: "leaving" }],
-        tell: (state) => state
-      })
-      assert.match(yield* refusal(leaving), /\n  r1::n2 of tenant .* is no longer in its group, and still needed until/)
-      detail = "not needed any more"
+      const said = describeSilent(claimed.tenant, "r1::n2", "failed", "its log is another one")
+      let there: ReadonlyArray<ReplicaStatus> = []
+      const { leaving, members } = yield* twoNodes({ summary: () => there, tell: (state) => state })
+      for (const [state, line] of [
+        ["leaving", /is no longer in its group, and still needed until/],
+        ["busy", /is no longer in its group, and still needed until/],
+        ["learner", /is to join its group: let that end, or: vr withdraw .*; vr forget .* r1::n2$/m],
+        ["failed", /has stopped: its log is another one. If what it has is not needed: stop the node, remove its files/]
+      ] as const) {
+        there = [{ ...said, state }]
+        assert.match(yield* refusal(leaving), line)
+      }
+      there = []
       assert.deepStrictEqual(yield* leaving, { node: "n2", unheard: [] })
       assert.deepStrictEqual(Members.list(members()).map(({ name }) => name), ["n1"])
     }).pipe(Effect.scoped))

@@ -87,7 +87,7 @@ describe("what is no whole snapshot", () => {
     assert.deepStrictEqual(faultOf(newer), { kind: "newer", reason: "it has format version 2; this program knows version 1" })
     const [header, ...rest] = parts
     const inside = fileOf(snapshot.op, [header!.with(2, 9), ...rest])
-    assert.deepStrictEqual(faultOf(inside), { kind: "newer", reason: "part 1: it has format version 9; this program knows version 1" })
+    assert.deepStrictEqual(faultOf(inside), { kind: "newer", reason: "part 1: it has format version 9; this program knows version 2" })
     assert.strictEqual(faultOf(fileOf(snapshot.op, parts.slice(0, -1)))?.kind, "newer")
     assert.strictEqual(faultOf(fileOf(snapshot.op + 1, parts))?.kind, "newer")
     assert.strictEqual(faultOf(fileOf(snapshot.op, []))?.kind, "newer")

@@ -35,6 +35,7 @@ export const carryOut = Effect.fnUntraced(function*(
   const { progress, say } = yield* Output
   const isWatched = progress !== null && !options.json && !options.quiet
   if (isWatched) yield* say(planText(plan))
+  else if (plan.refusal !== null && !options.quiet) yield* say(`at risk: ${plan.refusal}; ${risk}`)
   yield* untilDone(plan, options, isWatched ? progress : () => Effect.void)
   return plan
 })
@@ -81,6 +82,8 @@ const takeBack = ({ epoch, name, next, tenant }: ChangePlan, { quiet }: ChangeOp
       : `the change of ${label} was not taken back: ${answer.reason}; see vr tenants for what it comes to`)
   })
 
+const risk = "the change waits for them; if they go again once it is in the log, the tenant stands still until they are back"
+
 /** For a person, before it happens. */
 export const planText = (plan: ChangePlan): string => {
   const { bytes, down, elements, epoch, joins, leaves, name, next, present, refusal, tenant, tolerates, tolerates_next } = plan
@@ -93,7 +96,7 @@ export const planText = (plan: ChangePlan): string => {
     ...(leaves.length === 0 ? [] : [`  leaves  ${leaves.join(", ")}: its copy of the data is removed`]),
     ...(down.length === 0 ? [] : [`  down    ${down.join(", ")}`]),
     ...(tolerates_next < tolerates ? [`  note    it will tolerate ${plural(tolerates_next, "failure")} instead of ${tolerates}`] : []),
-    ...(refusal === null ? [] : [`  at risk ${refusal}; until then the change waits, and may keep the tenant from others`])
+    ...(refusal === null ? [] : [`  at risk ${refusal}; ${risk}`])
   ].map(printable).join("\n")
 }
 
