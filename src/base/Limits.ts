@@ -31,6 +31,10 @@ export const Limits = {
   learner_lag_ops_max: 1_024,
   /** A change of the group that nobody asks for any more is forgotten after so long, as long as those that join catch up. */
   change_asked_ms: 30_000,
+  /** Epochs that a tenant can come to: what is above was made up, and a view of it is no number any more. */
+  epoch_max: 2 ** 20,
+  /** What counts the names of tenants, and what nodes say of themselves: what is above was made up. */
+  counter_max: 2 ** 40,
   /** Groups that a replica remembers: those that the log has named last. */
   history_max: 64,
   /**

@@ -216,8 +216,12 @@ const memberProblem = (member: Member): string | null => {
 
 const recordProblem = (record: MemberRecord): string | null => {
   if (!isUuid(record.id)) return "a node id is a UUID"
-  if (!Number.isSafeInteger(record.tag) || record.tag < 1) return `the tag of node ${record.id} is an integer from 1`
-  if (!Number.isSafeInteger(record.drains) || record.drains < 0) return `the drains of node ${record.id} are an integer from 0`
+  if (!Number.isSafeInteger(record.tag) || record.tag < 1 || record.tag > Limits.counter_max) {
+    return `the tag of node ${record.id} is an integer from 1 to ${Limits.counter_max}`
+  }
+  if (!Number.isSafeInteger(record.drains) || record.drains < 0 || record.drains > Limits.counter_max) {
+    return `the drains of node ${record.id} are an integer from 0 to ${Limits.counter_max}`
+  }
   const gone = record.gone === null ? null : nameProblem(record.gone.name)
   if (gone !== null) return `name of node ${record.id}, which is gone: ${gone}`
   if (record.member === null) return null

@@ -56,6 +56,6 @@ export const deleteTenant = (
     const claimed = gossip.state().tenants.get(nameOrId)
     const { id, name } = claimed?.withdrawn === false ? claimed : yield* findTenant(options, nameOrId)
     yield* checkMajority(options, "the tenant was not deleted")
-    const withdrawn = (yield* gossip.update((tenants) => Tenants.withdraw(tenants, id))).get(id)
+    const withdrawn = (yield* gossip.update((tenants) => Tenants.remove(tenants, id))).get(id)
     return { tenant: id, name, unheard: withdrawn === undefined ? [] : yield* announce(options, withdrawn) }
   })

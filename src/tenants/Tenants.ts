@@ -2,8 +2,9 @@
  * The tenants of a cluster: a registry that every node keeps and merges with what others send. Pure values.
  *
  * What can be said of one id is merged part by part, so that nothing is lost that has nothing to do with the rest: the
- * group of the highest epoch, the name of the highest stamp; confirmed and withdrawn are final. A withdrawn tenant is
- * remembered, so that a node that comes late cannot bring it back. Names are not keys: two nodes may claim one name at
+ * group of the highest epoch, the name of the highest stamp; and a claim may be withdrawn, or confirmed, which holds against
+ * that, and then deleted, which is final. What is not there any more is remembered, so that a node that comes late cannot
+ * bring it back. Names are not keys: two nodes may claim one name at
  * the same time, by creating a tenant or renaming one. Then one of them at most is acknowledged by a majority, and the
  * other one withdraws its claim. Where none is withdrawn, as of two clusters that were joined, all nodes agree on the
  * holder of the name, the lowest (stamp, id); the other one goes by its id.
@@ -122,12 +123,22 @@ export const rename = (tenants: Tenants, id: string, name: string): Tenants => {
   return renamed
 }
 
-/** Takes a tenant out of the registry, for good. */
+/** Its creator takes a claim back. One that was confirmed stays: whoever says otherwise has forgotten that. */
 export const withdraw = (tenants: Tenants, id: string): Tenants => {
   const tenant = tenants.get(id)
-  if (!tenant || tenant.withdrawn) return tenants
+  if (!tenant || tenant.withdrawn || tenant.confirmed) return tenants
   return new Map(tenants).set(id, { ...tenant, withdrawn: true })
 }
+
+/** Takes a tenant, or a claim, out of the registry, for good. */
+export const remove = (tenants: Tenants, id: string): Tenants => {
+  const tenant = tenants.get(id)
+  if (!tenant || lifeOf(tenant) === 3) return tenants
+  return new Map(tenants).set(id, { ...tenant, confirmed: true, withdrawn: true })
+}
+
+/** A claim, one that was taken back, a tenant, one that was deleted: what comes later holds, whatever else is said. */
+const lifeOf = ({ confirmed, withdrawn }: Tenant): number => (confirmed ? 2 : 0) + (withdrawn ? 1 : 0)
 
 /** All that either knows. Gives `ours` itself back when `theirs` adds nothing: a change can be told by identity. */
 export const merge = (ours: Tenants, theirs: Tenants): Tenants => {
@@ -266,8 +277,12 @@ const tenantProblem = (tenant: Tenant): string | null => {
     nameProblem(tenant.coordinator)
   if (problem !== null) return `tenant ${tenant.id}: ${problem}`
   const { id, epoch, stamp } = tenant
-  if (!Number.isSafeInteger(epoch) || epoch < 0) return `tenant ${id}: an epoch is an integer from 0`
-  if (!Number.isSafeInteger(stamp) || stamp < 1) return `tenant ${id}: a stamp is an integer from 1`
+  if (!Number.isSafeInteger(epoch) || epoch < 0 || epoch > Limits.epoch_max) {
+    return `tenant ${id}: an epoch is an integer from 0 to ${Limits.epoch_max}`
+  }
+  if (!Number.isSafeInteger(stamp) || stamp < 1 || stamp > Limits.counter_max) {
+    return `tenant ${id}: a stamp is an integer from 1 to ${Limits.counter_max}`
+  }
   return null
 }
 
@@ -276,11 +291,9 @@ const join = (ours: Tenant, theirs: Tenant): Tenant => {
   const group = later(ours, theirs, (tenant) => tenant.epoch, groupText)
   const named = later(ours, theirs, (tenant) => tenant.stamp, ({ name }) => name ?? "")
   const made = later(ours, theirs, () => 0, ({ coordinator, durability }) => `${durability} ${coordinator}`)
-  const confirmed = ours.confirmed || theirs.confirmed
-  const withdrawn = ours.withdrawn || theirs.withdrawn
-  if (
-    group === ours && named === ours && made === ours && confirmed === ours.confirmed && withdrawn === ours.withdrawn
-  ) return ours
+  const { confirmed, withdrawn } = lifeOf(theirs) > lifeOf(ours) ? theirs : ours
+  const isSame = confirmed === ours.confirmed && withdrawn === ours.withdrawn
+  if (group === ours && named === ours && made === ours && isSame) return ours
   return {
     id: ours.id,
     name: named.name,

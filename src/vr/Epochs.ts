@@ -26,6 +26,8 @@ export const onLaterEpoch = (
   out: Outcome
 ): boolean => {
   const { state } = replica
+  // An epoch begins behind an operation: nobody says so who goes by the protocol.
+  if (message._tag === "StartEpoch" && message.op === 0) return false
   if (message._tag === "StartEpoch" && state._tag !== "Leaving") noticeStart(replica, { epoch, ...message })
   if (replica.forked !== null) return false
   if (state._tag === "Leaving") {

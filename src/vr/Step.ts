@@ -190,8 +190,15 @@ const onMessage = (
   if (passesGates(replica, message, from, now, out)) dispatch(replica, message, from, now, out)
 }
 
+/** What has a view that is always one of its sender's epoch. */
+const isOfOwnEpoch: ReadonlySet<Message["_tag"]> = new Set([
+  "Prepare", "PrepareOk", "Commit", "CommitOk", "StartViewChange", "DoViewChange", "StartView"
+])
+
 /** Views, once for all states (VRR §4): only a view's primary speaks for it, and older views are over. */
 const passesGates = (replica: Replica, message: Message, from: ReplicaId, now: Now, out: Outcome): boolean => {
+  // Nobody says so who goes by the protocol.
+  if ("view" in message && isOfOwnEpoch.has(message._tag) && epochOf(message.view) !== replica.configuration.epoch) return false
   if (replica.state._tag === "Recovery" || replica.state._tag === "Leaving") return true
   switch (message._tag) {
     case "Prepare":

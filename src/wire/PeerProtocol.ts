@@ -181,6 +181,7 @@ export const decodeEnvelope = (payload: Uint8Array): Envelope | Malformed => {
   const from = r.string("sender", id_bytes_max)
   const epoch = r.uint("epoch")
   const bytes = r.bin("message", Limits.peer_frame_bytes_max)
+  if (epoch > Limits.epoch_max) r.fail(`an epoch is at most ${Limits.epoch_max}`)
   if (!r.close()) return { _tag: "Malformed", reason: r.fault ?? "malformed" }
   const message = decodeMessage(bytes)
   return message._tag === "Malformed" ? message : { tenant, to, from, epoch, message }

@@ -62,8 +62,10 @@ describe("merging", () => {
     fc.assert(fc.property(anyRegistry, anyRegistry, (a, b) => {
       for (const [id, tenant] of Tenants.merge(a, b)) {
         const both = [a.get(id), b.get(id)].filter((one) => one !== undefined)
-        assert.strictEqual(tenant.withdrawn, both.some((one) => one.withdrawn))
+        // A claim that is confirmed anywhere is no claim that was taken back; what is deleted stays so.
+        const isDeleted = both.some((one) => one.confirmed && one.withdrawn)
         assert.strictEqual(tenant.confirmed, both.some((one) => one.confirmed))
+        assert.strictEqual(tenant.withdrawn, isDeleted || (!tenant.confirmed && both.some((one) => one.withdrawn)))
         assert.strictEqual(tenant.epoch, Math.max(...both.map((one) => one.epoch)))
         assert.strictEqual(tenant.stamp, Math.max(...both.map((one) => one.stamp)))
         // A group and its epoch, a name and its stamp, are of one record each.
@@ -93,7 +95,7 @@ describe("a tenant that changes", () => {
     })
     for (const epoch of [0, 1, 2]) assert.strictEqual(Tenants.adopt(grown, ids[0]!, epoch, three), grown)
     assert.strictEqual(Tenants.adopt(one, ids[1]!, 1, three), one)
-    const gone = Tenants.withdraw(one, ids[0]!)
+    const gone = Tenants.remove(one, ids[0]!)
     assert.strictEqual(Tenants.adopt(gone, ids[0]!, 1, five), gone)
   })
 
@@ -106,7 +108,7 @@ describe("a tenant that changes", () => {
     assert.deepStrictEqual([...renamed.keys()], [ids[1], ids[0]])
     assert.strictEqual(Tenants.rename(renamed, ids[0]!, "shop"), renamed)
     assert.strictEqual(Tenants.rename(renamed, ids[3]!, "x"), renamed)
-    const gone = Tenants.withdraw(one, ids[0]!)
+    const gone = Tenants.remove(one, ids[0]!)
     assert.strictEqual(Tenants.rename(gone, ids[0]!, "shop"), gone)
   })
 
@@ -117,9 +119,21 @@ describe("a tenant that changes", () => {
     }
   })
 
+  it("that is in use is not taken back by a creator which has forgotten that it confirmed it", () => {
+    const claimed = Tenants.create(Tenants.noTenants, usual)
+    if (!claimed.ok) throw new Error(claimed.reason)
+    const forgetful = Tenants.withdrawUnfinished(claimed.tenants, usual.coordinator)
+    assert.deepInclude(forgetful.get(ids[0]!), { confirmed: false, withdrawn: true })
+    const used = Tenants.confirm(claimed.tenants, ids[0]!)
+    for (const merged of [Tenants.merge(forgetful, used), Tenants.merge(used, forgetful)]) {
+      assert.deepInclude(merged.get(ids[0]!), { confirmed: true, withdrawn: false })
+      assert.deepInclude(Tenants.merge(merged, Tenants.remove(claimed.tenants, ids[0]!)).get(ids[0]!), { confirmed: true, withdrawn: true })
+    }
+  })
+
   it("stays withdrawn, whatever its replicas commit where that was not heard", () => {
     const grown = Tenants.adopt(one, ids[0]!, 7, five)
-    for (const merged of [Tenants.merge(grown, Tenants.withdraw(one, ids[0]!)), Tenants.merge(Tenants.withdraw(one, ids[0]!), grown)]) {
+    for (const merged of [Tenants.merge(grown, Tenants.remove(one, ids[0]!)), Tenants.merge(Tenants.remove(one, ids[0]!), grown)]) {
       assert.deepInclude(merged.get(ids[0]!), { withdrawn: true, epoch: 7 })
       assert.isEmpty(Tenants.list(merged))
     }
@@ -136,7 +150,7 @@ describe("a tenant that changes", () => {
     const rival = claim(one, ids[2]!)
     const both = Tenants.merge(reserved, rival)
     assert.strictEqual(Tenants.firstOf(both, rival.get(ids[2]!)!)?.id, ids[1])
-    const renamed = Tenants.withdraw(Tenants.rename(reserved, ids[0]!, "shop"), ids[1]!)
+    const renamed = Tenants.remove(Tenants.rename(reserved, ids[0]!, "shop"), ids[1]!)
     const after = Tenants.merge(both, renamed)
     assert.deepStrictEqual([...after.keys()], [ids[1], ids[2], ids[0]])
     assert.strictEqual(Tenants.firstOf(after, rival.get(ids[2]!)!)?.id, ids[0])
@@ -230,7 +244,7 @@ describe("creating", () => {
       code: "conflict",
       reason: `the tenant name "orders" is already taken by tenant ${ids[0]}, created through dev1`
     })
-    const free = Tenants.withdraw(one, ids[0]!)
+    const free = Tenants.remove(one, ids[0]!)
     assert.isUndefined(Tenants.find(free, "orders"))
     assert.isUndefined(Tenants.find(free, ids[0]!))
     const result = Tenants.create(free, again)
@@ -249,14 +263,14 @@ describe("creating", () => {
       code: "denied",
       reason: `a cluster has at most ${Limits.tenants_max} tenants, got ${Limits.tenants_max + 1}`
     })
-    assert.isTrue(Tenants.create(Tenants.withdraw(tenants, crowd[0]!.id), full).ok)
+    assert.isTrue(Tenants.create(Tenants.remove(tenants, crowd[0]!.id), full).ok)
   })
 
   it("lists those with a name first", () => {
     let tenants = created(Tenants.noTenants, { id: ids[0]!, name: null })
     tenants = created(tenants, { id: ids[1]!, name: "b" })
     tenants = created(tenants, { id: ids[2]!, name: "a" })
-    tenants = Tenants.withdraw(created(tenants, { id: ids[3]!, name: "c" }), ids[3]!)
+    tenants = Tenants.remove(created(tenants, { id: ids[3]!, name: "c" }), ids[3]!)
     assert.deepStrictEqual(Tenants.list(tenants).map((one) => one.id), [ids[2], ids[1], ids[0]])
   })
 })
@@ -272,7 +286,7 @@ describe("one name created in several places at once", () => {
     Tenants.nameConflicts(tenants)
       .flatMap((conflict) => conflict.losers)
       .filter((loser) => loser.coordinator === coordinator)
-      .reduce((rest, loser) => Tenants.withdraw(rest, loser.id), tenants)
+      .reduce((rest, loser) => Tenants.remove(rest, loser.id), tenants)
 
   it("ends with one agreed holder at all nodes, whatever the order of merges", () => {
     fc.assert(fc.property(fc.array(event, { maxLength: 40 }), fc.nat(1_000), (events, seed) => {
@@ -337,8 +351,10 @@ describe("records", () => {
     assert.isNull(reason(fine))
     assert.strictEqual(reason(fine, fine), `tenant ${ids[0]} is there twice`)
     assert.strictEqual(reason({ ...fine, id: "x" }), "a tenant id is a UUID")
-    assert.strictEqual(reason({ ...fine, epoch: -1 }), `tenant ${ids[0]}: an epoch is an integer from 0`)
-    assert.strictEqual(reason({ ...fine, stamp: 0.5 }), `tenant ${ids[0]}: a stamp is an integer from 1`)
+    assert.strictEqual(reason({ ...fine, epoch: -1 }), `tenant ${ids[0]}: an epoch is an integer from 0 to ${Limits.epoch_max}`)
+    assert.isNotNull(reason({ ...fine, epoch: Limits.epoch_max + 1 }))
+    assert.strictEqual(reason({ ...fine, stamp: 0.5 }), `tenant ${ids[0]}: a stamp is an integer from 1 to ${Limits.counter_max}`)
+    assert.isNotNull(reason({ ...fine, stamp: Limits.counter_max + 1 }))
     assert.strictEqual(reason({ ...fine, coordinator: "" }), `tenant ${ids[0]}: a name must not be empty`)
     assert.strictEqual(reason({ ...fine, replicas: [] }), `tenant ${ids[0]}: a tenant has 1 to 7 replicas, got 0`)
   })

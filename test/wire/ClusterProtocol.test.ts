@@ -21,8 +21,8 @@ const longAddress = `${"a".repeat(63)}.${"b".repeat(63)}.${"c".repeat(63)}.${"d"
 const memberRecord = (n: number): MemberRecord => {
   const id = uuid(random)
   const [admin, client, cluster, peer] = [longAddress, longAddress, longAddress, longAddress]
-  const drains = Number.MAX_SAFE_INTEGER
-  return { id, tag: Number.MAX_SAFE_INTEGER, member: { id, name: longName(n), admin, client, cluster, peer }, drains, gone: null }
+  const drains = Limits.counter_max
+  return { id, tag: Limits.counter_max, member: { id, name: longName(n), admin, client, cluster, peer }, drains, gone: null }
 }
 
 const gone = (record: MemberRecord): MemberRecord => ({ ...record, gone: { name: record.member?.name ?? "", why: "left" } })
@@ -30,10 +30,10 @@ const gone = (record: MemberRecord): MemberRecord => ({ ...record, gone: { name:
 const tenant = (n: number): Tenant => ({
   id: uuid(random),
   name: longName(n),
-  epoch: Number.MAX_SAFE_INTEGER,
+  epoch: Limits.epoch_max,
   replicas: Array.from({ length: Limits.replicas_max }, (_, r) => ({ name: longName(r), node: longName(r) })),
   durability: "memory",
-  stamp: Number.MAX_SAFE_INTEGER,
+  stamp: Limits.counter_max,
   confirmed: true,
   withdrawn: false,
   coordinator: longName(0)
