@@ -86,12 +86,12 @@ export const begin = (
     const { commit, head } = stored
     if ("doubt" in beginning && beginning.doubt !== null) {
       yield* replaceLog(tenant, id, journal, stored, beginning.doubt)
-    } else if (head?.fresh === true) {
+    } else if (head?.fresh === true && head.whole) {
       // After this it is never new again.
       yield* journal.write({ ...onlyHead({ ...head, fresh: false }), commit })
     }
-    const { epoch, replicas } = head ?? freshHead(tenant)
-    return { beginning, group: makeConfiguration(epoch, replicas), left: head?.left ?? false }
+    const { epoch, left, replicas } = headOf(tenant, head)
+    return { beginning, group: makeConfiguration(epoch, replicas), left }
   })
 
 /** What it does with what its journal holds; `pinned`: as in {@link begin}. */
@@ -101,6 +101,8 @@ export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Sn
   const restart = (kept: ReplicaHead): Beginning => ({ _tag: "Restart", head: kept, snapshot, base, entries, commit })
   // Nobody can have use for a damaged log of one that has left: it goes on with nothing, and is soon removed.
   if (head?.left === true) return restart(head)
+  // That was written when there was none: what it had promised, and in which epochs it was, is not known, and stays so.
+  if (head !== null && isLostHead(head)) return { _tag: "Recovery", promised: null, doubt: doubt ?? lost_head }
   const isLearner = head !== null && !head.replicas.includes(id)
   if (isLearner && (doubt !== null || head.fresh || tenant.durability === "memory")) {
     return { _tag: "Learner", promised: head.view, logView: head.log_view, doubt }
@@ -119,6 +121,15 @@ export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Sn
 }
 
 const viewText = (view: View): string => `view ${countOf(view)}${epochOf(view) === 0 ? "" : ` of epoch ${epochOf(view)}`}`
+
+const lost_head = "what it had promised is lost"
+
+/** Where there is no head, the registry has to do, as it is by now. */
+const headOf = (tenant: Tenant, head: ReplicaHead | null): ReplicaHead =>
+  head === null || (isLostHead(head) && head.epoch < tenant.epoch) ? { ...freshHead(tenant), whole: false } : head
+
+/** Stands for a head that was lost, until the replica has recovered: no replica writes such a one of itself. */
+export const isLostHead = ({ fresh, whole }: ReplicaHead): boolean => fresh && !whole
 
 /** In words for the log. */
 export const describeBeginning = (beginning: Beginning): string => {
@@ -158,7 +169,8 @@ const replaceLog = (
       `replica ${id} of tenant ${label(tenant)} does not trust its own log: ${doubt}. It takes part in nothing before it ` +
         "has recovered from the other replicas"
     )
-    yield* journal.write(replacement(head ?? freshHead(tenant)))
+    const known = headOf(tenant, head)
+    yield* journal.write(isLostHead(known) ? { ...replacement(known), head: known } : replacement(known))
   })
 
 const irreparable = ({ id }: Tenant, doubt: string): Irreparable =>

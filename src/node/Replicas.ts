@@ -13,8 +13,9 @@ import type * as Scope from "effect/Scope"
 import { parseReplicaId, replicaId } from "../base/Names.ts"
 import { type JournalError, Journals } from "../storage/Journal.ts"
 import { list, type Tenant, type Tenants } from "../tenants/Tenants.ts"
-import type { ReplicaId } from "../vr/Message.ts"
+import type { Epoch, ReplicaId } from "../vr/Message.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
+import type { Start } from "./Beginning.ts"
 import { makePreparing, type Preparing } from "./Preparing.ts"
 import { type Announcement, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
 import type { Ended } from "./ReplicaFiber.ts"
@@ -44,10 +45,12 @@ export class Replicas extends Context.Service<Replicas, {
   readonly local: () => ReadonlyMap<string, LocalState>
 }>()("v2r2/node/Replicas") {}
 
-/** `failure`: why it is not running, or null. */
 export interface LocalState {
   readonly id: ReplicaId
+  /** Why it is not running, or null. */
   readonly failure: string | null
+  /** It began without knowing what it had promised, in this epoch: it cannot go to a later one by itself. */
+  readonly lostIn: Epoch | null
 }
 
 /** What the functions below share: the replicas of one node. */
@@ -95,7 +98,9 @@ const reconcile = (site: Site, tenants: Tenants): Effect.Effect<void> =>
       const named = tenant.replicas.find(({ node }) => node === options.node)
       return held.get(tenant.id) ?? (named === undefined ? null : replicaId(named))
     }
-    const unwanted = [...local.keys()].filter((tenant) => idOf(tenants.get(tenant)) === null)
+    const isOver = ([tenant, { lostIn }]: readonly [string, LocalState]): boolean =>
+      idOf(tenants.get(tenant)) === null || (lostIn !== null && tenants.get(tenant)!.epoch > lostIn)
+    const unwanted = [...local].filter(isOver).map(([tenant]) => tenant)
     yield* Effect.forEach(unwanted, (tenant) =>
       Effect.andThen(FiberMap.remove(fibers, tenant), Effect.sync(() => local.delete(tenant))), {
       concurrency: "unbounded", discard: true
@@ -114,7 +119,7 @@ const start = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { fibers, held, local } = site
     if (local.has(tenant.id)) return Effect.void
-    local.set(tenant.id, { id, failure: null })
+    local.set(tenant.id, { id, failure: null, lostIn: null })
     held.set(tenant.id, id)
     return Effect.asVoid(FiberMap.run(fibers, tenant.id, run(site, tenant, id)))
   })
@@ -126,15 +131,19 @@ const run = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
     const replica: LocalReplica = { tenant: tenant.id, id, inbox: yield* makeReplicaInbox }
     // Clients are told at once; and another one of the tenant starts here only after that.
     const stopped = Queue.offer(options.dispatcher, { _tag: "ReplicaStopped", replica })
+    const began = ({ beginning, group }: Start): void => {
+      if (beginning._tag !== "Recovery" || beginning.promised !== null) return
+      local.set(tenant.id, { id, failure: null, lostIn: group.epoch })
+    }
     const fail = (cause: Cause.Cause<unknown>) =>
       Effect.suspend(() => {
         if (Cause.hasInterruptsOnly(cause)) return Effect.void
         options.metrics.replicas_failed++
-        local.set(tenant.id, { id, failure: describe(cause) })
+        local.set(tenant.id, { id, failure: describe(cause), lostIn: null })
         return Effect.logError(`replica ${id} of tenant ${tenant.id} has stopped: ${describe(cause)}`)
       })
     yield* preparing.take(tenant.id).pipe(
-      Effect.flatMap((snapshot) => startReplica(options, journals, tenant, replica, snapshot)),
+      Effect.flatMap((snapshot) => startReplica(options, journals, tenant, replica, snapshot, began)),
       Effect.ensuring(stopped),
       Effect.catchTag("Ended", (ended) => remove(site, tenant, id, ended)),
       Effect.catchCause(fail)
@@ -153,7 +162,7 @@ const remove = ({ held, journals, local, options }: Site, tenant: Tenant, id: st
     local.delete(tenant.id)
     yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} is gone from this node: ${why}`)
   }).pipe(Effect.catch((error) => {
-    local.set(tenant.id, { id, failure: `it has left, and its files could not be removed: ${error.message}` })
+    local.set(tenant.id, { id, failure: `it has left, and its files could not be removed: ${error.message}`, lostIn: null })
     return Effect.logWarning(`replica ${id} has ended, and its files are left: ${error.message}`)
   }))
 

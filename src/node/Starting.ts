@@ -15,7 +15,7 @@ import type { ReplicaOptions } from "../vr/MakeReplica.ts"
 import type { Replica } from "../vr/Replica.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { newLearner, newReplica, recoveringReplica, restarting } from "../vr/Step.ts"
-import { begin, type Beginning, describeBeginning, type Irreparable } from "./Beginning.ts"
+import { begin, type Beginning, describeBeginning, type Irreparable, type Start } from "./Beginning.ts"
 import type { Counters } from "./Metrics.ts"
 import type { DispatcherInbox, LocalReplica } from "./Queues.ts"
 import { makeReadBudget } from "./ReadBudget.ts"
@@ -36,13 +36,17 @@ export const startReplica = (
   journals: Journals["Service"],
   tenant: Tenant,
   local: LocalReplica,
-  pinned: Snapshot | null
+  pinned: Snapshot | null,
+  /** Told how it begins, before it does. */
+  began: (start: Start) => void
 ): Effect.Effect<never, Ended | Forked | JournalError | Irreparable | Unreadable> =>
   Effect.gen(function*() {
     const { dispatcher, metrics, node, settings } = options
     const { id } = local
     const journal = yield* journals.journal(tenant.id, id, tenant.durability)
-    const { beginning, group, left } = yield* begin(tenant, id, journal, pinned)
+    const start = yield* begin(tenant, id, journal, pinned)
+    began(start)
+    const { beginning, group, left } = start
     if (beginning._tag === "Leftover") return yield* new Ended({ why: "the rest of it was left", group })
     const store = makeStore()
     const clock = yield* Clock.Clock

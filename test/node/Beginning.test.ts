@@ -70,6 +70,15 @@ describe("a replica without a head", () => {
   })
 })
 
+describe("a replica that has lost what it had promised", () => {
+  it("has lost it for as long as it has not recovered, however often it starts, and whatever group it is in by then", () => {
+    const lost = head({ fresh: true, whole: false, view: 0, log_view: 0 })
+    assert.strictEqual(begins({ head: { ...lost, replicas: member } }), "Recovery null in doubt")
+    assert.strictEqual(begins({ head: lost }), "Recovery null in doubt")
+    assert.strictEqual(begins({ head: lost, doubt: "damaged" }), "Recovery null in doubt")
+  })
+})
+
 describe("a replica that is alone", () => {
   it("does not start without what it has acknowledged, by its own head and not by the registry", () => {
     assert.strictEqual(begins({ head: head({ replicas: [id] }), doubt: "damaged" }, "disk", named), "Irreparable")

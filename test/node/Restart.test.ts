@@ -212,3 +212,51 @@ describe("a disk that fails", () => {
       yield* isWell(world, nodes)
     }))
 })
+
+describe("a replica that has lost its disk while its group went on", () => {
+  /** r3 of n3 has acknowledged, in epoch 1, what only r1 has beside it; then its files are gone, and its node's registry is late. */
+  const forgets = (world: World) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(4)
+      const [n1, n2, n3, n4] = nodes as [TestNode, TestNode, TestNode, TestNode]
+      yield* world.tenant("t", [n1, n2, n3])
+      const tenant = yield* enter(world, [n1], "t")
+      yield* write(tenant, 1, 10)
+      const late = n3.disk.tenants
+      const args = { tenant: "t", epoch: 0, replicas: ["r1::n1", "r3::n3", "r4::n4"] }
+      yield* world.until("the group has changed", Effect.map(world.ask(n1, "vr.group.ask", args), ({ done }) => done))
+      for (const other of [n1, n2, n3]) world.hold(n4, other)
+      yield* write(tenant, 11, 20)
+      yield* world.crash([n1, n3])
+      n3.disk.journals.clear()
+      n3.disk.tenants = late
+      for (const other of [n1, n2, n3]) world.release(n4, other)
+      return { n1, n3, n4 }
+    })
+
+  story("does not vote without what it has acknowledged, however often it starts", (world) =>
+    Effect.gen(function*() {
+      const { n1, n3, n4 } = yield* forgets(world)
+      for (let round = 0; round < 3; round++) {
+        yield* world.start(n3)
+        yield* Effect.sleep(8_000)
+        assert.strictEqual((yield* world.replica(n3, "t")).state, "recovery")
+        yield* world.crash([n3])
+      }
+      yield* world.start(n1)
+      yield* world.start(n3)
+      yield* world.until("all are back", Effect.map(world.status(n4), ({ tenants, verdict }) =>
+        verdict === "OK" && tenants[0]!.replicas_up === 3))
+      yield* holds(yield* enter(world, [n3], "t"), 20)
+    }), { timeout: 60_000 })
+
+  story("recovers in the group that there is by now, without being started again", (world) =>
+    Effect.gen(function*() {
+      const { n1, n3, n4 } = yield* forgets(world)
+      yield* world.start(n1)
+      yield* world.start(n3)
+      yield* world.until("it is back", Effect.map(world.replica(n3, "t"), ({ epoch, state }) => epoch === 1 && state !== "recovery"))
+      yield* world.stop(n4)
+      yield* holds(yield* enter(world, [n1], "t"), 20)
+    }))
+})

@@ -5,10 +5,11 @@
  * @module
  */
 import { primaryOf } from "../Configuration.ts"
-import { epochOf, type MessageOf, type ReplicaId, type View } from "../Message.ts"
+import { epochOf, type MessageOf, type OpNumber, type ReplicaId, type View } from "../Message.ts"
+import { decodeNextGroup } from "../NextGroup.ts"
 import type { Handlers, Now, Outcome, RecoveryState, Replica } from "../Replica.ts"
 import { fetchesSnapshot, takePart, wholeSnapshot } from "../SnapshotTransfer.ts"
-import { keepCommitted, makeStaging, stage, stagedEnd } from "../Staging.ts"
+import { keepCommitted, makeStaging, stage, stagedEnd, type Staging } from "../Staging.ts"
 import { askForState, join, promise, promote } from "../Transitions.ts"
 import { commitTo, replaceSuffix } from "./Normal.ts"
 import { broadcast } from "../Sending.ts"
@@ -97,6 +98,7 @@ const onNewState = (
   state.staging = promote(replica, fetching.view, state.staging, out)
   if (hasArrived(replica, [fetching.view], out)) return
   if (!isLast) return askForState(replica, fetching.view, state.staging, from, now, out)
+  if (state.isHeadLost && mayHaveJoined(replica, state.staging, message.commit)) return waitForEpoch(replica, state, now)
   replaceSuffix(replica, state.staging, out)
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
   join(replica, fetching.view, now, out)
@@ -156,6 +158,23 @@ export const crossInRecovery = (
   state.fetching = { view, from, op: 0, progressAt: now.mono, wait_ms: replica.timers.heartbeat_ms * 2 }
   state.resendAt = now.mono + state.fetching.wait_ms
   goOn(replica, state, state.fetching, now, out)
+}
+
+/**
+ * The log ends with a change to a group that it is in, which may have been committed long ago: it may have been in the next epoch,
+ * and have forgotten what it said there.
+ */
+const mayHaveJoined = ({ id }: Replica, { entries }: Staging, commit: OpNumber): boolean => {
+  const last = entries[entries.length - 1]
+  return last?.kind === "reconfigure" && last.op > commit && decodeNextGroup(last.operation).replicas.includes(id)
+}
+
+/** It takes no part before the change is committed; then it recovers in that epoch, once its owner starts it there. */
+const waitForEpoch = (replica: Replica, state: RecoveryState, now: Now): void => {
+  state.responses.clear()
+  state.fetching = null
+  keepCommitted(state.staging)
+  state.resendAt = now.mono + replica.timers.view_change_ms
 }
 
 /** In a later epoch, as one that has forgotten nothing of it: it goes on as any other that comes there. */
