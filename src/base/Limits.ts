@@ -56,6 +56,8 @@ export const Limits = {
 
   /** Heartbeats for which a replica may be behind the registry's epoch before its successors are called; and then until the next one is. */
   laggard_ticks: 10,
+  /** Tenants of which a node remembers that they were given up before they were created. */
+  abandoned_max: 128,
   /** Replicas whose nodes a dispatcher remembers. */
   directory_max: 8_192,
 

@@ -50,6 +50,9 @@ export const planChange = (
     const next = nextGroup(wish, report.replicas.flatMap(placeOf), report.former, places)
     if (!next.ok) return yield* new AdminError({ code: next.code, message: next.reason })
     const plan = describePlan(tenant, led, next.value.map(replicaId).sort())
+    if (report.stage === "in the log" && report.next?.join() !== plan.next.join()) {
+      return yield* conflict(`another change of the group is in the log: it becomes ${report.next?.join(", ")}`)
+    }
     const blocked = led.statuses.find((status) => status.state !== "leaving" && blocks(status, plan))
     if (blocked !== undefined) {
       const id = replicaId(blocked)

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { parseReplicaId, parseReplicas } from "../base/Names.ts"
 import * as Members from "../members/Members.ts"
 import * as Tenants from "../tenants/Tenants.ts"
 import { ChangeReport, GroupWish, HandOffReport } from "../wire/Changes.ts"
@@ -85,8 +86,12 @@ export const serveGroupCall = (
     case "enlist":
       return checked(parseEnlisted, ({ replica, tenant }) => enlist(options, tenant, replica))
     case "change":
-      return checked(parseWish, ({ tenant, wish }) =>
-        question<ChangeReport>(tenant, (answer) => ({ _tag: "Change", wish, answer })))
+      return checked(parseWish, ({ tenant, wish }) => {
+        const problem = wish === null ? null : groupProblem(wish.replicas)
+        return problem === null
+          ? question<ChangeReport>(tenant, (answer) => ({ _tag: "Change", wish, answer }))
+          : Effect.fail(new CallError({ node, code: "usage", reason: problem }))
+      })
     case "handOff":
       return checked(parseHandOff, ({ tenant, to }) =>
         question<HandOffReport>(tenant, (answer) => ({ _tag: "HandOff", to, answer })))
@@ -97,12 +102,22 @@ export const serveGroupCall = (
   return undefined
 }
 
+/** Why these ids are no group, or null. */
+const groupProblem = (ids: ReadonlyArray<string>): string | null => {
+  const places = parseReplicas(ids.join())
+  return places.ok ? Tenants.replicasProblem(places.value) : places.reason
+}
+
 /** The registry hears of it first: a replica of a tenant that is not known would be stopped again. */
 const enlist = ({ gossip, node, replicas }: GroupCallsOptions, record: unknown, id: string): Effect.Effect<null, CallError> =>
   Effect.gen(function*() {
     const parsed = parseTenants(record)
     const [tenant] = parsed.ok ? parsed.value.values() : []
     if (tenant === undefined) return yield* new CallError({ node, code: "usage", reason: "malformed tenant" })
+    const place = parseReplicaId(id)
+    if (!place.ok || place.value.node !== node) {
+      return yield* new CallError({ node, code: "usage", reason: `${JSON.stringify(id.slice(0, 200))} is no replica of this node` })
+    }
     const known = yield* gossip.update((tenants) => Tenants.merge(tenants, new Map([[tenant.id, tenant]])))
     const { members } = gossip.state()
     const own = Members.recordOf(members, node)

@@ -116,7 +116,7 @@ export const makeLinks = Effect.fnUntraced(function*(
       Effect.suspend(() => {
         const link = links.get(node)
         return link === undefined
-          ? new CallError({ node, code: "unavailable", reason: "not a member of the cluster" })
+          ? new CallError({ node, code: "not_found", reason: "not a member of the cluster" })
           : callOver(link, node, method, args, timeout_ms)
       })
   }

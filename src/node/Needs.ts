@@ -9,13 +9,18 @@ import type * as Tenants from "../tenants/Tenants.ts"
 import { AdminError, type ReplicaStatus } from "../wire/AdminProtocol.ts"
 import type { Calls } from "./Calls.ts"
 import { otherPlace, type PlacementOptions } from "./Placement.ts"
+import { allReplicas } from "./Survey.ts"
 
 /** Most of them that one message names. */
 const lines_max = 20
 
-/** Fails if a replica is there: by the registry, or by what the node itself says. */
+export interface NeedsOptions extends PlacementOptions {
+  readonly calls: Pick<Calls, "summary">
+}
+
+/** Fails if a replica is there: by the registry, by what the node itself says, or by a change of a group that is under way. */
 export const checkEmpty = (
-  options: PlacementOptions & { readonly calls: Pick<Calls, "summary"> },
+  options: NeedsOptions,
   node: string
 ): Effect.Effect<void, AdminError> =>
   Effect.gen(function*() {
@@ -27,19 +32,38 @@ export const checkEmpty = (
       }))
     const named = tenantsOn(options, node)
     const others = there.filter((replica) => !named.some(({ id }) => id === replica.tenant))
-    const lines = [...named.map((tenant) => tenantLine(options, tenant, node)), ...others.map((other) => otherLine(options, other))]
+    const lines = [
+      ...named.map((tenant) => tenantLine(options, tenant, node)),
+      ...others.map((other) => otherLine(options, other)),
+      ...(yield* changeLines(options, node))
+    ]
     if (lines.length === 0) return
     return yield* needed(`node ${node} still has replicas. To move all of them: cluster drain ${node}. Or each by itself:`, lines)
   })
 
-/** Fails if the registry names a replica there. */
-export const checkUnneeded = (options: PlacementOptions, node: string): Effect.Effect<void, AdminError> => {
-  const named = tenantsOn(options, node)
-  return named.length === 0
-    ? Effect.void
-    : needed(`tenants still count on node ${node}:`, named.map((tenant) =>
-      tenant.confirmed && tenant.replicas.length === 1 ? lostLine(tenant) : tenantLine(options, tenant, node)))
-}
+/** Fails if the registry names a replica there, or a group is about to have one. */
+export const checkUnneeded = (options: NeedsOptions, node: string): Effect.Effect<void, AdminError> =>
+  Effect.gen(function*() {
+    const lines = [
+      ...tenantsOn(options, node).map((tenant) =>
+        tenant.confirmed && tenant.replicas.length === 1 ? lostLine(tenant) : tenantLine(options, tenant, node)),
+      ...(yield* changeLines(options, node))
+    ]
+    if (lines.length > 0) return yield* needed(`tenants still count on node ${node}:`, lines)
+  })
+
+/** Of tenants whose primaries are asked to give that node a replica which it has not got yet. */
+const changeLines = (options: NeedsOptions, node: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(allReplicas(options), (replicas) =>
+    replicas.flatMap(({ change, replicas: group, tenant }) => {
+      const joins = (change?.next ?? []).filter((id) => !group.includes(id) && id.endsWith(`::${node}`))
+      const label = options.gossip.state().tenants.get(tenant)?.name ?? tenant
+      if (joins.length === 0) return []
+      return [change?.in_log === true
+        ? `  ${joins.join()} of tenant ${label} is part of a change that is in the log, and needed for it. If it is gone for good: let a ` +
+          "new machine of that name join, and repeat the change"
+        : `  ${joins.join()} of tenant ${label} is to join its group: vr withdraw ${label}`]
+    }))
 
 const needed = (what: string, lines: ReadonlyArray<string>): Effect.Effect<never, AdminError> => {
   const more = lines.length > lines_max ? [`  and ${lines.length - lines_max} more`] : []

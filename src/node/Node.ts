@@ -153,7 +153,8 @@ const makeParts = Effect.fnUntraced(function*(
   const self = announce(config, store.identity.id)
   const announcements = yield* makeAnnouncements
   const replicas = yield* makeReplicas({
-    node, dispatcher: inbox, settings, metrics, adopt: (announcement) => Effect.suspend(() => adopt(gossip, [announcement]))
+    node, dispatcher: inbox, settings, metrics, adopt: (announcement) =>
+      Effect.andThen(Effect.suspend(() => adopt(gossip, [announcement])), Effect.suspend(() => store.saveTenants(gossip.state().tenants)))
   })
   const outward = yield* together
   const peers = yield* Scope.provide(makePeers({

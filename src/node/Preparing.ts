@@ -70,6 +70,7 @@ export const makePreparing = Effect.fnUntraced(function*(
       held.delete(tenant.id)
       yield* pinned.take(tenant.id)
       yield* journals.discard(tenant.id, id)
+      yield* Effect.logWarning(`replica ${id} of tenant ${tenant.id}, which was deleted or not created, is removed from this node`)
     }).pipe(Effect.catch((error) => Effect.logWarning(`what there is of tenant ${tenant.id} is left: ${error.message}`)))
 
   return {
@@ -100,7 +101,7 @@ export const makePreparing = Effect.fnUntraced(function*(
     abandon: (tenant) =>
       Effect.suspend(() => {
         abandoned.add(tenant.id)
-        for (const id of abandoned) if (abandoned.size > Limits.tenants_known_slack) abandoned.delete(id)
+        for (const id of abandoned) if (abandoned.size > Limits.abandoned_max) abandoned.delete(id)
         return discard(tenant)
       }),
     take: (tenant) => Effect.map(pinned.take(tenant), (snapshot) => snapshot ?? null)

@@ -12,6 +12,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { parseReplicaId, replicaId } from "../base/Names.ts"
 import { type JournalError, Journals } from "../storage/Journal.ts"
+import type { NodeStoreError } from "../storage/NodeStore.ts"
 import { list, type Tenant, type Tenants } from "../tenants/Tenants.ts"
 import type { Epoch, ReplicaId } from "../vr/Message.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
@@ -22,8 +23,8 @@ import type { Ended } from "./ReplicaFiber.ts"
 import { startReplica, type StartingOptions } from "./Starting.ts"
 
 export interface ReplicasOptions extends StartingOptions {
-  /** Returns once the registry of this node knows that group of a tenant, or a later one. */
-  readonly adopt: (announcement: Announcement) => Effect.Effect<void>
+  /** Returns once the registry of this node knows that group of a tenant, or a later one, and has it on its disk. */
+  readonly adopt: (announcement: Announcement) => Effect.Effect<void, NodeStoreError>
 }
 
 export class Replicas extends Context.Service<Replicas, {

@@ -56,7 +56,9 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
     log_base: log.base,
     snapshot: replica.snapshot,
     detail: detail(replica, data, now),
-    next: state._tag === "Primary" ? state.change?.next.replicas ?? [] : [],
+    change: state._tag === "Primary" && state.change !== null
+      ? { next: state.change.next.replicas, in_log: state.change.op !== null }
+      : null,
     acked: state._tag === "Primary"
       ? Object.fromEntries([
         ...configuration.replicas.map((other, index) => [other, state.acked[index]!] as const),
@@ -130,7 +132,7 @@ export const describeSilent = (tenant: Tenant, id: ReplicaId, state: "failed" | 
     log_base: 0,
     snapshot: null,
     detail: reason,
-    next: [],
+    change: null,
     acked: {}
   }
 }
@@ -267,11 +269,17 @@ const tenantProblems = (
 /** Those that follow a primary which wants them to join are no problem. */
 const outsiderProblems = (label: string, ours: ReadonlyArray<ReplicaStatus>, group: ReadonlyArray<string>): Problems => {
   const primary = primaryAmong(ours)
-  const absent = (primary?.next ?? []).filter((id) => !group.includes(id) && !ours.some((replica) => replicaId(replica) === id))
-  const joining = absent.map((id) => ({
-    message: `tenant ${label}: replica ${id} is to join, and does not answer: the group changes once it has caught up`,
-    remedy: `start its node, or: vr withdraw ${label}`
-  }))
+  const change = primary?.change ?? null
+  const absent = (change?.next ?? []).filter((id) => !group.includes(id) && !ours.some((replica) => replicaId(replica) === id))
+  const joining = absent.map((id) => change?.in_log === true
+    ? {
+      message: `tenant ${label} serves no writes: its group is changing to ${change.next.join(", ")}, and ${id} does not answer`,
+      remedy: `start its node; if that is gone for good: let a new machine of its name join, and repeat the change`
+    }
+    : {
+      message: `tenant ${label}: replica ${id} is to join, and does not answer: the group changes once it has caught up`,
+      remedy: `start its node, or: vr withdraw ${label}`
+    })
   const others = ours.filter((replica) => !group.includes(replicaId(replica))).flatMap((replica): Problems => {
     const id = replicaId(replica)
     if (replica.state === "learner") {

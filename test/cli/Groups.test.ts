@@ -223,6 +223,20 @@ describe("cluster drain", () => {
       assert.deepStrictEqual(cancelled.seen, [{ command: "cluster.drain", args: { node: "dev2", draining: false } }])
     }))
 
+  scenario("moves what can be moved, and says what cannot", () =>
+    Effect.gen(function*() {
+      const two = [...tenantOn("dev1", "dev2"), { ...tenantOn("dev2")[0]!, id: "9f0c1b52-0f5f-4c55-9d5e-0c2f2f4c9d11", name: "ill" }]
+      const { asked, exit, stderr } = yield* run("cluster drain dev2", {
+        ...cluster(),
+        "vr.tenants": oneByOne(two, two, two.slice(1)),
+        "vr.group.plan": ({ tenant }) => tenant === plan.tenant
+          ? Effect.succeed(whole)
+          : Effect.fail(new AdminError({ code: "unavailable", message: "tenant ill has no primary at this moment" }))
+      })
+      assert.deepStrictEqual([exit, changes(asked)], [4, ["cluster.drain", "vr.group.ask"]])
+      assert.include(stderr, "1 tenant moved off node dev2, which is marked; not all could be:\n  tenant ill has no primary at this moment")
+    }))
+
   scenario("is refused where a tenant would be left with fewer, unless forced, and for a node that is none", () =>
     Effect.gen(function*() {
       const small: Answers = { ...cluster(), "vr.group.plan": () => Effect.succeed(plan) }

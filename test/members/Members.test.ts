@@ -313,7 +313,8 @@ describe("records", () => {
     assert.strictEqual(reason(fine, fine), `node id ${ids[0]} is there twice`)
     assert.strictEqual(reason({ ...fine, id: "x" }), "a node id is a UUID")
     assert.strictEqual(reason({ ...fine, tag: 0 }), `the tag of node ${ids[0]} is an integer from 1 to ${Limits.counter_max}`)
-    assert.strictEqual(reason({ ...fine, tag: Limits.counter_max + 1 }), `the tag of node ${ids[0]} is an integer from 1 to ${Limits.counter_max}`)
+    const beyond = { ...fine, tag: Limits.counter_max + 1 }
+    assert.strictEqual(reason(beyond), `the tag of node ${ids[0]} is an integer from 1 to ${Limits.counter_max}`)
     assert.strictEqual(reason({ ...fine, drains: -1 }), `the drains of node ${ids[0]} are an integer from 0 to ${Limits.counter_max}`)
     assert.strictEqual(
       reason({ ...fine, gone: { name: "", why: "left" } }), `name of node ${ids[0]}, which is gone: a name must not be empty`

@@ -39,7 +39,7 @@ const replica = (index: 0 | 1, snapshot: ReplicaStatus["snapshot"]): ReplicaStat
   log_base: 0,
   snapshot,
   detail: null,
-  next: [],
+  change: null,
   acked: {}
 })
 

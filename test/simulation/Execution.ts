@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { countOf } from "../../src/vr/Message.ts"
 import { InvariantViolation } from "../../src/base/Invariant.ts"
 import { isMember } from "../../src/vr/Configuration.ts"
 import type { ReplicaId, View } from "../../src/vr/Message.ts"
@@ -147,7 +148,7 @@ export class Execution {
       steps,
       committed: history.op,
       epochs: this.sim.configuration.epoch,
-      views: Math.max(...processes.map((process) => process.journal.head.view)),
+      views: Math.max(...processes.map((process) => countOf(process.journal.head.view))),
       sessionsLost: this.sim.clients.reduce((sum, one) => sum + one.sessionsLost, 0),
       calls: this.load.calls.length,
       unanswered: this.open,

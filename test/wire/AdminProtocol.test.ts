@@ -54,7 +54,7 @@ const replica: ReplicaStatus = {
   log_base: 0,
   snapshot: null,
   detail: "waits for DoViewChange",
-  next: [],
+  change: null,
   acked: { "r2::n2": 98 }
 }
 const status: ClusterStatus = {

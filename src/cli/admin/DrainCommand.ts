@@ -60,7 +60,7 @@ export const clusterDrain = define({
       const json = { node, draining: false, moved: [], left: false }
       return { _tag: "Done", json, plain: node, pretty: `node ${node} takes replicas again` }
     }
-    const plans = yield* plansFor(node, flags.force)
+    const { plans } = yield* plansFor(node, flags.force)
     if (flags.dryRun) {
       const text = plans.length === 0 ? `node ${node} has no replicas` : plans.map(planText).join("\n")
       const json = { node, draining: false, moved: plans, left: false }
@@ -79,11 +79,17 @@ export const clusterDrain = define({
   })
 })
 
+interface Plans {
+  readonly plans: ReadonlyArray<ChangePlan>
+  /** Tenants that cannot be moved now, and why. */
+  readonly stuck: ReadonlyArray<string>
+}
+
 /** Of all tenants that have a replica there, as of now. Fails if one would be left with fewer, unless that is wanted. */
 const plansFor = Effect.fnUntraced(function*(
   node: string,
   force: boolean
-): Effect.fn.Return<ReadonlyArray<ChangePlan>, Explainable, Admin> {
+): Effect.fn.Return<Plans, Explainable, Admin> {
   const { call } = yield* Admin
   const members = yield* call("cluster.members", {})
   if (!members.some(({ name }) => name === node)) {
@@ -92,12 +98,13 @@ const plansFor = Effect.fnUntraced(function*(
   const tenants = (yield* call("vr.tenants", {})).filter(({ replicas }) => replicas.some((replica) => replica.node === node))
   const planned = yield* Effect.forEach(tenants, ({ id }) =>
     call("vr.group.plan", { tenant: id, off: node }).pipe(
-      // Moved a moment ago: the registry of the node that answers follows.
-      Effect.catchIf((error) => error._tag === "AdminError" && error.code === "not_found", () => Effect.succeed(null))
+      // Not found: moved a moment ago, and the registry of the node that answers follows. Others are told at the end.
+      Effect.catchIf((error) => error._tag === "AdminError", ({ code, message }) => Effect.succeed(code === "not_found" ? null : message))
     ))
-  const plans = planned.filter((plan) => plan !== null)
+  const plans = planned.filter((plan) => typeof plan === "object" && plan !== null)
+  const stuck = planned.filter((plan) => typeof plan === "string")
   const short = plans.filter(({ next, present }) => next.length < present.length).map(({ name, tenant }) => name ?? tenant)
-  if (short.length === 0 || force) return plans
+  if (short.length === 0 || force) return { plans, stuck }
   return yield* failure(
     "conflict",
     `there is no other node for the replicas of ${short.join(", ")}: each node has one already, or cannot be reached`,
@@ -113,13 +120,17 @@ const moveAll = Effect.fnUntraced(function*(
   const { progress, say } = yield* Output
   const moved: Array<ChangePlan> = []
   // Once more, until there is none: a tenant may have come meanwhile.
-  for (let plans = yield* plansFor(node, force); plans.length > 0; plans = yield* plansFor(node, force)) {
+  while (true) {
+    const { plans, stuck } = yield* plansFor(node, force)
     for (const [index, { tenant }] of plans.entries()) {
       if (progress !== null && !options.quiet && !options.json) yield* say(`${index + 1} of ${plans.length}`)
       moved.push(yield* carryOut({ tenant, off: node }, { ...options, force: false, dryRun: false }))
     }
+    if (plans.length > 0) continue
+    if (stuck.length === 0) return moved
+    const what = `${plural(moved.length, "tenant")} moved off node ${node}, which is marked; not all could be`
+    return yield* failure("conflict", [`${what}:`, ...stuck.map((reason) => `  ${reason}`)].join("\n"), "mend those, and repeat the command")
   }
-  return moved
 })
 
 const leave = (node: string): Effect.Effect<void, Explainable, Admin> =>

@@ -39,6 +39,7 @@ import { deleteTenant, renameTenant } from "../Renaming.ts"
 import { describeMembers, describeNodes } from "../Roster.ts"
 import type { Settings } from "../Settings.ts"
 import { describeCluster, primaryAmong } from "../Status.ts"
+import { allReplicas } from "../Survey.ts"
 import { createTenant, planTenant, type TenantWish } from "../Tenancy.ts"
 import { malformed } from "./Connection.ts"
 
@@ -104,7 +105,7 @@ type Handlers = {
 const makeHandlers = (options: AdminServerOptions): Handlers => {
   const { clusterHello, config, gossip, metrics, settings } = options
   const own = { ...options, node: gossip.self.name }
-  const changing = { ...own, replicas: Effect.suspend(() => allReplicas(options)) }
+  const changing = { ...own, replicas: allReplicas(own) }
   return {
     "config.get": ({ key }) => {
       const values: Ok<"config.get"> = { ...config, ...settings.current }
@@ -132,7 +133,7 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
     "vr.delete": (args) => deleteTenant(own, args),
     "vr.rename": (args) => renameTenant(own, args),
     "vr.tenants": () =>
-      Effect.map(allReplicas(options), (replicas) =>
+      Effect.map(allReplicas({ ...options, node: gossip.self.name }), (replicas) =>
         Tenants.list(gossip.state().tenants).map(({ durability, epoch, id, name, replicas: group }) => ({
           id, name, epoch, replicas: group, durability, primary: primaryId(replicas, id)
         }))),
@@ -140,7 +141,7 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
     "vr.primary": ({ tenant }) =>
       Effect.gen(function*() {
         const { id } = yield* findTenant(options, tenant)
-        return { tenant: id, primary: primaryId(yield* allReplicas(options), id) }
+        return { tenant: id, primary: primaryId(yield* allReplicas({ ...options, node: gossip.self.name }), id) }
       }),
     "vr.group.plan": (wish) => Effect.flatMap(findTenant(options, wish.tenant), (tenant) => planChange(changing, tenant, wish)),
     "vr.group.ask": (args) => Effect.flatMap(findTenant(options, args.tenant), (tenant) => askChange(changing, tenant, args)),
@@ -170,7 +171,7 @@ const fail = (code: AdminError["code"], message: string): Effect.Effect<never, A
 
 /** A node that is out tells of nothing but that: what it knows of the others may be long over. */
 const describeAll = (options: AdminServerOptions): Effect.Effect<ClusterStatus> =>
-  Effect.map(allReplicas(options), (replicas) => {
+  Effect.map(allReplicas({ ...options, node: options.gossip.self.name }), (replicas) => {
     const { config, gossip, settings } = options
     const isOut = isOutcast(gossip.state(), gossip.self)
     const nodes = describeNodes(options)
@@ -183,17 +184,6 @@ const describeAll = (options: AdminServerOptions): Effect.Effect<ClusterStatus> 
       view_change_ms: settings.current.view_change_ms
     })
   })
-
-/** Asked of every node that is there; the others' replicas are missing from it. */
-const allReplicas = ({ calls, gossip, links }: AdminServerOptions): Effect.Effect<ReadonlyArray<ReplicaStatus>> =>
-  Effect.map(
-    Effect.forEach(
-      [gossip.self.name, ...links.connected()],
-      (node) => Effect.catch(calls.summary(node), () => Effect.succeed<ReadonlyArray<ReplicaStatus>>([])),
-      { concurrency: "unbounded" }
-    ),
-    (lists) => lists.flat()
-  )
 
 const primaryId = (replicas: ReadonlyArray<ReplicaStatus>, tenant: string): string | null => {
   const primary = primaryAmong(replicas.filter((replica) => replica.tenant === tenant))
