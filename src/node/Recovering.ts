@@ -62,6 +62,8 @@ export interface Usable extends Survivor {
 export interface Plan {
   readonly tenant: Tenant
   readonly chosen: Usable
+  /** Nobody is left of that group: the chosen one was in an earlier one. */
+  readonly isOutside: boolean
   /** The newest group that is known, and its epoch. */
   readonly group: ReadonlyArray<ReplicaId>
   readonly known: Epoch
@@ -89,13 +91,18 @@ export interface Refusal {
   readonly hint: string
 }
 
-/** Chooses as a view change would: of those in the newest group, the latest log view, then the longest log. */
+/**
+ * Chooses as a view change would: of those in the newest group, the latest log view, then the longest log. If none of them is left,
+ * of those that were in an earlier one.
+ */
 export const planRecovery = (tenant: Tenant, survivors: ReadonlyArray<Survivor>): Plan | Refusal => {
   const { epoch: known, replicas: group } = newestGroup(tenant, survivors)
-  const usable = survivors.filter((one): one is Usable => whyUnusable(one, group) === null)
+  const members = survivors.filter((one): one is Usable => whyUnusable(one, group) === null)
+  const isOutside = members.length === 0
+  const usable = isOutside ? survivors.filter((one): one is Usable => whyUnusable(one, null) === null) : members
   const [chosen] = usable.toSorted((a, b) => b.head.log_view - a.head.log_view || b.log.op - a.log.op)
   if (chosen === undefined) {
-    const reasons = survivors.map((one) => `${one.replica}: ${whyUnusable(one, group)}`)
+    const reasons = survivors.map((one) => `${one.replica}: ${whyUnusable(one, null)}`)
     return {
       code: "no_survivor",
       message: `none of these can be used: ${reasons.join("; ")}`,
@@ -104,7 +111,7 @@ export const planRecovery = (tenant: Tenant, survivors: ReadonlyArray<Survivor>)
   }
   const next = pending(chosen)
   const ids = usable.map(({ replica }) => replica)
-  if (hasQuorum(group, ids) && (next === null || hasQuorum(next, ids))) {
+  if (!isOutside && hasQuorum(group, ids) && (next === null || hasQuorum(next, ids))) {
     return {
       code: "serves",
       message: `${ids.join(", ")} are enough of ${group.join(", ")}, and whole: they serve by themselves`,
@@ -114,13 +121,21 @@ export const planRecovery = (tenant: Tenant, survivors: ReadonlyArray<Survivor>)
   return {
     tenant,
     chosen,
+    isOutside,
     group,
     known,
     // An epoch has one group, whichever of them it is begun anew from, should that happen more than once.
-    epoch: known + Limits.recovery_epochs + group.indexOf(chosen.replica),
+    epoch: known + Limits.recovery_epochs + placeOf(chosen, group),
     absent: group.filter((id) => !survivors.some(({ replica }) => replica === id)),
     given_up: survivors.flatMap((other) => other === chosen || other.log === null ? [] : givenUp(chosen.log, other.replica, other.log))
   }
+}
+
+/** Of each that it may be begun anew from, another one. */
+const placeOf = ({ replica }: Usable, group: ReadonlyArray<ReplicaId>): number => {
+  const place = group.indexOf(replica)
+  // Outside the group: behind it, by its name.
+  return place >= 0 ? place : Limits.replicas_max + [...replica].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 512, 0)
 }
 
 /** By what any of the survivors has promised, or its node has heard of. */
@@ -133,11 +148,12 @@ const newestGroup = (
     { epoch, replicas: replicas.map(replicaId).sort() }
   )
 
-/** Null if the tenant can go on from it. */
-export const whyUnusable = ({ head, problem, replica }: Survivor, group: ReadonlyArray<ReplicaId>): string | null => {
+/** Null if the tenant can go on from it: as one of `group`, or of any (null). */
+export const whyUnusable = ({ head, problem, replica }: Survivor, group: ReadonlyArray<ReplicaId> | null): string | null => {
   if (problem !== null) return problem
-  if (head?.left === true) return "it has left the group"
-  return group.includes(replica) ? null : `it is not in the newest group that is known, ${group.join(", ")}`
+  if (group !== null && !group.includes(replica)) return `it is not in the newest group that is known, ${group.join(", ")}`
+  if (head?.left === true) return group === null ? null : "it has left the group"
+  return head?.replicas.includes(replica) === true ? null : "it was to join, and never was in a group"
 }
 
 const hasQuorum = (group: ReadonlyArray<ReplicaId>, ids: ReadonlyArray<ReplicaId>): boolean =>

@@ -142,7 +142,9 @@ export const checkHead = (before: ReplicaHead | null, after: ReplicaHead): void 
   invariant(isGroup(after.replicas), "a group has 1 to 7 replicas, sorted and distinct", after)
   if (before === null) return
   invariant(before.fresh || !after.fresh, "a replica that was started is not fresh again", { before, after })
-  invariant(after.left || !before.left, "a replica that has left never comes back", { before, after })
+  // But for an operator, who begins its group anew.
+  const isBack = before.left && !after.left && after.epoch - before.epoch < Limits.recovery_epochs
+  invariant(!isBack, "a replica that has left never comes back", { before, after })
   invariant(after.epoch >= before.epoch, "the epoch never falls", { before, after })
   if (after.epoch > before.epoch) return
   invariant(after.replicas.join() === before.replicas.join(), "the group of an epoch never changes", { before, after })

@@ -90,7 +90,8 @@ describe("a tenant that has lost a quorum for good", () => {
       // Twice: nothing of it is forgotten by a restart, either.
       for (let round = 0; round < 2; round++) {
         yield* world.start(n2)
-        const why = /r2::n2 is in failed: epoch 1002 of its group was begun without what (?:is committed here|its log holds from op)/
+        const stopped = "r2::n2, which is in no group any more, has stopped"
+        const why = new RegExp(`${stopped}: epoch 1002 of its group was begun without what (?:is committed here|its log holds from op)`)
         yield* world.until("n2 says why", Effect.map(world.status(n4), ({ problems }) => problems.some(({ message }) => why.test(message))))
         yield* Effect.sleep("5 seconds")
         yield* holds(yield* enter(world, [n2], "t"), 20)
@@ -132,4 +133,25 @@ describe("a tenant that has lost a quorum for good", () => {
       assert.lengthOf(yield* grow(world, chosen, others), 3)
       yield* write(yield* enter(world, nodes, "t"), 21, 30)
     }))
+
+  story("goes on from one that has left, if those that took its place are lost", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(3)
+      const [n1, n2, n3] = nodes as [TestNode, TestNode, TestNode]
+      const id = yield* world.tenant("t", [n1])
+      const tenant = yield* enter(world, nodes, "t")
+      yield* write(tenant, 1, 50)
+      n2.write_ms = 200
+      const args = { tenant: "t", epoch: 0, replicas: ["r2::n2"] }
+      const asked = Effect.forkChild(Effect.forever(Effect.andThen(Effect.ignore(world.ask(n3, "vr.group.ask", args)), Effect.sleep(10))))
+      yield* asked
+      yield* world.until("it has left", Effect.sync(() => n1.logged(/Primary → Leaving/)))
+      yield* world.crash([n1, n2])
+      recover([n1], id)
+      yield* world.start(n1)
+      yield* holds(yield* enter(world, [n1], "t"), 50)
+      yield* knows(world, [n1, n3], `${yield* epochOf(world, n1)}: r1::n1`)
+    }))
 })
+
+const epochOf = (world: World, node: TestNode) => Effect.map(world.ask(node, "vr.tenants", {}), ([found]) => found?.epoch)

@@ -12,7 +12,7 @@ import { afterWrite, nothingHeld, nothingStored } from "../../src/storage/Journa
 import type { Tenant } from "../../src/tenants/Tenants.ts"
 import { type Entry, firstView } from "../../src/vr/Message.ts"
 import { decodeNextGroup, encodeNextGroup } from "../../src/vr/NextGroup.ts"
-import { group, head, tenant as id } from "../contracts/Journal.ts"
+import { head, tenant as id } from "../contracts/Journal.ts"
 import { entries } from "../vr/One.ts"
 
 const named = (nodes: ReadonlyArray<number>) => nodes.map((n) => ({ name: `r${n}`, node: `dev${n}` }))
@@ -59,23 +59,36 @@ describe("a replica to go on from is", () => {
     assert.strictEqual(planned(survivors, tenantOfFive).chosen.replica, "r2::dev2")
   })
 
-  it("none whose log is in doubt, that has left, or is to join", () => {
+  it("none whose log is in doubt, or that is to join", () => {
     const { code, message } = refused([
       left(1, head(9), entries(1, 99), { doubt: "a write is not as it was written" }),
-      left(2, head(9, 9, { left: true, replicas: group })),
       left(7, head(9), entries(1, 99))
     ])
     assert.strictEqual(code, "no_survivor")
-    assert.match(message, /r1::dev1: its log is damaged: a write .*; r2::dev2: it has left the group; r7::dev7: it is not in the newest/)
+    assert.match(message, /r1::dev1: its log is damaged: a write .*; r7::dev7: it was to join, and never was in a group/)
+  })
+
+  it("one that has left, or was in an earlier group, only if nobody else is there", () => {
+    const view = firstView(1)
+    const next = { epoch: 1, replicas: ["r4::dev4", "r5::dev5"] }
+    const leaver = left(1, head(view, view, { ...next, left: true }), entries(1, 20))
+    const behind = left(2, head(4), entries(1, 19))
+    const plan = planned([leaver, behind], tenantOf({ epoch: 1, replicas: named([4, 5]) }))
+    assert.deepInclude(plan, { isOutside: true, known: 1, absent: ["r4::dev4", "r5::dev5"] })
+    assert.strictEqual(plan.chosen, leaver)
+    assert.isAbove(plan.epoch, 1_001)
+    const member = left(4, head(view, view, next), entries(1, 5))
+    const { chosen, isOutside } = planned([leaver, behind, member])
+    assert.deepStrictEqual([isOutside, chosen.replica], [false, "r4::dev4"])
   })
 
   it("in the newest group, by what any of them has promised, or its node has heard", () => {
     const later = { epoch: 1, replicas: ["r1::dev1", "r4::dev4", "r5::dev5"] }
     const view = firstView(1)
     const damaged = left(1, head(view, view, later), [], { doubt: "damaged" })
-    assert.match(refused([damaged, left(2, head(4), entries(1, 9))]).message, /r2::dev2: it is not in the newest group/)
+    assert.isTrue(planned([damaged, left(2, head(4), entries(1, 9))]).isOutside)
     const known = tenantOf({ epoch: 1, replicas: named([1, 4, 5]) })
-    assert.match(refused([left(2, head(4), entries(1, 9))], known).message, /r2::dev2: it is not in the newest group/)
+    assert.isTrue(planned([left(2, head(4), entries(1, 9))], known).isOutside)
     // One that has not come there yet is all that is left of it.
     const plan = planned([left(1, head(4), entries(1, 9))], known)
     assert.deepInclude(plan, { known: 1, epoch: 1_001, absent: ["r4::dev4", "r5::dev5"] })

@@ -129,7 +129,8 @@ const moveAll = Effect.fnUntraced(function*(
     if (plans.length > 0) continue
     if (stuck.length === 0) return moved
     const what = `${plural(moved.length, "tenant")} moved off node ${node}, which is marked; not all could be`
-    return yield* failure("conflict", [`${what}:`, ...stuck.map((reason) => `  ${reason}`)].join("\n"), "mend those, and repeat the command")
+    const message = [`${what}:`, ...stuck.map((reason) => `  ${reason}`)].join("\n")
+    return yield* failure("conflict", message, "mend those, and repeat the command")
   }
 })
 

@@ -82,11 +82,14 @@ export const recoveredPlain = ({ survivors }: Remains, plan: Plan, written: bool
 
 /** What may be lost, in plain words. */
 export const risksOf = (plan: Plan): ReadonlyArray<string> => {
-  const { absent, chosen, epoch, given_up, group, known } = plan
+  const { absent, chosen, epoch, given_up, group, isOutside, known } = plan
   const { head, log, replica } = chosen
+  const choice = isOutside
+    ? `${replica} is chosen, of an earlier group: nobody is left of ${group.join(", ")}, the newest one that is known, and whatever ` +
+      "that has acknowledged is lost."
+    : `${replica} is chosen: of those left of ${group.join(", ")} it was in the latest view, with the longest log.`
   return [
-    `${replica} is chosen: of those left of ${group.join(", ")} it was in the latest view, with the longest log. All of its ` +
-    `log, up to op ${log.op}, counts as committed from then on; up to op ${log.commit} that is known.`,
+    `${choice} All of its log, up to op ${log.op}, counts as committed from then on; up to op ${log.commit} that is known.`,
     ...(head.epoch === known ? [] : [`It has not come to epoch ${known}, which is known here: what that has written is lost.`]),
     absent.length === 0
       ? "All of that group are here."
