@@ -51,6 +51,8 @@ export const Limits = {
   tenants_max: 1_024,
   /** Tenants ever seen, the withdrawn ones included: what the registry has to remember. */
   tenants_known_max: 2_048,
+  /** From here on, operators are told. */
+  tenants_known_warning: 1_536,
   /** Of these, kept for creations that run at the same time on several nodes: none is begun beyond. */
   tenants_known_slack: 128,
 
