@@ -184,8 +184,8 @@ const outcastOf = ({ members }: State, self: Members.Member): { readonly why: st
 /** What came about while nodes did not hear each other, and that operators have to know. */
 export const conflictsOf = (state: State, self: Members.Member): ClusterStatus["problems"] => [
   ...(state.tenants.size <= Limits.tenants_known_warning ? [] : [{
-    message: `the cluster remembers ${state.tenants.size} tenants and names, deleted ones included, of ${Limits.tenants_known_max} that it ` +
-      "can: then none is created or renamed any more",
+    message: `the cluster remembers ${state.tenants.size} tenants and names, deleted ones included, of the ` +
+      `${Limits.tenants_known_max} that it can: then none is created or renamed any more`,
     remedy: "move what is used to a new cluster (snapshot save, snapshot restore) while there is time"
   }]),
   ...[outcastOf(state, self)].flatMap((out) => out === null ? [] : [{ message: out.why, remedy: out.remedy }]),
