@@ -7,20 +7,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { decide } from "../../src/node/Beginning.ts"
 import type { Durability, ReplicaHead, Stored } from "../../src/storage/Journal.ts"
 import { nothingStored } from "../../src/storage/JournalModel.ts"
-import type { Tenant } from "../../src/tenants/Tenants.ts"
+import { someTenant } from "./SomeTenant.ts"
 
 const id = "r4::n4"
-const tenant: Tenant = {
-  id: "9a4d3f2b-8c1e-4e6f-8b1a-0c2d3e4f5a6b",
-  name: "t",
-  epoch: 0,
-  replicas: [{ name: "r1", node: "n1" }, { name: "r2", node: "n2" }],
-  durability: "disk",
-  stamp: 1,
-  confirmed: true,
-  withdrawn: false,
-  coordinator: "n1"
-}
+const tenant = someTenant
 const head = (change: Partial<ReplicaHead> = {}): ReplicaHead =>
   ({ epoch: 0, view: 3, log_view: 3, fresh: false, whole: true, replicas: ["r1::n1", "r2::n2"], left: false, ...change })
 

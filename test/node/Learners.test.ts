@@ -20,17 +20,16 @@ import { describeSilent, type ReplicaData } from "../../src/node/Status.ts"
 import { Journals } from "../../src/storage/Journal.ts"
 import { makeMemoryDisk } from "../../src/storage/MemoryDisk.ts"
 import { makeStore } from "../../src/store/Store.ts"
-import type { Tenant } from "../../src/tenants/Tenants.ts"
 import { encodeNextGroup } from "../../src/vr/NextGroup.ts"
 import type { Input } from "../../src/vr/Replica.ts"
 import type { ChangeReport } from "../../src/wire/Changes.ts"
 import { entry, One } from "../vr/One.ts"
+import { someTenant } from "./SomeTenant.ts"
 import { configOf } from "./TestNode.ts"
 
-const tenant: Tenant = {
-  id: "6f9619ff-8b86-4d01-8b42-00cf4fc964ff", name: "t", epoch: 0, replicas: [{ name: "r1", node: "n1" }], durability: "disk",
-  stamp: 1, confirmed: true, withdrawn: false, coordinator: "n1"
-}
+const tenant = { ...someTenant, replicas: someTenant.replicas.slice(0, 1) }
+
+const data: ReplicaData = { tenant: tenant.id, node: "n3", durability: "disk", doubt: null, store: makeStore() }
 
 /** Its only replica, and what that one says: first of a change that is under way, then that it has come about. */
 const primary = [{ ...describeSilent(tenant, "r1::n1", "busy", ""), state: "primary" as const, detail: null }]
@@ -96,7 +95,6 @@ describe("one that is to join", () => {
 
   it("is not forgotten once it has the change in its log, which may count already", () => {
     const one = One.learner("R3")
-    const data: ReplicaData = { tenant: tenant.id, node: "n3", durability: "disk", doubt: null, store: makeStore() }
     const forget = (id = "R3", begun: number | null = null): Input | "end" | null =>
       answerQuestion({ _tag: "Forget", id, begun, answer: () => {} }, one.replica, data, one.now)
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 1 })
@@ -107,5 +105,21 @@ describe("one that is to join", () => {
     one.receive("R0", { _tag: "Prepare", view: 0, first: 2, entries: [{ ...entry(2), kind: "reconfigure", operation }], commit: 1 })
     assert.strictEqual(one.replica.log.op, 2)
     assert.isNull(forget())
+  })
+  it("or was left behind goes by the epoch that has begun without it: never a member of that group, or of a later one", () => {
+    const forgotten = (one: One, begun: number | null): boolean => {
+      const { id } = one.replica
+      return answerQuestion({ _tag: "Forget", id, begun, answer: () => {} }, one.replica, data, one.now) === "end"
+    }
+    const member = One.start("R1")
+    assert.deepStrictEqual([null, 0, 1].map((begun) => forgotten(member, begun)), [false, false, true])
+    const operation = encodeNextGroup({ epoch: 1, replicas: ["R0", "R1"], leaving: ["R2"] })
+    const change = { ...entry(1), kind: "reconfigure" as const, operation }
+    for (const [id, ...expected] of [["R1", false, false, true], ["R2", false, true, true]] as const) {
+      const one = One.start(id)
+      one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: [change], commit: 1 })
+      assert.strictEqual(one.replica.configuration.epoch, 1)
+      assert.deepStrictEqual([null, 1, 2].map((begun) => forgotten(one, begun)), expected)
+    }
   })
 })

@@ -5,21 +5,11 @@
  */
 import { assert, describe, it } from "vitest"
 import { describeCluster, describeReplica } from "../../src/node/Status.ts"
-import type { Tenant } from "../../src/tenants/Tenants.ts"
 import type { ReplicaStatus } from "../../src/wire/AdminProtocol.ts"
 import { entries, One } from "../vr/One.ts"
+import { someTenant } from "./SomeTenant.ts"
 
-const tenant: Tenant = {
-  id: "6f9619ff-8b86-4d01-8b42-00cf4fc964ff",
-  name: "orders",
-  epoch: 0,
-  replicas: [{ name: "r1", node: "n1" }, { name: "r2", node: "n2" }],
-  durability: "disk",
-  stamp: 1,
-  confirmed: true,
-  withdrawn: false,
-  coordinator: "n1"
-}
+const tenant = { ...someTenant, name: "orders" }
 
 const replica = (index: 0 | 1, snapshot: ReplicaStatus["snapshot"]): ReplicaStatus => ({
   ...tenant.replicas[index]!,

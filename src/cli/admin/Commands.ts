@@ -12,13 +12,12 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { addressProblem } from "../../base/Address.ts"
-import { nameProblem, type Parsed, parseReplicaPath, replicaId, tenantProblem } from "../../base/Names.ts"
+import { nameProblem, parseReplicaPath, replicaId, tenantProblem } from "../../base/Names.ts"
 import { Admin } from "../../client/Admin.ts"
 import {
   ClusterStatus, commands, ConfigValue, Member, NodeStatus, ReplicaStatus, TenantInfo
 } from "../../wire/AdminProtocol.ts"
 import { define, group } from "../Definition.ts"
-import { usage } from "../Failure.ts"
 import { hex32, since } from "../Format.ts"
 import { adminFlags } from "../Options.ts"
 import { commonCommands, root } from "../Root.ts"
@@ -27,16 +26,13 @@ import { add, forget, movePrimary, reconfigure, remove, replace, withdraw } from
 import { clusterLeave, clusterRemove, deleteTenant, renameTenant } from "./LifeCommands.ts"
 import { snapshotGroup } from "./SnapshotCommands.ts"
 import { placesOf, tenantFlags } from "./TenantFlags.ts"
+import { parsed, tenant, valid } from "./Words.ts"
 import { dataGroup, inspectGroup } from "./Offline.ts"
 import { recoverCommand } from "./Recover.ts"
 import { statusPlain, statusText } from "./StatusView.ts"
 
 const admin = Effect.map(Admin, ({ call }) => call)
 
-const valid = (problem: string | null) => problem === null ? Effect.void : Effect.fail(usage(problem))
-const parsed = <A>(result: Parsed<A>) => result.ok ? Effect.succeed(result.value) : Effect.fail(usage(result.reason))
-
-const tenant = Argument.String("tenant").pipe(Argument.withDescription("A tenant, by name or id"))
 const shown = (value: ConfigValue): string => value === null ? "" : String(value)
 
 const configGet = define({

@@ -5,18 +5,17 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Argument from "effect/cli/Argument"
-import * as Flag from "effect/cli/Flag"
 import { nameProblem } from "../../base/Names.ts"
 import { Admin } from "../../client/Admin.ts"
 import { ChangePlan } from "../../wire/Changes.ts"
 import { define } from "../Definition.ts"
 import type { Explainable } from "../Explain.ts"
-import { Failure, usage } from "../Failure.ts"
+import { Failure } from "../Failure.ts"
 import { plural } from "../Format.ts"
-import { type Options, Switch } from "../Options.ts"
+import type { Options } from "../Options.ts"
 import { Output } from "../Output.ts"
 import { carryOut, planText } from "./ChangeRun.ts"
+import { dryRun, node, off, valid } from "./Words.ts"
 
 /** `moved`: what was done for each tenant, or would be; `left`: it is out of the cluster. */
 const Drained = Schema.Struct({
@@ -30,16 +29,14 @@ const Drained = Schema.Struct({
 const leave_tries = 50
 const leave_pause_ms = 200
 
-const flag = (name: string, description: string) => Switch(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
-
 export const clusterDrain = define({
   name: "drain",
   config: {
-    node: Argument.String("node").pipe(Argument.withDescription("The name of a node")),
-    dryRun: flag("dry-run", "Say what would happen, and do nothing"),
-    force: flag("force", "Also where a tenant finds no other node, and is left with fewer replicas"),
-    stay: flag("stay", "Move all off, and keep the node in the cluster, marked: it gets no new replicas"),
-    cancel: flag("cancel", "Take the mark away: the node may be given replicas again")
+    node,
+    dryRun,
+    force: off("force", "Also where a tenant finds no other node, and is left with fewer replicas"),
+    stay: off("stay", "Move all off, and keep the node in the cluster, marked: it gets no new replicas"),
+    cancel: off("cancel", "Take the mark away: the node may be given replicas again")
   },
   summary: "Move all replicas off a node, one tenant after the other, and take it out of the cluster",
   details: "First it is marked, so that it gets no new replicas. Each tenant moves to the node with the fewest replicas that has none " +
@@ -52,8 +49,7 @@ export const clusterDrain = define({
   json: Drained,
   attempt: ({ node }) => `cluster drain ${node}`,
   run: Effect.fnUntraced(function*({ node, ...flags }, options) {
-    const problem = nameProblem(node)
-    if (problem !== null) return yield* usage(problem)
+    yield* valid(nameProblem(node))
     const { call } = yield* Admin
     if (flags.cancel) {
       yield* call("cluster.drain", { node, draining: false })

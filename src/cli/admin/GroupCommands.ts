@@ -7,31 +7,21 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Argument from "effect/cli/Argument"
-import * as Flag from "effect/cli/Flag"
 import { nameProblem, type Parsed, parseReplicaId, parseReplicas, tenantProblem } from "../../base/Names.ts"
 import { Admin } from "../../client/Admin.ts"
 import { commands } from "../../wire/AdminProtocol.ts"
 import { ChangePlan, type ChangeWish } from "../../wire/Changes.ts"
 import { define } from "../Definition.ts"
-import { Failure, usage } from "../Failure.ts"
-import { type Options, Switch } from "../Options.ts"
+import { Failure } from "../Failure.ts"
+import type { Options } from "../Options.ts"
 import { carryOut, planText } from "./ChangeRun.ts"
+import { dryRun, off, parsed, tenant, valid } from "./Words.ts"
 
-const tenant = Argument.String("tenant").pipe(Argument.withDescription("A tenant, by name or id"))
 const replicaArgument = (name: string, description: string) => Argument.String(name).pipe(Argument.withDescription(description))
 
 const flags = {
-  dryRun: Switch("dry-run").pipe(Flag.withDescription("Say what would happen, and do nothing"), Flag.withDefault(false)),
-  force: Switch("force").pipe(
-    Flag.withDescription("Ask for it also if the next group has no quorum that is there: it waits until there is one"),
-    Flag.withDefault(false)
-  )
-}
-
-const parsed = <A>(result: Parsed<A>) => result.ok ? Effect.succeed(result.value) : Effect.fail(usage(result.reason))
-const checkTenant = (name: string) => {
-  const problem = tenantProblem(name)
-  return problem === null ? Effect.void : Effect.fail(usage(problem))
+  dryRun,
+  force: off("force", "Ask for it also if the next group has no quorum that is there: it waits until there is one")
 }
 
 /** `changed`: false after a dry run. `epoch`: of the group before the change. */
@@ -42,7 +32,7 @@ const change = Effect.fnUntraced(function*(
   { dryRun, force }: { readonly dryRun: boolean; readonly force: boolean },
   options: Options
 ) {
-  yield* checkTenant(wish.tenant)
+  yield* valid(tenantProblem(wish.tenant))
   const plan = yield* carryOut(wish, { ...options, dryRun, force })
   const json = { ...plan, changed: !dryRun }
   const group = plan.next.join(",")
@@ -141,7 +131,7 @@ export const movePrimary = define({
   json: commands["vr.handoff"].ok,
   attempt: ({ replica, tenant }) => ["vr move-primary", tenant, ...Option.toArray(replica)].join(" "),
   run: Effect.fnUntraced(function*({ replica, tenant }) {
-    yield* checkTenant(tenant)
+    yield* valid(tenantProblem(tenant))
     const to = Option.isSome(replica) ? yield* parsed(parseReplicaId(replica.value)) : null
     const { call } = yield* Admin
     const handed = yield* call("vr.handoff", { tenant, to })
@@ -171,7 +161,7 @@ export const withdraw = define({
   json: commands["vr.group.withdraw"].ok,
   attempt: ({ tenant }) => `vr withdraw ${tenant}`,
   run: Effect.fnUntraced(function*({ tenant }) {
-    yield* checkTenant(tenant)
+    yield* valid(tenantProblem(tenant))
     const { call } = yield* Admin
     const answer = yield* call("vr.group.withdraw", { tenant })
     if (answer.withdrawn) return { _tag: "Done", json: answer, plain: tenant, pretty: `the change of ${tenant} is taken back` }
@@ -191,7 +181,7 @@ export const forget = define({
   json: commands["vr.forget"].ok,
   attempt: ({ replica, tenant }) => `vr forget ${tenant} ${replica}`,
   run: Effect.fnUntraced(function*({ replica, tenant }) {
-    yield* checkTenant(tenant)
+    yield* valid(tenantProblem(tenant))
     const { name, node } = yield* parsed(parseReplicaId(replica))
     const { call } = yield* Admin
     const json = yield* call("vr.forget", { tenant, replica: name, node })

@@ -15,12 +15,9 @@ import { confirmed } from "../Asking.ts"
 import { define } from "../Definition.ts"
 import { usage } from "../Failure.ts"
 import { Switch } from "../Options.ts"
+import { node, tenant, valid } from "./Words.ts"
 
 const admin = Effect.map(Admin, ({ call }) => call)
-const valid = (problem: string | null) => problem === null ? Effect.void : Effect.fail(usage(problem))
-
-const node = Argument.String("node").pipe(Argument.withDescription("The name of a node"))
-const tenant = Argument.String("tenant").pipe(Argument.withDescription("A tenant, by name or id"))
 
 /** Nodes that do not answer are waited for several times. */
 const patience_ms = 20_000
