@@ -134,8 +134,11 @@ export const planRecovery = (tenant: Tenant, survivors: ReadonlyArray<Survivor>)
 /** Of each that it may be begun anew from, another one. */
 const placeOf = ({ replica }: Usable, group: ReadonlyArray<ReplicaId>): number => {
   const place = group.indexOf(replica)
+  if (place >= 0) return place
   // Outside the group: behind it, by its name.
-  return place >= 0 ? place : Limits.replicas_max + [...replica].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 512, 0)
+  let sum = 0
+  for (let i = 0; i < replica.length; i++) sum = (sum * 31 + replica.charCodeAt(i)) % 512
+  return Limits.replicas_max + sum
 }
 
 /** By what any of the survivors has promised, or its node has heard of. */

@@ -123,7 +123,7 @@ describe("a change", () => {
       yield* world.crash([n2])
       n2.write_ms = 0
       yield* world.until("status says so", Effect.map(world.status(n3), ({ problems }) =>
-        problems.some(({ message }) => /^tenant t serves no writes: its group is changing to r1::n1, r2::n2, and r2::n2/.test(message))))
+        problems.some(({ message }) => message.startsWith("tenant t serves no writes: its group is changing to r1::n1, r2::n2"))))
       yield* fails(world.ask(n1, "cluster.remove", { node: "n2" }), "conflict", /r2::n2 of tenant t is part of a change that is in the log/)
       const another = world.ask(n1, "vr.group.plan", { tenant: "t", add: places([n3]) })
       yield* fails(another, "conflict", /another change of the group is in the log/)

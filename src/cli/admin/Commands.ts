@@ -218,12 +218,14 @@ const replica = define({
   run: Effect.fnUntraced(function*(input) {
     const { name, node, tenant } = yield* parsed(parseReplicaPath(input.replica))
     const status = yield* (yield* admin)("vr.replica", { tenant, replica: name, node })
-    const { acked, snapshot, ...rest } = status
+    const { acked, change, replicas, snapshot, ...rest } = status
     return {
       _tag: "Fields",
       json: status,
       fields: [
         ...Object.entries(rest).map(([key, value]) => [key, value === null ? "none" : String(value)] as const),
+        ["group", replicas.join(",")] as const,
+        ["change", change === null ? "none" : `to ${change.next.join(",")}, ${change.in_log ? "in the log" : "asked for"}`] as const,
         ["snapshot", snapshot === null ? "none" : `op ${snapshot.op}, digest ${hex32(snapshot.digest)}`] as const,
         ...Object.entries(acked).map(([id, op]) => [`acked ${id}`, String(op)] as const)
       ]
