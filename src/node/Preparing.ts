@@ -70,7 +70,7 @@ export const makePreparing = Effect.fnUntraced(function*(
       held.delete(tenant.id)
       yield* pinned.take(tenant.id)
       yield* journals.discard(tenant.id, id)
-      yield* Effect.logWarning(`replica ${id} of tenant ${tenant.id}, which was deleted or not created, is removed from this node`)
+      yield* sayRemoved(tenant, id)
     }).pipe(Effect.catch((error) => Effect.logWarning(`what there is of tenant ${tenant.id} is left: ${error.message}`)))
 
   return {
@@ -122,3 +122,9 @@ const writeLearner = (
     held.set(tenant.id, id)
     return null
   })
+
+/** Of a tenant that was in use, that is news. */
+const sayRemoved = ({ confirmed, id: tenant }: Tenant, id: ReplicaId): Effect.Effect<void> =>
+  confirmed
+    ? Effect.logWarning(`replica ${id} of tenant ${tenant} is removed from this node: the tenant was deleted`)
+    : Effect.logInfo(`replica ${id} of tenant ${tenant} is removed from this node: the tenant was not created`)
