@@ -53,12 +53,8 @@ export const planChange = (
     if (report.stage === "in the log" && report.next?.join() !== plan.next.join()) {
       return yield* conflict(`another change of the group is in the log: it becomes ${report.next?.join(", ")}`)
     }
-    const blocked = led.statuses.find((status) => status.state !== "leaving" && blocks(status, plan))
-    if (blocked !== undefined) {
-      const id = replicaId(blocked)
-      const label = tenant.name ?? tenant.id
-      return yield* conflict(`node ${blocked.node} has ${id} of this tenant, which is in no group: vr forget ${label} ${id}`)
-    }
+    const blocked = blockedReason(tenant, led, plan)
+    if (blocked !== null) return yield* conflict(blocked)
     const gone = yield* goneNodes(options, plan.joins)
     if (gone !== null) return yield* new AdminError({ code: "unavailable", message: gone })
     return plan
@@ -89,6 +85,8 @@ export const askChange = (
     }
     const plan = describePlan(tenant, led, wanted)
     if (plan.refusal !== null && force !== true && report.stage === "none") return yield* conflict(plan.refusal)
+    const blocked = blockedReason(tenant, led, plan)
+    if (blocked !== null) return yield* conflict(blocked)
     const absent = yield* enlist(options, tenant, report, plan.joins)
     const wish = { epoch, replicas: wanted, of: wanted }
     const asked = yield* Effect.mapError(options.calls.change(led.primary.node, tenant.id, wish), ({ message }) =>
@@ -230,9 +228,17 @@ const placeOf = (id: string): ReadonlyArray<ReplicaName> => {
   return parsed.ok ? [parsed.value] : []
 }
 
-/** A node has one replica of a tenant at a time: is this one in the way of one that is to join? One that leaves will be gone. */
-const blocks = (status: ReplicaStatus, { joins }: ChangePlan): boolean =>
-  joins.some((id) => id !== replicaId(status) && placeOf(id)[0]?.node === status.node)
+/**
+ * A node has one replica of a tenant at a time: is there another one where one is to join? One that leaves will be gone, and one
+ * that does not say how it is may be that.
+ */
+const blockedReason = ({ id, name }: Tenants.Tenant, { statuses }: Led, { joins }: ChangePlan): string | null => {
+  const stays = statuses.filter(({ state }) => state !== "leaving" && state !== "busy")
+  const blocking = stays.find((status) => joins.some((each) => each !== replicaId(status) && placeOf(each)[0]?.node === status.node))
+  if (blocking === undefined) return null
+  const other = replicaId(blocking)
+  return `node ${blocking.node} has ${other} of this tenant, which is in no group: vr forget ${name ?? id} ${other}`
+}
 
 const describePlan = (tenant: Tenants.Tenant, { report, statuses }: Led, next: ReadonlyArray<string>): ChangePlan => {
   const present = report.replicas
