@@ -101,17 +101,19 @@ export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Sn
   const restart = (kept: ReplicaHead): Beginning => ({ _tag: "Restart", head: kept, snapshot, base, entries, commit })
   // Nobody can have use for a damaged log of one that has left: it goes on with nothing, and is soon removed.
   if (head?.left === true) return restart(head)
+  const isNamed = tenant.replicas.some((replica) => replicaId(replica) === id)
   // That was written when there was none: what it had promised, and in which epochs it was, is not known, and stays so.
-  if (head !== null && isLostHead(head)) return { _tag: "Recovery", promised: null, doubt: doubt ?? lost_head }
+  if (head !== null && isLostHead(head)) {
+    return isNamed ? { _tag: "Recovery", promised: null, doubt: doubt ?? lost_head } : { _tag: "Leftover" }
+  }
   const isLearner = head !== null && !head.replicas.includes(id)
   if (isLearner && (doubt !== null || head.fresh || tenant.durability === "memory")) {
     return { _tag: "Learner", promised: head.view, logView: head.log_view, doubt }
   }
-  const isNamed = tenant.replicas.some((replica) => replicaId(replica) === id)
   // What is damaged is never removed by itself.
   if (head === null && stored.doubt === null && !isNamed) return { _tag: "Leftover" }
   const group = head?.replicas ?? tenant.replicas
-  if (doubt !== null && group.length === 1) return irreparable(tenant, doubt)
+  if (doubt !== null && group.length === 1 && (head !== null || isNamed)) return irreparable(tenant, doubt)
   if (doubt !== null) return { _tag: "Recovery", promised: head?.view ?? null, doubt }
   // Without a head it has lost its disk, and is never taken for a new one.
   if (head === null) return { _tag: "Recovery", promised: null, doubt: null }

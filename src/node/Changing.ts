@@ -79,9 +79,10 @@ export const askChange = (
       if (report.next?.join() !== wanted.join()) {
         return yield* conflict(`another change of the group is in the log: it becomes ${report.next?.join(", ")}`)
       }
-      // One that was lost meanwhile may be the one that it takes.
-      const absent = yield* enlist(options, tenant, report, wanted.filter((id) => !report.replicas.includes(id)))
-      return progressOf(report, absent ?? "a quorum of both groups has to hold the change")
+      // None of those that join is begun anew now: what it has said may count, and it would have forgotten that.
+      const silent = report.learners.filter(({ heard }) => !heard).map(({ id }) => id)
+      const waits = "a quorum of both groups has to hold the change"
+      return progressOf(report, silent.length === 0 ? waits : `${waits}, and ${silent.join(", ")} is not heard`)
     }
     const plan = describePlan(tenant, led, wanted)
     if (plan.refusal !== null && force !== true && report.stage === "none") return yield* conflict(plan.refusal)

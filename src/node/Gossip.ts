@@ -34,12 +34,16 @@ export interface GossipOptions {
   readonly kept: State
   /** Saves, and tells dispatcher, replicas and connections. */
   readonly onChange: (state: State) => Effect.Effect<void>
+  /** Why the newest state is not on the disk of this node, or null. */
+  readonly unsaved: () => string | null
   readonly broadcast: (frame: Uint8Array) => void
 }
 
 export class Gossip extends Context.Service<Gossip, {
   readonly self: Members.Member
   readonly state: () => State
+  /** Why that is not on the disk of this node, or null. */
+  readonly unsaved: () => string | null
   /** The state as a whole frame of the cluster protocol. */
   readonly frame: () => Uint8Array
   /** Merges what another node said. */
@@ -51,7 +55,7 @@ export class Gossip extends Context.Service<Gossip, {
   readonly run: Effect.Effect<never>
 }>()("v2r2/node/Gossip") {}
 
-export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChange, self }: GossipOptions) {
+export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChange, self, unsaved }: GossipOptions) {
   const inbox = yield* Queue.bounded<GossipInput>(Limits.gossip_queue_max)
   let state: State = { members: withSelf(Members.settle(kept.members), self), tenants: Tenants.withdrawUnfinished(kept.tenants, self.name) }
   let frame: Uint8Array | null = null
@@ -78,8 +82,11 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
 
   const handle = (input: GossipInput): Effect.Effect<void> => {
     switch (input._tag) {
-      case "Tick":
-        return Effect.sync(() => broadcast(currentFrame()))
+      case "Tick": {
+        const told = Effect.sync(() => broadcast(currentFrame()))
+        // What could not be kept is kept once that is possible again.
+        return unsaved() === null ? told : Effect.andThen(Effect.suspend(() => onChange(state)), told)
+      }
       case "Update":
         return Effect.suspend(() => replace({ members: state.members, tenants: input.change(state.tenants) })).pipe(
           Effect.andThen(Effect.suspend(() => Deferred.succeed(input.answer, state.tenants)))
@@ -98,6 +105,7 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
   return Gossip.of({
     self,
     state: () => state,
+    unsaved,
     frame: currentFrame,
     merge: (incoming) => ask<Refusal>((answer) => ({ _tag: "Merge", state: incoming, answer }), () => "this node is stopping"),
     update: (change) => ask<Tenants.Tenants>((answer) => ({ _tag: "Update", change, answer }), () => state.tenants),
@@ -182,7 +190,11 @@ const outcastOf = ({ members }: State, self: Members.Member): { readonly why: st
 }
 
 /** What came about while nodes did not hear each other, and that operators have to know. */
-export const conflictsOf = (state: State, self: Members.Member): ClusterStatus["problems"] => [
+export const conflictsOf = (state: State, self: Members.Member, unsaved: string | null): ClusterStatus["problems"] => [
+  ...(unsaved === null ? [] : [{
+    message: `node ${self.name} cannot save what it knows of members and tenants: ${unsaved}`,
+    remedy: "make room on its disk, or mend it: after a restart it would have forgotten that"
+  }]),
   ...(state.tenants.size <= Limits.tenants_known_warning ? [] : [{
     message: `the cluster remembers ${state.tenants.size} tenants and names, deleted ones included, of the ` +
       `${Limits.tenants_known_max} that it can: then none is created or renamed any more`,

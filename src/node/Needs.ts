@@ -60,8 +60,8 @@ const changeLines = (options: NeedsOptions, node: string): Effect.Effect<Readonl
       const label = options.gossip.state().tenants.get(tenant)?.name ?? tenant
       if (joins.length === 0) return []
       return [change?.in_log === true
-        ? `  ${joins.join()} of tenant ${label} is part of a change that is in the log, and needed for it. If it is gone for good: let a ` +
-          "new machine of that name join, and repeat the change"
+        ? `  ${joins.join()} of tenant ${label} is part of a change that is in the log, and needed for it. If it is gone for good: ` +
+          "stop the nodes of the group, and v2r2-admin recover"
         : `  ${joins.join()} of tenant ${label} is to join its group: vr withdraw ${label}`]
     }))
 

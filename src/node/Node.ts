@@ -170,17 +170,20 @@ const makeParts = Effect.fnUntraced(function*(
         refusal === null ? Effect.void : Effect.logWarning(`what node ${from} says of the cluster is refused: ${refusal}`)),
     onSilent: (silent) => peers.renew(silent, "it gives no sign of life")
   }), outward)
+  let unsaved: string | null = null
   const spread = (state: State): Effect.Effect<void> =>
     Effect.gen(function*() {
       metrics.gossip_changes++
-      yield* keep(store, state)
+      unsaved = yield* keep(store, state)
       yield* Queue.offer(inbox, { _tag: "Topology", ...state })
       const { others, tenants } = dutiesOf(state, self)
       yield* peers.reconcile(others)
       yield* links.reconcile(others)
       yield* replicas.reconcile(tenants)
     })
-  const gossip: Gossip["Service"] = yield* makeGossip({ self, kept: store.kept, onChange: spread, broadcast: links.broadcast })
+  const gossip: Gossip["Service"] = yield* makeGossip({
+    self, kept: store.kept, onChange: spread, unsaved: () => unsaved, broadcast: links.broadcast
+  })
   const imports = yield* makeImports(node)
   const calls = makeCalls({ node, gossip, links, replicas, imports, dispatcher: inbox })
   const dispatcher = new Dispatcher({ node, inbox, peers, announcements, metrics })
@@ -254,9 +257,10 @@ const announce = (config: Config, id: string): Members.Member => ({
 })
 
 /** What cannot be kept is kept in memory, and said: a restart would then have to join again. */
-const keep = (store: NodeStore["Service"], state: State): Effect.Effect<void> =>
+const keep = (store: NodeStore["Service"], state: State): Effect.Effect<string | null> =>
   Effect.andThen(store.saveMembers(state.members), store.saveTenants(state.tenants)).pipe(
-    Effect.catch((error) => Effect.logError(`members and tenants could not be saved: ${error.message}`))
+    Effect.as(null),
+    Effect.catch(({ message }) => Effect.as(Effect.logError(`members and tenants could not be saved: ${message}`), message))
   )
 
 const drain_poll_ms = 10

@@ -55,7 +55,7 @@ export const makePreparing = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const journal = yield* journals.journal(tenant.id, replicaId(own), tenant.durability)
       const { doubt, head } = yield* journal.open
-      if (doubt !== null || (head !== null && !head.fresh)) return `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
+      if (doubt !== null || (head !== null && !(head.fresh && head.whole))) return alreadyHas(tenant, own)
       held.set(tenant.id, replicaId(own))
       yield* journal.write(preparation(tenant, snapshot))
       if (abandoned.has(tenant.id)) return `tenant ${tenant.id} was given up meanwhile`
@@ -79,7 +79,7 @@ export const makePreparing = Effect.fnUntraced(function*(
         const own = tenant.replicas.find((replica) => replica.node === node)
         if (own === undefined) return Effect.succeed(`tenant ${tenant.id} has no replica on node ${node}`)
         // Its journal has an owner, and opening it again would take it from under the replica that runs.
-        if (isStarted(tenant.id)) return Effect.succeed(`replica ${replicaId(own)} of tenant ${tenant.id} exists already`)
+        if (isStarted(tenant.id)) return Effect.succeed(alreadyHas(tenant, own))
         underWay.add(tenant.id)
         return Effect.onExit(write(tenant, own, snapshot), () => {
           underWay.delete(tenant.id)
@@ -107,6 +107,9 @@ export const makePreparing = Effect.fnUntraced(function*(
     take: (tenant) => Effect.map(pinned.take(tenant), (snapshot) => snapshot ?? null)
   }
 })
+
+const alreadyHas = (tenant: Tenant, own: ReplicaName): string =>
+  `replica ${replicaId(own)} of tenant ${tenant.id} exists already`
 
 /** Whatever is there is left as it is. */
 const writeLearner = (

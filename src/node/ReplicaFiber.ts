@@ -40,7 +40,12 @@ export interface ReplicaFiberOptions {
   readonly dispatcher: DispatcherInbox
   readonly settings: Settings["Service"]
   readonly metrics: Counters
+  /** Of its tenant, as the registry of this node has it. */
+  readonly registeredEpoch: () => number
 }
+
+/** It has lost what it had promised, and can recover only in the group that there is by now, which is a later one: to be begun again. */
+export class Outdated extends Data.TaggedError("Outdated") {}
 
 /** It is in no group, and nobody needs what it has: what it wrote may be removed. */
 export class Ended extends Data.TaggedError("Ended")<{ readonly why: string; readonly group: Configuration }> {}
@@ -52,7 +57,7 @@ export class Forked extends Data.TaggedError("Forked")<{ readonly message: strin
  * Runs until it is interrupted, {@link Ended} or {@link Forked}, its disk fails, or an invariant breaks: all but the first end
  * this replica only.
  */
-export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError | Ended | Forked> =>
+export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError | Ended | Forked | Outdated> =>
   Effect.flatMap(Effect.all([makeSnapshotQueue, makeSavedQueue]), ([snapshots, saved]) =>
     Effect.raceFirst(takeTurns(options, snapshots, saved), saveSnapshots(options, snapshots, saved)))
 
@@ -60,7 +65,7 @@ const takeTurns = Effect.fnUntraced(function*(
   options: ReplicaFiberOptions,
   snapshots: Queue.Queue<Snapshot>,
   saved: SavedQueue
-): Effect.fn.Return<never, JournalError | Ended | Forked> {
+): Effect.fn.Return<never, JournalError | Ended | Forked | Outdated> {
   const { local, metrics, replica, settings } = options
   const clock = yield* Clock.Clock
   const read = (): Now => ({
@@ -93,6 +98,7 @@ const takeTurns = Effect.fnUntraced(function*(
     }
     yield* letOut(options, snapshots, outcome, [...outcome.early, ...outcome.sends])
     if (replica.forked !== null) return yield* new Forked({ message: `${replica.forked}. ${forked_advice}` })
+    if (isOutdated(replica, options.registeredEpoch())) return yield* new Outdated()
     const why = whyOver(replica, group)
     if (why !== null) return yield* new Ended({ why, group: replica.configuration })
     group = replica.configuration
@@ -100,6 +106,9 @@ const takeTurns = Effect.fnUntraced(function*(
 })
 
 const forked_advice = "It takes part in nothing any more; if what it has is not needed, stop the node, and remove its files"
+
+const isOutdated = ({ configuration, state }: Replica, registered: number): boolean =>
+  state._tag === "Recovery" && state.isHeadLost && registered > configuration.epoch
 
 /** Why nobody needs this replica any more; null while somebody may. `before`: its group before the turn. */
 const whyOver = ({ configuration, id, left, state }: Replica, before: Configuration): string | null => {
@@ -129,7 +138,14 @@ const withoutQuestions = (
   now: Now
 ): ReadonlyArray<Input> | "end" => {
   const rest: Array<Input> = []
+  let isAsked = false
   for (const input of inputs) {
+    // The second of two wishes would be judged by what was before the first one: it is to be asked again.
+    if (input._tag === "Change" && input.wish !== null && isAsked) {
+      input.answer(null)
+      continue
+    }
+    isAsked ||= input._tag === "Change" && input.wish !== null
     const next = "answer" in input ? answerQuestion(input, replica, data, now) : input
     if (next === "end") return next
     if (next !== null) rest.push(next)

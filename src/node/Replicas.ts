@@ -13,10 +13,9 @@ import type * as Scope from "effect/Scope"
 import { parseReplicaId, replicaId } from "../base/Names.ts"
 import { type JournalError, Journals } from "../storage/Journal.ts"
 import type { NodeStoreError } from "../storage/NodeStore.ts"
-import { list, type Tenant, type Tenants } from "../tenants/Tenants.ts"
-import type { Epoch, ReplicaId } from "../vr/Message.ts"
+import { list, noTenants, type Tenant, type Tenants } from "../tenants/Tenants.ts"
+import type { ReplicaId } from "../vr/Message.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
-import type { Start } from "./Beginning.ts"
 import { makePreparing, type Preparing } from "./Preparing.ts"
 import { type Announcement, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
 import type { Ended } from "./ReplicaFiber.ts"
@@ -50,8 +49,6 @@ export interface LocalState {
   readonly id: ReplicaId
   /** Why it is not running, or null. */
   readonly failure: string | null
-  /** It began without knowing what it had promised, in this epoch: it cannot go to a later one by itself. */
-  readonly lostIn: Epoch | null
 }
 
 /** What the functions below share: the replicas of one node. */
@@ -64,6 +61,8 @@ interface Site {
   readonly local: Map<string, LocalState>
   /** Those that the disk has something of, by tenant. */
   readonly held: Map<string, ReplicaId>
+  /** As it was told last. */
+  registry: Tenants
 }
 
 export const makeReplicas = Effect.fnUntraced(function*(
@@ -75,7 +74,7 @@ export const makeReplicas = Effect.fnUntraced(function*(
   const local = new Map<string, LocalState>()
   const held = yield* heldBy(node, journals)
   const preparing = yield* makePreparing({ node, journals, isStarted: (tenant) => local.has(tenant), held })
-  const site: Site = { options, journals, preparing, fibers, local, held }
+  const site: Site = { options, journals, preparing, fibers, local, held, registry: noTenants }
   return Replicas.of({
     reconcile: (tenants) => reconcile(site, tenants),
     bootstrap: preparing.bootstrap,
@@ -93,21 +92,20 @@ export const makeReplicas = Effect.fnUntraced(function*(
 const reconcile = (site: Site, tenants: Tenants): Effect.Effect<void> =>
   Effect.gen(function*() {
     const { fibers, held, local, options, preparing } = site
+    site.registry = tenants
     /** Of the replica that is to run here: what the disk has, or else what the registry names. */
     const idOf = (tenant: Tenant | undefined): ReplicaId | null => {
       if (tenant === undefined || tenant.withdrawn || !tenant.confirmed) return null
       const named = tenant.replicas.find(({ node }) => node === options.node)
       return held.get(tenant.id) ?? (named === undefined ? null : replicaId(named))
     }
-    const isOver = ([tenant, { lostIn }]: readonly [string, LocalState]): boolean =>
-      idOf(tenants.get(tenant)) === null || (lostIn !== null && tenants.get(tenant)!.epoch > lostIn)
-    const unwanted = [...local].filter(isOver).map(([tenant]) => tenant)
+    const unwanted = [...local.keys()].filter((tenant) => idOf(tenants.get(tenant)) === null)
     yield* Effect.forEach(unwanted, (tenant) =>
       Effect.andThen(FiberMap.remove(fibers, tenant), Effect.sync(() => local.delete(tenant))), {
       concurrency: "unbounded", discard: true
     })
-    // Withdrawn is for good.
-    const deleted = [...tenants.values()].filter((tenant) => tenant.withdrawn && held.has(tenant.id))
+    // Deleted is for good. A claim that was taken back may have been confirmed, if its creator has forgotten that.
+    const deleted = [...tenants.values()].filter((tenant) => tenant.withdrawn && tenant.confirmed && held.has(tenant.id))
     yield* Effect.forEach(deleted, preparing.abandon, { concurrency: "unbounded", discard: true })
     // What is here may be another one by now.
     for (const tenant of list(tenants)) {
@@ -120,7 +118,7 @@ const start = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { fibers, held, local } = site
     if (local.has(tenant.id)) return Effect.void
-    local.set(tenant.id, { id, failure: null, lostIn: null })
+    local.set(tenant.id, { id, failure: null })
     held.set(tenant.id, id)
     return Effect.asVoid(FiberMap.run(fibers, tenant.id, run(site, tenant, id)))
   })
@@ -132,19 +130,20 @@ const run = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
     const replica: LocalReplica = { tenant: tenant.id, id, inbox: yield* makeReplicaInbox }
     // Clients are told at once; and another one of the tenant starts here only after that.
     const stopped = Queue.offer(options.dispatcher, { _tag: "ReplicaStopped", replica })
-    const began = ({ beginning, group }: Start): void => {
-      if (beginning._tag !== "Recovery" || beginning.promised !== null) return
-      local.set(tenant.id, { id, failure: null, lostIn: group.epoch })
-    }
+    const registered = (): Tenant => site.registry.get(tenant.id) ?? tenant
+    const start = (pinned: Snapshot | null): ReturnType<typeof startReplica> =>
+      Effect.suspend(() => startReplica(options, journals, registered(), replica, pinned, () => registered().epoch)).pipe(
+        Effect.catchTag("Outdated", () => start(null))
+      )
     const fail = (cause: Cause.Cause<unknown>) =>
       Effect.suspend(() => {
         if (Cause.hasInterruptsOnly(cause)) return Effect.void
         options.metrics.replicas_failed++
-        local.set(tenant.id, { id, failure: describe(cause), lostIn: null })
+        local.set(tenant.id, { id, failure: describe(cause) })
         return Effect.logError(`replica ${id} of tenant ${tenant.id} has stopped: ${describe(cause)}`)
       })
     yield* preparing.take(tenant.id).pipe(
-      Effect.flatMap((snapshot) => startReplica(options, journals, tenant, replica, snapshot, began)),
+      Effect.flatMap(start),
       Effect.ensuring(stopped),
       Effect.catchTag("Ended", (ended) => remove(site, tenant, id, ended)),
       Effect.catchCause(fail)
@@ -163,7 +162,7 @@ const remove = ({ held, journals, local, options }: Site, tenant: Tenant, id: st
     local.delete(tenant.id)
     yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} is gone from this node: ${why}`)
   }).pipe(Effect.catch((error) => {
-    local.set(tenant.id, { id, failure: `it has left, and its files could not be removed: ${error.message}`, lostIn: null })
+    local.set(tenant.id, { id, failure: `it has left, and its files could not be removed: ${error.message}` })
     return Effect.logWarning(`replica ${id} has ended, and its files are left: ${error.message}`)
   }))
 

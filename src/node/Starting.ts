@@ -15,11 +15,11 @@ import type { ReplicaOptions } from "../vr/MakeReplica.ts"
 import type { Replica } from "../vr/Replica.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { newLearner, newReplica, recoveringReplica, restarting } from "../vr/Step.ts"
-import { begin, type Beginning, describeBeginning, type Irreparable, type Start } from "./Beginning.ts"
+import { begin, type Beginning, describeBeginning, type Irreparable } from "./Beginning.ts"
 import type { Counters } from "./Metrics.ts"
 import type { DispatcherInbox, LocalReplica } from "./Queues.ts"
 import { makeReadBudget } from "./ReadBudget.ts"
-import { Ended, type Forked, runReplica } from "./ReplicaFiber.ts"
+import { Ended, type Forked, type Outdated, runReplica } from "./ReplicaFiber.ts"
 import type { Settings } from "./Settings.ts"
 import { readPinned, readSnapshot, type Unreadable } from "./Snapshots.ts"
 
@@ -37,16 +37,13 @@ export const startReplica = (
   tenant: Tenant,
   local: LocalReplica,
   pinned: Snapshot | null,
-  /** Told how it begins, before it does. */
-  began: (start: Start) => void
-): Effect.Effect<never, Ended | Forked | JournalError | Irreparable | Unreadable> =>
+  registeredEpoch: () => number
+): Effect.Effect<never, Ended | Forked | Outdated | JournalError | Irreparable | Unreadable> =>
   Effect.gen(function*() {
     const { dispatcher, metrics, node, settings } = options
     const { id } = local
     const journal = yield* journals.journal(tenant.id, id, tenant.durability)
-    const start = yield* begin(tenant, id, journal, pinned)
-    began(start)
-    const { beginning, group, left } = start
+    const { beginning, group, left } = yield* begin(tenant, id, journal, pinned)
     if (beginning._tag === "Leftover") return yield* new Ended({ why: "the rest of it was left", group })
     const store = makeStore()
     const clock = yield* Clock.Clock
@@ -64,7 +61,7 @@ export const startReplica = (
     const doubt = "doubt" in beginning ? beginning.doubt : null
     const data = { tenant: tenant.id, node, durability: tenant.durability, doubt, store }
     const isWhole = doubt === null
-    return yield* runReplica({ local, replica, isWhole, data, reads, journal, dispatcher, settings, metrics })
+    return yield* runReplica({ local, replica, isWhole, data, reads, journal, dispatcher, settings, metrics, registeredEpoch })
   })
 
 const makeReplicaFrom = (

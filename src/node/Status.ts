@@ -274,7 +274,7 @@ const outsiderProblems = (label: string, ours: ReadonlyArray<ReplicaStatus>, gro
   const joining = absent.map((id) => change?.in_log === true
     ? {
       message: `tenant ${label} serves no writes: its group is changing to ${change.next.join(", ")}, and ${id} does not answer`,
-      remedy: `start its node; if that is gone for good: let a new machine of its name join, and repeat the change`
+      remedy: "start its node; if its disk is gone for good: stop the nodes of the group, and v2r2-admin recover"
     }
     : {
       message: `tenant ${label}: replica ${id} is to join, and does not answer: the group changes once it has caught up`,

@@ -91,5 +91,9 @@ const publish = (options: ClaimOptions, tenant: Tenants.Tenant): Effect.Effect<T
     const confirmed = { ...tenant, confirmed: true }
     yield* gossip.update((tenants) => Tenants.confirm(tenants, tenant.id))
     yield* announce(options, confirmed)
-    return confirmed
+    const unsaved = gossip.unsaved()
+    if (unsaved === null) return confirmed
+    const label = tenant.name ?? tenant.id
+    const message = `tenant ${label} was created, and its creator, node ${options.node}, could not write that down: ${unsaved}`
+    return yield* new AdminError({ code: "internal", message: `${message}. Mend that before the node is started again` })
   })

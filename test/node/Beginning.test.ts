@@ -63,9 +63,10 @@ describe("a replica without a head", () => {
 describe("a replica that has lost what it had promised", () => {
   it("has lost it for as long as it has not recovered, however often it starts, and whatever group it is in by then", () => {
     const lost = head({ fresh: true, whole: false, view: 0, log_view: 0 })
-    assert.strictEqual(begins({ head: { ...lost, replicas: member } }), "Recovery null in doubt")
-    assert.strictEqual(begins({ head: lost }), "Recovery null in doubt")
-    assert.strictEqual(begins({ head: lost, doubt: "damaged" }), "Recovery null in doubt")
+    assert.strictEqual(begins({ head: { ...lost, replicas: member } }, "disk", named), "Recovery null in doubt")
+    assert.strictEqual(begins({ head: lost }, "disk", named), "Recovery null in doubt")
+    assert.strictEqual(begins({ head: lost, doubt: "damaged" }, "disk", named), "Recovery null in doubt")
+    assert.strictEqual(begins({ head: lost }), "Leftover", "nobody needs it, where the group goes on without it")
   })
 })
 

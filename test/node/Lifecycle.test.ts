@@ -186,6 +186,7 @@ const twoNodes = Effect.fnUntraced(function*(
     self: Members.find(kept, "n1")!,
     kept: { members: kept, tenants: Tenants.noTenants },
     onChange: () => Effect.void,
+    unsaved: () => null,
     broadcast: () => {}
   })
   yield* Effect.forkScoped(gossip.run)

@@ -64,7 +64,7 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
   const local: LocalReplica = { tenant, id, inbox }
   const data = { tenant, node: "n1", durability: "disk" as const, doubt: null, store }
   const fiber = yield* Effect.forkScoped(runReplica({
-    local, replica, data, reads, journal, dispatcher, metrics, isWhole: !recovering, settings: { current: timers }
+    local, replica, data, reads, journal, dispatcher, metrics, isWhole: !recovering, settings: { current: timers }, registeredEpoch: () => 0
   }))
   const sent: Array<Message> = []
   let replies = 0

@@ -8,6 +8,7 @@ import { assert, describe } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { change } from "./Groups.ts"
 import { enter, holds, write } from "./Work.ts"
 import { bytes, story, type TestNode, type World } from "./World.ts"
 
@@ -259,4 +260,88 @@ describe("a replica that has lost its disk while its group went on", () => {
       yield* world.stop(n4)
       yield* holds(yield* enter(world, [n1], "t"), 20)
     }))
+})
+
+describe("a replica that joins, and loses its disk", () => {
+  story("is not begun anew while the change that it has acknowledged may have been committed", (world) =>
+    Effect.gen(function*() {
+      const nodes = yield* world.cluster(4)
+      const [n1, n2, n3, n4] = nodes as [TestNode, TestNode, TestNode, TestNode]
+      yield* world.tenant("t", [n1, n2, n3])
+      const tenant = yield* enter(world, [n1], "t")
+      yield* write(tenant, 1, 10)
+      const late = n4.disk.tenants
+      for (const other of [n1, n4]) world.hold(n3, other)
+      const args = { tenant: "t", epoch: 0, replicas: ["r1::n1", "r3::n3", "r4::n4"] }
+      const asked = (node: TestNode) => world.ask(node, "vr.group.ask", args)
+      yield* world.until("it is there", Effect.map(asked(n1), () => n4.disk.journals.size === 1))
+      n4.write_ms = 3_000
+      yield* world.until("the change is in the log", Effect.map(asked(n1), ({ done, stage }) => stage === "in the log" && !done))
+      yield* world.until("r2 has it", Effect.map(world.replica(n1, "t"), ({ acked, op }) => acked["r2::n2"] === op))
+      for (const other of [n1, n4]) world.hold(n2, other)
+      n4.write_ms = 0
+      yield* world.until("it is committed", Effect.map(world.replica(n1, "t"), ({ epoch }) => epoch === 1))
+      yield* write(tenant, 11, 20)
+      yield* world.crash([n1, n4])
+      n4.disk.journals.clear()
+      n4.disk.tenants = late
+      for (const other of [n2, n3]) world.release(n4, other)
+      yield* world.start(n4)
+      for (let round = 0; round < 50; round++) {
+        yield* Effect.ignore(asked(n2))
+        yield* Effect.sleep(200)
+      }
+      assert.strictEqual(n4.disk.journals.size, 0)
+      for (const other of [n2, n3, n4]) world.release(n1, other)
+      yield* world.start(n1)
+      yield* world.until("all are in the next epoch", Effect.map(world.status(n1), ({ tenants, verdict }) =>
+        verdict === "OK" && tenants[0]!.epoch === 1 && tenants[0]!.replicas_up === 3))
+      yield* holds(yield* enter(world, [n1], "t"), 20)
+    }), { timeout: 60_000 })
+})
+
+describe("what was lost once, and is there again,", () => {
+  for (const remove of [true, false]) {
+    story(`is not forgotten when the group changes later (${remove ? "one leaves" : "one is replaced"})`, (world) =>
+      Effect.gen(function*() {
+        const nodes = yield* world.cluster(3)
+        const [n1, n2] = nodes as [TestNode, TestNode, TestNode]
+        yield* world.tenant("t", [n1, n2], "memory")
+        const tenant = yield* enter(world, nodes, "t")
+        yield* write(tenant, 1, 20)
+        yield* world.crash([n2])
+        n2.disk.journals.clear()
+        yield* world.start(n2)
+        yield* world.until("it has recovered", Effect.map(world.status(n1), ({ tenants, verdict }) =>
+          verdict === "OK" && tenants[0]!.replicas_up === 2))
+        yield* write(tenant, 21, 30)
+        yield* change(world, n1, remove ? { tenant: "t", remove: [{ name: "r1", node: "n1" }] } : { tenant: "t", off: "n1" })
+        yield* Effect.sleep(5_000)
+        yield* holds(tenant, 30)
+      }))
+  }
+})
+
+describe("a node that could not write down that a tenant was created", () => {
+  for (const size of [1, 3]) {
+    story(`says so, and removes nothing when it starts again (${size} replicas)`, (world) =>
+      Effect.gen(function*() {
+        const nodes = yield* world.cluster(3)
+        const [n1, n2] = nodes as [TestNode, TestNode, TestNode]
+        n1.refuses = (tenants) => [...tenants.values()].some(({ confirmed }) => confirmed)
+        const replicas = nodes.slice(0, size).map((node, index) => ({ name: `r${index + 1}`, node: node.name }))
+        const error = yield* Effect.flip(world.ask(n1, "vr.create", { name: "t", replicas }))
+        assert.match(error.message, /tenant t was created, and its creator, node n1, could not write that down: no space left/)
+        const tenant = yield* enter(world, [n1], "t")
+        yield* write(tenant, 1, 10)
+        const { problems } = yield* world.status(n1)
+        assert.match(problems[0]?.message ?? "", /node n1 cannot save what it knows of members and tenants: no space left/)
+        yield* world.stop(n1)
+        n1.refuses = () => false
+        yield* world.start(n1)
+        yield* world.until("all is well", Effect.map(world.status(n2), ({ tenants, verdict }) =>
+          verdict === "OK" && tenants[0]!.replicas_up === size))
+        yield* holds(yield* enter(world, [n1], "t"), 10)
+      }))
+  }
 })

@@ -17,7 +17,8 @@ import { Settings } from "../../src/node/Settings.ts"
 import { type Journal, JournalError, Journals } from "../../src/storage/Journal.ts"
 import { makeMemoryDisk, type MemoryDisk } from "../../src/storage/MemoryDisk.ts"
 import { Uploads } from "../../src/storage/Uploads.ts"
-import { NodeStore, type NodeStoreError } from "../../src/storage/NodeStore.ts"
+import { NodeStore, NodeStoreError } from "../../src/storage/NodeStore.ts"
+import type { Tenants } from "../../src/tenants/Tenants.ts"
 
 /** Where a node of that name listens. `host` lets two nodes claim one name. */
 export const configOf = (name: string, changes: Partial<Config> = {}, host = name): Config => ({
@@ -46,6 +47,8 @@ export class TestNode {
   save_ms = 0
   /** How long the disk takes to save what a replica must not forget, up to this, by chance. */
   write_ms = 0
+  /** Whether the disk refuses to save these tenants. */
+  refuses: (tenants: Tenants) => boolean = () => false
   /** A bug that saving runs into. */
   bug: string | null = null
   readonly log: Array<string> = []
@@ -98,6 +101,10 @@ export const layerOf = (
 const slowStore = (node: TestNode): Layer.Layer<NodeStore, never, NodeStore> =>
   Layer.effect(NodeStore, Effect.map(NodeStore, (store) => ({
     ...store,
+    saveTenants: (tenants) =>
+      node.refuses(tenants)
+        ? Effect.fail(new NodeStoreError({ kind: "unwritable", file: "tenants.json", message: "no space left" }))
+        : store.saveTenants(tenants),
     saveMembers: (members) =>
       Effect.suspend(() => {
         if (node.bug !== null) throw new Error(node.bug)

@@ -56,9 +56,10 @@ export const clusterDrain = define({
       const json = { node, draining: false, moved: [], left: false }
       return { _tag: "Done", json, plain: node, pretty: `node ${node} takes replicas again` }
     }
-    const { plans } = yield* plansFor(node, flags.force)
+    const { plans, stuck } = yield* plansFor(node, flags.force)
     if (flags.dryRun) {
-      const text = plans.length === 0 ? `node ${node} has no replicas` : plans.map(planText).join("\n")
+      const lines = [...plans.map(planText), ...stuck.map((reason) => `cannot be moved now: ${reason}`)]
+      const text = lines.length === 0 ? `node ${node} has no replicas` : lines.join("\n")
       const json = { node, draining: false, moved: plans, left: false }
       return { _tag: "Text", json, plain: plans.map(({ tenant }) => tenant).join("\n"), pretty: () => text }
     }
@@ -115,14 +116,22 @@ const moveAll = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<ChangePlan>, Explainable, Admin | Output> {
   const { progress, say } = yield* Output
   const moved: Array<ChangePlan> = []
+  /** By tenant: why its change failed. */
+  const failed = new Map<string, string>()
   // Once more, until there is none: a tenant may have come meanwhile.
   while (true) {
-    const { plans, stuck } = yield* plansFor(node, force)
-    for (const [index, { tenant }] of plans.entries()) {
+    const { plans: all, stuck: unplanned } = yield* plansFor(node, force)
+    const plans = all.filter(({ tenant }) => !failed.has(tenant))
+    for (const [index, { name, tenant }] of plans.entries()) {
       if (progress !== null && !options.quiet && !options.json) yield* say(`${index + 1} of ${plans.length}`)
-      moved.push(yield* carryOut({ tenant, off: node }, { ...options, force: false, dryRun: false }))
+      yield* carryOut({ tenant, off: node }, { ...options, force: false, dryRun: false }).pipe(
+        Effect.map((plan) => void moved.push(plan)),
+        Effect.catchIf((error) => (error._tag === "AdminError" || error._tag === "Failure") && error.code === "conflict", ({ message }) =>
+          Effect.sync(() => void failed.set(tenant, `${name ?? tenant}: ${message}`)))
+      )
     }
     if (plans.length > 0) continue
+    const stuck = [...unplanned, ...failed.values()]
     if (stuck.length === 0) return moved
     const what = `${plural(moved.length, "tenant")} moved off node ${node}, which is marked; not all could be`
     const message = [`${what}:`, ...stuck.map((reason) => `  ${reason}`)].join("\n")

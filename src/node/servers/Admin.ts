@@ -180,7 +180,7 @@ const describeAll = (options: AdminServerOptions): Effect.Effect<ClusterStatus> 
       nodes: isOut ? nodes.filter(({ state }) => state === "self") : nodes,
       tenants: isOut ? [] : Tenants.list(gossip.state().tenants),
       replicas,
-      conflicts: conflictsOf(gossip.state(), gossip.self),
+      conflicts: conflictsOf(gossip.state(), gossip.self, gossip.unsaved()),
       view_change_ms: settings.current.view_change_ms
     })
   })
