@@ -4,11 +4,17 @@
  * @module
  */
 
+/** `mix`: of ten calls nine are reads. */
+export const operations = ["write", "read", "mix"] as const
+export type Operation = (typeof operations)[number]
+
 /** One cell of the table. */
 export interface Work {
-  readonly operation: "write" | "read"
+  readonly operation: Operation
   /** Calls under way at any time: each is followed by another as soon as it is answered. */
   readonly outstanding: number
+  /** Clients, each with a session and a connection of its own, that share these calls. */
+  readonly connections: number
 }
 
 export interface Plan {
@@ -29,12 +35,13 @@ export interface Sample extends Work {
   readonly operations: number
   readonly p50_ms: number
   readonly p99_ms: number
+  readonly p999_ms: number
   readonly generator_cpu_s: number
   /** By node, in the order of the plan; null where the system does not say. */
   readonly node_cpu_s: ReadonlyArray<number> | null
   /** Of all processes on this machine. */
   readonly machine_cpu_s: number
-  /** How many writes of its journal a replica took for one write of a client: on disk each is a flush. Null: for reads. */
+  /** How many writes of its journal a replica took for one write of a client: on disk each is a flush. Null: only reads. */
   readonly journal_writes: number | null
 }
 

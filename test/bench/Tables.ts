@@ -17,6 +17,7 @@ export interface Row extends Work {
   readonly per_second: Spread
   readonly p50_ms: Spread
   readonly p99_ms: Spread
+  readonly p999_ms: Spread
   /** All nodes together. */
   readonly node_cpu_us_per_operation: Spread | null
   readonly busiest_node: Spread | null
@@ -42,7 +43,7 @@ export const spread = (values: ReadonlyArray<number>): Spread => {
 
 /** `samples`: of one work, one of each repetition. */
 export const rowOf = (samples: ReadonlyArray<Sample>, cores: number): Row => {
-  const { operation, outstanding } = samples[0]!
+  const { connections, operation, outstanding } = samples[0]!
   const over = (read: (sample: Sample) => number): Spread => spread(samples.map(read))
   const counted = samples.every(({ node_cpu_s }) => node_cpu_s !== null)
   const nodes = (sample: Sample): ReadonlyArray<number> => sample.node_cpu_s ?? []
@@ -50,13 +51,15 @@ export const rowOf = (samples: ReadonlyArray<Sample>, cores: number): Row => {
   return {
     operation,
     outstanding,
+    connections,
     per_second: over(({ elapsed_s, operations }) => operations / elapsed_s),
     p50_ms: over(({ p50_ms }) => p50_ms),
     p99_ms: over(({ p99_ms }) => p99_ms),
+    p999_ms: over(({ p999_ms }) => p999_ms),
     node_cpu_us_per_operation: counted ? over((sample) => sum(nodes(sample)) * 1e6 / sample.operations) : null,
     busiest_node: counted ? over((sample) => Math.max(...nodes(sample)) / sample.elapsed_s) : null,
     generator: over(({ elapsed_s, generator_cpu_s }) => generator_cpu_s / elapsed_s),
-    journal_writes: operation === "write" ? over(({ journal_writes }) => journal_writes ?? 0) : null,
+    journal_writes: operation !== "read" ? over(({ journal_writes }) => journal_writes ?? 0) : null,
     machine: over(({ elapsed_s, machine_cpu_s }) => machine_cpu_s / elapsed_s / cores),
     others: counted
       ? over((sample) =>
@@ -68,6 +71,10 @@ export const rowOf = (samples: ReadonlyArray<Sample>, cores: number): Row => {
 const whole = (value: number): string => Math.round(value).toLocaleString("en-US")
 const ms = (value: number): string => value.toFixed(2)
 const percent = ({ median }: Spread): string => `${Math.round(median * 100)} %`
+
+/** As "write, 64 outstanding", over one connection, or "…, over 64". */
+export const nameOf = ({ connections, operation, outstanding }: Work): string =>
+  `${operation}, ${outstanding} outstanding${connections === 1 ? "" : `, over ${connections}`}`
 
 /** Aligned for people, and Markdown for documents. */
 export const table = (columns: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
@@ -81,15 +88,16 @@ export const table = (columns: ReadonlyArray<string>, rows: ReadonlyArray<Readon
 export const rowsTable = (rows: ReadonlyArray<Row>): string =>
   table(
     [
-      "work", "per second", "(min–max)", "p50 ms", "p99 ms", "journal writes each", "nodes, µs CPU each", "busiest node",
+      "work", "per second", "(min–max)", "p50 ms", "p99 ms", "p99.9 ms", "journal writes each", "nodes, µs CPU each", "busiest node",
       "generator", "machine"
     ],
     rows.map(({ busiest_node, node_cpu_us_per_operation: cpu, per_second, ...row }) => [
-      `${row.operation}, ${row.outstanding} outstanding`,
+      nameOf(row),
       whole(per_second.median),
       `${whole(per_second.min)}–${whole(per_second.max)}`,
       ms(row.p50_ms.median),
       ms(row.p99_ms.median),
+      ms(row.p999_ms.median),
       row.journal_writes === null ? "–" : row.journal_writes.median.toFixed(3),
       cpu === null ? "–" : whole(cpu.median),
       busiest_node === null ? "–" : percent(busiest_node),
@@ -102,12 +110,12 @@ const isGeneratorBound = ({ generator }: Pick<Row, "generator">): boolean => gen
 
 /** What to know about the rows, in words; one line each. */
 export const remarks = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
-  const bound = rows.filter(isGeneratorBound).map(({ operation, outstanding }) => `${operation}s at ${outstanding}`)
+  const bound = rows.filter(isGeneratorBound).map(nameOf)
   const disturbance = Math.max(0, ...rows.map(({ others }) => others?.max ?? 0))
   return [
     bound.length === 0
       ? `The generator never used ${Math.round(generator_is_the_limit * 100)} % of a core: it was not the limit.`
-      : `(!) The generator, which has one core at most, is the limit here, not the cluster: ${bound.join(", ")}.`,
+      : `(!) The generator, which has one core at most, is the limit here, not the cluster: ${bound.join("; ")}.`,
     ...disturbance < others_disturb
       ? []
       : [`Other processes used up to ${Math.round(disturbance * 100)} % of the machine meanwhile: repeat this when it is quiet.`]

@@ -1,14 +1,16 @@
 /**
- * The load generator: a process of its own that does what its plan says through the public client library, one session
- * over one connection, and reports each measurement as a line. Started by `run.ts`.
+ * The load generator: a process of its own that does what its plan says through the public client library, over
+ * as many connections as that says, and reports each measurement as a line. Started by `run.ts`.
  *
  * @module
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import { Tenant, type TenantService } from "../../src/client/index.ts"
 import { ask } from "../../src/devrel/Asking.ts"
-import { directory, keys, pathOf, type Plan, type Report, type Sample, value_bytes, type Work } from "./Plan.ts"
+import { directory, keys, type Operation, operations, pathOf, type Plan, type Report, type Sample, value_bytes, type Work } from "./Plan.ts"
 import { machineCpu, processCpu } from "./Usage.ts"
 
 const plan: Plan = JSON.parse(process.argv[2] ?? "")
@@ -42,11 +44,14 @@ const at = (sorted: Float64Array, share: number): number => sorted[Math.floor(so
 let turns = 0
 const nextPath = (): string => pathOf(turns++ * 617)
 
-const once = (tenant: TenantService, operation: Work["operation"]) =>
-  operation === "write" ? tenant.put(nextPath(), value) : tenant.get(nextPath())
+let mixed = 0
+const isWrite = (operation: Operation): boolean => operation === "write" || (operation === "mix" && mixed++ % 10 === 0)
+
+const once = (tenant: TenantService, operation: Operation) =>
+  isWrite(operation) ? tenant.put(nextPath(), value) : tenant.get(nextPath())
 
 /** One call after the other, until `goesOn` says no. */
-const worker = (tenant: TenantService, operation: Work["operation"], recorder: Recorder, goesOn: () => boolean) =>
+const worker = (tenant: TenantService, operation: Operation, recorder: Recorder, goesOn: () => boolean) =>
   Effect.suspend(() => {
     let begin_ms = 0
     return Effect.whileLoop({
@@ -81,6 +86,7 @@ const sampleOf = (
     operations: sorted.length,
     p50_ms: at(sorted, 0.5),
     p99_ms: at(sorted, 0.99),
+    p999_ms: at(sorted, 0.999),
     generator_cpu_s: (user + system - before.generator_us.user - before.generator_us.system) / 1e6,
     node_cpu_s: node_cpu_s.some(Number.isNaN) ? null : node_cpu_s,
     machine_cpu_s: after.machine_s - before.machine_s
@@ -99,13 +105,20 @@ const journals = Effect.map(
 const ratio = (before: Effect.Success<typeof journals>, after: Effect.Success<typeof journals>): number =>
   (after.writes - before.writes) / (after.entries - before.entries)
 
-const measure = Effect.fnUntraced(function*(tenant: TenantService, work: Work) {
+/** Another client of the tenant, with a connection of its own, for as long as the Scope lasts. */
+const connect = Effect.map(
+  Layer.build(Layer.fresh(Tenant.layerTcp({ endpoints: plan.endpoints, tenant: plan.tenant }))),
+  (context) => Context.get(context, Tenant)
+)
+
+const measure = Effect.fnUntraced(function*(work: Work) {
   report({ _tag: "Begin", work })
+  const tenants = yield* Effect.all(Array.from({ length: work.connections }, () => connect), { concurrency: 16 })
   const recorder = new Recorder()
   let running = true
   const workers = yield* Effect.forEach(
-    Array.from({ length: work.outstanding }),
-    () => Effect.forkChild(worker(tenant, work.operation, recorder, () => running))
+    Array.from({ length: work.outstanding }, (_, i) => tenants[i % tenants.length]!),
+    (tenant) => Effect.forkChild(worker(tenant, work.operation, recorder, () => running))
   )
   yield* Effect.sleep(plan.warm_ms)
   const counted = yield* journals
@@ -114,26 +127,26 @@ const measure = Effect.fnUntraced(function*(tenant: TenantService, work: Work) {
   yield* Effect.sleep(plan.measure_ms)
   recorder.recording = false
   const after = usage()
-  const journal_writes = work.operation === "write" ? ratio(counted, yield* journals) : null
+  const journal_writes = work.operation !== "read" ? ratio(counted, yield* journals) : null
   running = false
   yield* Fiber.joinAll(workers)
   report({ _tag: "Sample", sample: { ...sampleOf(work, before, after, recorder), journal_writes } })
 })
 
 const program = Effect.gen(function*() {
-  const tenant = yield* Tenant
+  const tenant = yield* connect
   yield* tenant.create(directory, undefined, { type: "directory" })
   yield* Effect.forEach(Array.from({ length: keys }, (_, n) => pathOf(n)), (path) => tenant.create(path, value), {
     concurrency: 64,
     discard: true
   })
   // What the compilers need to see, in the nodes and here, before anything is measured.
-  for (const operation of ["write", "read"] as const) {
+  for (const operation of operations) {
     const until_ms = performance.now() + 2 * plan.warm_ms
     const warming = worker(tenant, operation, new Recorder(), () => performance.now() < until_ms)
     yield* Effect.all(Array.from({ length: 64 }, () => warming), { concurrency: "unbounded", discard: true })
   }
-  for (const work of plan.works) yield* measure(tenant, work)
+  for (const work of plan.works) yield* Effect.scoped(measure(work))
 })
 
-await Effect.runPromise(Effect.provide(program, Tenant.layerTcp({ endpoints: plan.endpoints, tenant: plan.tenant })))
+await Effect.runPromise(Effect.scoped(program))

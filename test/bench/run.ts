@@ -10,18 +10,20 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { Tenant } from "../../src/client/index.ts"
 import { ExitCode, textOf, Trouble } from "../../src/devrel/Trouble.ts"
-import { child, root, startCluster } from "./Cluster.ts"
+import { child, type Cluster, root, startCluster } from "./Cluster.ts"
 import { help, type Options, parse, UsageError } from "./Options.ts"
 import type { Plan, Report, Sample, Work } from "./Plan.ts"
 import { peakMemory } from "./Usage.ts"
-import { remarks, type Row, rowOf, rowsTable, type Spread, spread } from "./Tables.ts"
+import { nameOf, remarks, type Row, rowOf, rowsTable, type Spread, spread } from "./Tables.ts"
 
 const nodes = 3
-const operations = ["write", "read"] as const
 
 interface Repetition {
   readonly samples: ReadonlyArray<Sample>
+  /** From the start of the processes, with empty disks, over joining and the tenant's creation to a client's first write. */
+  readonly first_write_ms: number
   /** By node, in MiB; null where the system does not say. */
   readonly peak_memory_mib: ReadonlyArray<number> | null
 }
@@ -36,8 +38,15 @@ const say = (text: string): void => {
   process.stderr.write(`${text}\n`)
 }
 
-const worksOf = ({ outstanding }: Options): ReadonlyArray<Work> =>
-  operations.flatMap((operation) => outstanding.map((outstanding) => ({ operation, outstanding })))
+const worksOf = (options: Options): ReadonlyArray<Work> =>
+  options.operations.flatMap((operation) =>
+    options.outstanding.flatMap((outstanding) =>
+      options.connections
+        // One call at a time has one connection either way.
+        .filter((_, i) => outstanding > 1 || i === 0)
+        .map((choice) => ({ operation, outstanding, connections: choice === "one" ? 1 : outstanding }))
+    )
+  )
 
 const profiling = ({ profile }: Options): ReadonlyArray<string> =>
   profile === null ? [] : ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", Path.resolve(profile)]
@@ -50,7 +59,10 @@ const repeat = (options: Options, repetition: number): Effect.Effect<Repetition,
     // What a node has to say while it is measured is news, such as a view change: the numbers are not of a quiet cluster.
     let measuring = false
     const line = (node: string, text: string): void => measuring ? say(`${node}: ${text}`) : undefined
+    const begin_ms = performance.now()
     const cluster = yield* startCluster({ durability: options.durability, flags, nodes, line })
+    yield* writeFirst(cluster)
+    const first_write_ms = performance.now() - begin_ms
     const plan: Plan = {
       endpoints: cluster.endpoints,
       admins: cluster.admins,
@@ -61,13 +73,19 @@ const repeat = (options: Options, repetition: number): Effect.Effect<Repetition,
       measure_ms: options.seconds * 1000
     }
     progress(`${where}: warming up`)
-    const samples = yield* generate(plan, flags, ({ operation, outstanding }, done) => {
+    const samples = yield* generate(plan, flags, (work, done) => {
       measuring = true
-      progress(`${where}: ${operation}s, ${outstanding} outstanding (${done + 1} of ${plan.works.length})`)
+      progress(`${where}: ${nameOf(work)} (${done + 1} of ${plan.works.length})`)
     })
     const peaks = cluster.pids.map(peakMemory)
-    return { samples, peak_memory_mib: peaks.every((peak) => peak !== null) ? peaks : null }
+    return { samples, first_write_ms, peak_memory_mib: peaks.every((peak) => peak !== null) ? peaks : null }
   }))
+
+const writeFirst = ({ endpoints, tenant }: Cluster): Effect.Effect<unknown, Trouble> =>
+  Effect.flatMap(Tenant, (service) => service.create("/first")).pipe(
+    Effect.provide(Tenant.layerTcp({ endpoints, tenant })),
+    Effect.mapError(({ message }) => new Trouble({ exit: "failed", message: `the first write failed: ${message}` }))
+  )
 
 /** Runs the generator to its end. What it writes beside its reports is shown. */
 const generate = (
@@ -98,21 +116,25 @@ const memoryLine = (peaks: ReadonlyArray<Spread>): string =>
   `Peak memory of the nodes, MiB: ${peaks.map(({ max, median, min }) =>
     `${Math.round(median)} (${Math.round(min)}–${Math.round(max)})`).join(", ")}.`
 
+const startLine = ({ max, median, min }: Spread): string =>
+  `From the start of the processes to the first write: ${Math.round(median)} ms (${Math.round(min)}–${Math.round(max)}).`
+
 const show = (options: Options, rows: ReadonlyArray<Row>, repetitions: ReadonlyArray<Repetition>): void => {
   const counted = repetitions.flatMap(({ peak_memory_mib }) => peak_memory_mib === null ? [] : [peak_memory_mib])
   const peaks = Array.from({ length: nodes }, (_, i) => counted.map((memory) => memory[i]!)).filter((all) => all.length > 0)
     .map(spread)
+  const first_write_ms = spread(repetitions.map(({ first_write_ms }) => first_write_ms))
   const cpus = Os.cpus()
   const machine = { cores: cpus.length, processor: cpus[0]?.model ?? "unknown", node: process.version }
   progress("")
   if (options.json) {
-    return console.log(JSON.stringify({ ...options, machine, rows, peak_memory_mib: peaks, repetitions }, null, 2))
+    return console.log(JSON.stringify({ ...options, machine, rows, first_write_ms, peak_memory_mib: peaks, repetitions }, null, 2))
   }
   const { durability, repetitions: count, seconds } = options
   const { cores, node } = machine
   console.log(`durability ${durability}; medians of ${count}, ${seconds} s each; ${cores} cores, Node.js ${node}\n`)
   console.log(rowsTable(rows))
-  console.log(["", ...peaks.length > 0 ? [memoryLine(peaks)] : [], ...remarks(rows)].join("\n"))
+  console.log(["", startLine(first_write_ms), ...peaks.length > 0 ? [memoryLine(peaks)] : [], ...remarks(rows)].join("\n"))
 }
 
 const bench = Effect.fnUntraced(function*(options: Options) {
