@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { nameProblem } from "../../base/Names.ts"
 import { Admin } from "../../client/Admin.ts"
+import type { Ok } from "../../wire/AdminProtocol.ts"
 import { ChangePlan } from "../../wire/Changes.ts"
 import { define } from "../Definition.ts"
 import type { Explainable } from "../Explain.ts"
@@ -15,14 +16,18 @@ import { plural } from "../Format.ts"
 import type { Options } from "../Options.ts"
 import { Output } from "../Output.ts"
 import { carryOut, planText } from "./ChangeRun.ts"
-import { dryRun, node, off, valid } from "./Words.ts"
+import { dryRun, node, notYet, off, valid } from "./Words.ts"
 
-/** `moved`: what was done for each tenant, or would be; `left`: it is out of the cluster. */
+/**
+ * `moved`: what was done for each tenant, or would be; `left`: it is out of the cluster; `unheard`: nodes that do not know the
+ * last of that yet.
+ */
 const Drained = Schema.Struct({
   node: Schema.String,
   draining: Schema.Boolean,
   moved: Schema.Array(ChangePlan),
-  left: Schema.Boolean
+  left: Schema.Boolean,
+  unheard: Schema.Array(Schema.String)
 })
 
 /** Replicas that have left go by themselves, a moment later. */
@@ -52,24 +57,24 @@ export const clusterDrain = define({
     yield* valid(nameProblem(node))
     const { call } = yield* Admin
     if (flags.cancel) {
-      yield* call("cluster.drain", { node, draining: false })
-      const json = { node, draining: false, moved: [], left: false }
-      return { _tag: "Done", json, plain: node, pretty: `node ${node} takes replicas again` }
+      const { unheard } = yield* call("cluster.drain", { node, draining: false })
+      const json = { node, draining: false, moved: [], left: false, unheard }
+      return { _tag: "Done", json, plain: node, pretty: `node ${node} takes replicas again${notYet(unheard)}` }
     }
     const { plans, stuck } = yield* plansFor(node, flags.force)
     if (flags.dryRun) {
       const lines = [...plans.map(planText), ...stuck.map((reason) => `cannot be moved now: ${reason}`)]
       const text = lines.length === 0 ? `node ${node} has no replicas` : lines.join("\n")
-      const json = { node, draining: false, moved: plans, left: false }
+      const json = { node, draining: false, moved: plans, left: false, unheard: [] }
       return { _tag: "Text", json, plain: plans.map(({ tenant }) => tenant).join("\n"), pretty: () => text }
     }
-    yield* call("cluster.drain", { node, draining: true })
+    const marked = yield* call("cluster.drain", { node, draining: true })
     const moved = yield* moveAll(node, flags, options)
-    if (!flags.stay) yield* leave(node)
-    const what = `${plural(moved.length, "tenant")} moved`
+    const { unheard } = flags.stay ? marked : yield* leave(node)
+    const what = `${plural(moved.length, "tenant")} moved${notYet(unheard)}`
     return {
       _tag: "Done",
-      json: { node, draining: true, moved, left: !flags.stay },
+      json: { node, draining: true, moved, left: !flags.stay, unheard },
       plain: node,
       pretty: flags.stay ? `node ${node} has no replicas: ${what}` : `node ${node} has left the cluster: ${what}. Stop it`
     }
@@ -139,17 +144,17 @@ const moveAll = Effect.fnUntraced(function*(
   }
 })
 
-const leave = (node: string): Effect.Effect<void, Explainable, Admin> =>
+const leave = (node: string): Effect.Effect<Ok<"cluster.leave">, Explainable, Admin> =>
   Effect.gen(function*() {
     const { call } = yield* Admin
-    for (let left = leave_tries; left > 1; left--) {
-      const isDone = yield* Effect.as(call("cluster.leave", { node }), true).pipe(
-        Effect.catchIf((error) => error._tag === "AdminError" && error.code === "conflict", () => Effect.succeed(false))
+    for (let tries = leave_tries; tries > 1; tries--) {
+      const left = yield* call("cluster.leave", { node }).pipe(
+        Effect.catchIf((error) => error._tag === "AdminError" && error.code === "conflict", () => Effect.succeed(null))
       )
-      if (isDone) return
+      if (left !== null) return left
       yield* Effect.sleep(leave_pause_ms)
     }
-    yield* call("cluster.leave", { node })
+    return yield* call("cluster.leave", { node })
   })
 
 const failure = (code: "conflict" | "not_found", message: string, hint: string): Failure =>

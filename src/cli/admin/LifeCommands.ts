@@ -15,16 +15,12 @@ import { confirmed } from "../Asking.ts"
 import { define } from "../Definition.ts"
 import { usage } from "../Failure.ts"
 import { Switch } from "../Options.ts"
-import { node, tenant, valid } from "./Words.ts"
+import { node, notYet, tenant, valid } from "./Words.ts"
 
 const admin = Effect.map(Admin, ({ call }) => call)
 
 /** Nodes that do not answer are waited for several times. */
 const patience_ms = 20_000
-
-/** For a person: which nodes go by what was before. */
-const notYet = (unheard: ReadonlyArray<string>): string =>
-  unheard.length === 0 ? "" : `; not heard yet by ${unheard.join(", ")}, which will once reached`
 
 export const clusterLeave = define({
   name: "leave",

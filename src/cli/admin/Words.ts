@@ -1,5 +1,5 @@
 /**
- * The words that several admin commands take, and how they are judged before a node is asked.
+ * The words that several admin commands take, how they are judged before a node is asked, and what all of them say alike.
  *
  * @module
  */
@@ -19,6 +19,10 @@ export const dryRun = off("dry-run", "Say what would happen, and do nothing")
 
 export const valid = (problem: string | null): Effect.Effect<void, Failure> =>
   problem === null ? Effect.void : Effect.fail(usage(problem))
+
+/** For a person: which nodes go by what was before. */
+export const notYet = (unheard: ReadonlyArray<string>): string =>
+  unheard.length === 0 ? "" : `; not heard yet by ${unheard.join(", ")}, which will once reached`
 
 export const parsed = <A>(result: Parsed<A>): Effect.Effect<A, Failure> =>
   result.ok ? Effect.succeed(result.value) : Effect.fail(usage(result.reason))
