@@ -24,6 +24,8 @@ export interface Cluster {
   /** Client addresses. */
   readonly endpoints: ReadonlyArray<string>
   readonly admins: ReadonlyArray<string>
+  /** Of the nodes. */
+  readonly names: ReadonlyArray<string>
   readonly tenant: string
   readonly pids: ReadonlyArray<number>
 }
@@ -110,5 +112,11 @@ export const startCluster = Effect.fnUntraced(function*(
   yield* form(layouts, ask, durability)
   phase = "running"
   yield* Effect.addFinalizer(() => Effect.sync(() => void (phase = "stopping")))
-  return { endpoints: layouts.map(({ client }) => client), admins: layouts.map(({ admin }) => admin), tenant: tenant_name, pids }
+  return {
+    endpoints: layouts.map(({ client }) => client),
+    admins: layouts.map(({ admin }) => admin),
+    names: layouts.map(({ name }) => name),
+    tenant: tenant_name,
+    pids
+  }
 })

@@ -17,6 +17,7 @@ export interface Options {
   readonly operations: ReadonlyArray<Operation>
   readonly outstanding: ReadonlyArray<number>
   readonly connections: ReadonlyArray<Connections>
+  readonly tenants: number
   readonly durability: Durability
   readonly json: boolean
   /** A folder for processor profiles, or null. */
@@ -32,6 +33,7 @@ Writes, linearizable reads, and nine reads to a write, of 256 bytes over 1,000 k
   --operations L     of ${operations.join(", ")}, separated by commas (default: all)
   --outstanding L    calls under way, separated by commas (default 1,16,64,256)
   --connections L    that these share: one, each (one for each call), or one,each (default)
+  --tenants N        in the end, writes once more, spread over so many tenants (default 16; 1: not)
   --durability D     of the tenant: disk (default) or memory
   --json             every sample and the medians as JSON, instead of tables
   --profile FOLDER   write processor profiles of all four processes there (.cpuprofile)
@@ -41,6 +43,7 @@ Writes, linearizable reads, and nine reads to a write, of 256 bytes over 1,000 k
 export class UsageError extends Error {}
 
 const outstanding_max = 1_024
+const tenants_max = 256
 
 const wholeNumber = (name: string, text: string, max: number): number => {
   const value = Number(text)
@@ -70,6 +73,7 @@ export const parse = (args: ReadonlyArray<string>): Options | null => {
     repetitions: wholeNumber("repetitions", values.repetitions, 1_000),
     operations: list(values.operations, (text) => oneOf("operations", text, operations)),
     outstanding: list(values.outstanding, (text) => wholeNumber("outstanding", text, outstanding_max)),
+    tenants: wholeNumber("tenants", values.tenants, tenants_max),
     connections: list(values.connections, (text) => oneOf("connections", text, connectionChoices)),
     json: values.json,
     profile: values.profile ?? null
@@ -85,6 +89,7 @@ const parsed = (args: ReadonlyArray<string>) => {
         repetitions: { type: "string", default: "3" },
         operations: { type: "string", default: operations.join() },
         outstanding: { type: "string", default: "1,16,64,256" },
+        tenants: { type: "string", default: "16" },
         connections: { type: "string", default: connectionChoices.join() },
         durability: { type: "string", default: "disk" },
         json: { type: "boolean", default: false },

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Durability } from "../../src/wire/AdminProtocol.ts"
+
 /** `mix`: of ten calls nine are reads. */
 export const operations = ["write", "read", "mix"] as const
 export type Operation = (typeof operations)[number]
@@ -15,12 +17,18 @@ export interface Work {
   readonly outstanding: number
   /** Clients, each with a session and a connection of its own, that share these calls. */
   readonly connections: number
+  /** That these calls are spread over: each has its primary on another node than the one before. */
+  readonly tenants: number
 }
 
 export interface Plan {
   readonly endpoints: ReadonlyArray<string>
   /** The nodes' admin addresses, to ask for their counters. */
   readonly admins: ReadonlyArray<string>
+  /** By name, in the order of `admins`. */
+  readonly names: ReadonlyArray<string>
+  readonly durability: Durability
+  /** The first tenant, on all nodes. Others are created once a work needs them. */
   readonly tenant: string
   /** Process ids, whose processor time is taken at the beginning and the end of each measurement. */
   readonly nodes: ReadonlyArray<number>

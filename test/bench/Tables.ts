@@ -43,7 +43,7 @@ export const spread = (values: ReadonlyArray<number>): Spread => {
 
 /** `samples`: of one work, one of each repetition. */
 export const rowOf = (samples: ReadonlyArray<Sample>, cores: number): Row => {
-  const { connections, operation, outstanding } = samples[0]!
+  const { connections, operation, outstanding, tenants } = samples[0]!
   const over = (read: (sample: Sample) => number): Spread => spread(samples.map(read))
   const counted = samples.every(({ node_cpu_s }) => node_cpu_s !== null)
   const nodes = (sample: Sample): ReadonlyArray<number> => sample.node_cpu_s ?? []
@@ -52,6 +52,7 @@ export const rowOf = (samples: ReadonlyArray<Sample>, cores: number): Row => {
     operation,
     outstanding,
     connections,
+    tenants,
     per_second: over(({ elapsed_s, operations }) => operations / elapsed_s),
     p50_ms: over(({ p50_ms }) => p50_ms),
     p99_ms: over(({ p99_ms }) => p99_ms),
@@ -73,8 +74,10 @@ const ms = (value: number): string => value.toFixed(2)
 const percent = ({ median }: Spread): string => `${Math.round(median * 100)} %`
 
 /** As "write, 64 outstanding", over one connection, or "…, over 64". */
-export const nameOf = ({ connections, operation, outstanding }: Work): string =>
-  `${operation}, ${outstanding} outstanding${connections === 1 ? "" : `, over ${connections}`}`
+export const nameOf = ({ connections, operation, outstanding, tenants }: Work): string => {
+  const work = `${operation}, ${outstanding} outstanding${connections === 1 ? "" : `, over ${connections}`}`
+  return tenants === 1 ? work : `${work}, ${tenants} tenants`
+}
 
 /** Aligned for people, and Markdown for documents. */
 export const table = (columns: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { Tenant, type TenantService } from "../../src/client/index.ts"
+import { type TenantService, V2R2 } from "../../src/client/index.ts"
 import { ask } from "../../src/devrel/Asking.ts"
 import { directory, keys, type Operation, operations, pathOf, type Plan, type Report, type Sample, value_bytes, type Work } from "./Plan.ts"
 import { machineCpu, processCpu } from "./Usage.ts"
@@ -105,19 +105,45 @@ const journals = Effect.map(
 const ratio = (before: Effect.Success<typeof journals>, after: Effect.Success<typeof journals>): number =>
   (after.writes - before.writes) / (after.entries - before.entries)
 
-/** Another client of the tenant, with a connection of its own, for as long as the Scope lasts. */
-const connect = Effect.map(
-  Layer.build(Layer.fresh(Tenant.layerTcp({ endpoints: plan.endpoints, tenant: plan.tenant }))),
-  (context) => Context.get(context, Tenant)
-)
+const tenants: Array<string> = []
+
+/** Creates those that are missing. The first replica of a new tenant is its primary: each has its own on another node. */
+const ensureTenants = Effect.fnUntraced(function*(count: number) {
+  while (tenants.length < count) {
+    const index = tenants.length
+    const name = index === 0 ? plan.tenant : `${plan.tenant}-${index}`
+    const turned = plan.names.map((_, i) => plan.names[(index + i) % plan.names.length]!)
+    const replicas = turned.map((node, i) => ({ name: `r${i + 1}`, node }))
+    if (index > 0) yield* ask(plan.admins[0]!, "vr.create", { name, replicas, durability: plan.durability })
+    yield* Effect.scoped(Effect.flatMap(connect([name]), ([tenant]) => fill(tenant!)))
+    tenants.push(name)
+  }
+})
+
+const fill = Effect.fnUntraced(function*(tenant: TenantService) {
+  yield* tenant.create(directory, undefined, { type: "directory" })
+  yield* Effect.forEach(Array.from({ length: keys }, (_, n) => pathOf(n)), (path) => tenant.create(path, value), {
+    concurrency: 64,
+    discard: true
+  })
+})
+
+/** Another client with connections of its own, for as long as the Scope lasts: a session with each of these tenants. */
+const connect = (tenants: ReadonlyArray<string>) =>
+  Effect.flatMap(Layer.build(Layer.fresh(V2R2.layerTcp({ endpoints: plan.endpoints }))), (context) =>
+    Effect.forEach(tenants, (tenant) => Context.get(context, V2R2).tenant(tenant)))
 
 const measure = Effect.fnUntraced(function*(work: Work) {
+  yield* ensureTenants(work.tenants)
+  const clients = yield* Effect.all(Array.from({ length: work.connections }, () => connect(tenants.slice(0, work.tenants))), {
+    concurrency: 16
+  })
+  const sessions = Array.from({ length: work.tenants }, (_, tenant) => clients.map((client) => client[tenant]!)).flat()
   report({ _tag: "Begin", work })
-  const tenants = yield* Effect.all(Array.from({ length: work.connections }, () => connect), { concurrency: 16 })
   const recorder = new Recorder()
   let running = true
   const workers = yield* Effect.forEach(
-    Array.from({ length: work.outstanding }, (_, i) => tenants[i % tenants.length]!),
+    Array.from({ length: work.outstanding }, (_, i) => sessions[i % sessions.length]!),
     (tenant) => Effect.forkChild(worker(tenant, work.operation, recorder, () => running))
   )
   yield* Effect.sleep(plan.warm_ms)
@@ -134,16 +160,12 @@ const measure = Effect.fnUntraced(function*(work: Work) {
 })
 
 const program = Effect.gen(function*() {
-  const tenant = yield* connect
-  yield* tenant.create(directory, undefined, { type: "directory" })
-  yield* Effect.forEach(Array.from({ length: keys }, (_, n) => pathOf(n)), (path) => tenant.create(path, value), {
-    concurrency: 64,
-    discard: true
-  })
+  yield* ensureTenants(1)
+  const [tenant] = yield* connect(tenants)
   // What the compilers need to see, in the nodes and here, before anything is measured.
   for (const operation of operations) {
     const until_ms = performance.now() + 2 * plan.warm_ms
-    const warming = worker(tenant, operation, new Recorder(), () => performance.now() < until_ms)
+    const warming = worker(tenant!, operation, new Recorder(), () => performance.now() < until_ms)
     yield* Effect.all(Array.from({ length: 64 }, () => warming), { concurrency: "unbounded", discard: true })
   }
   for (const work of plan.works) yield* Effect.scoped(measure(work))

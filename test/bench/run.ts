@@ -38,15 +38,19 @@ const say = (text: string): void => {
   process.stderr.write(`${text}\n`)
 }
 
-const worksOf = (options: Options): ReadonlyArray<Work> =>
-  options.operations.flatMap((operation) =>
+const worksOf = (options: Options): ReadonlyArray<Work> => {
+  const works = options.operations.flatMap((operation) =>
     options.outstanding.flatMap((outstanding) =>
       options.connections
         // One call at a time has one connection either way.
         .filter((_, i) => outstanding > 1 || i === 0)
-        .map((choice) => ({ operation, outstanding, connections: choice === "one" ? 1 : outstanding }))
+        .map((choice): Work => ({ operation, outstanding, connections: choice === "one" ? 1 : outstanding, tenants: 1 }))
     )
   )
+  // Last, as its tenants stay, and have something to do without any load.
+  const most = Math.max(...options.outstanding)
+  return options.tenants === 1 ? works : [...works, { operation: "write", outstanding: most, connections: 1, tenants: options.tenants }]
+}
 
 const profiling = ({ profile }: Options): ReadonlyArray<string> =>
   profile === null ? [] : ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", Path.resolve(profile)]
@@ -66,6 +70,8 @@ const repeat = (options: Options, repetition: number): Effect.Effect<Repetition,
     const plan: Plan = {
       endpoints: cluster.endpoints,
       admins: cluster.admins,
+      names: cluster.names,
+      durability: options.durability,
       tenant: cluster.tenant,
       nodes: cluster.pids,
       works: worksOf(options),
@@ -73,9 +79,9 @@ const repeat = (options: Options, repetition: number): Effect.Effect<Repetition,
       measure_ms: options.seconds * 1000
     }
     progress(`${where}: warming up`)
-    const samples = yield* generate(plan, flags, (work, done) => {
-      measuring = true
-      progress(`${where}: ${nameOf(work)} (${done + 1} of ${plan.works.length})`)
+    const samples = yield* generate(plan, flags, (report, done) => {
+      measuring = report._tag === "Begin"
+      if (report._tag === "Begin") progress(`${where}: ${nameOf(report.work)} (${done + 1} of ${plan.works.length})`)
     })
     const peaks = cluster.pids.map(peakMemory)
     return { samples, first_write_ms, peak_memory_mib: peaks.every((peak) => peak !== null) ? peaks : null }
@@ -91,7 +97,7 @@ const writeFirst = ({ endpoints, tenant }: Cluster): Effect.Effect<unknown, Trou
 const generate = (
   plan: Plan,
   flags: ReadonlyArray<string>,
-  onBegin: (work: Work, done: number) => void
+  onReport: (report: Report, done: number) => void
 ): Effect.Effect<ReadonlyArray<Sample>, Trouble> =>
   Effect.scoped(Effect.gen(function*() {
     const samples: Array<Sample> = []
@@ -99,8 +105,8 @@ const generate = (
     const generator = yield* child([...flags, Path.join(root, "test/bench/load.ts"), JSON.stringify(plan)], (text) => {
       if (!text.startsWith("{")) return say(text)
       const report: Report = JSON.parse(text)
-      if (report._tag === "Begin") onBegin(report.work, samples.length)
-      else samples.push(report.sample)
+      onReport(report, samples.length)
+      if (report._tag === "Sample") samples.push(report.sample)
       if (samples.length === plan.works.length) Deferred.doneUnsafe(complete, Exit.void)
     })
     const end = yield* Effect.raceFirst(
