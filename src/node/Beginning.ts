@@ -110,7 +110,7 @@ export const decide = (tenant: Tenant, id: ReplicaId, stored: Stored, pinned: Sn
   if (isLearner && (doubt !== null || head.fresh || tenant.durability === "memory")) {
     return { _tag: "Learner", promised: head.view, logView: head.log_view, doubt }
   }
-  // What is damaged is never removed by itself.
+  // What is damaged is set aside first, and the rest removed after that.
   if (head === null && stored.doubt === null && !isNamed) return { _tag: "Leftover" }
   const group = head?.replicas ?? tenant.replicas
   if (doubt !== null && group.length === 1 && (head !== null || isNamed)) return irreparable(tenant, doubt)

@@ -57,6 +57,7 @@ export const createTenant = (
   Effect.gen(function*() {
     const tenant = yield* planTenant(options, wish)
     yield* Effect.onError(prepare(options, tenant, upload), () => abandon(options, tenant, upload))
+    yield* Effect.onError(reserve(options, tenant), () => abandon(options, tenant, upload))
     return yield* publish(options, tenant)
   })
 
@@ -80,18 +81,25 @@ const abandon = ({ calls }: ClaimOptions, tenant: Tenants.Tenant, upload: Upload
     discard: true
   })
 
-/** Confirmed, once it has its name and its nodes may still have it; from then on it may be used. */
-const publish = (options: ClaimOptions, tenant: Tenants.Tenant): Effect.Effect<Tenants.Tenant, AdminError> =>
+/** Its name, and its nodes, if they may still have it. */
+const reserve = (options: ClaimOptions, tenant: Tenants.Tenant): Effect.Effect<void, AdminError> =>
   Effect.gen(function*() {
     const { gossip } = options
     yield* claim(options, tenant, undone)
     // A node that is to leave was marked before it looked for claims like this one: either it saw this, or this sees the mark.
     yield* Effect.onError(Effect.suspend(() => checkPlaces(gossip.state(), tenant.replicas)), () =>
       gossip.update((tenants) => Tenants.withdraw(tenants, tenant.id)))
+  })
+
+/** Confirmed: from then on it may be used. */
+const publish = (options: ClaimOptions, tenant: Tenants.Tenant): Effect.Effect<Tenants.Tenant, AdminError> =>
+  Effect.gen(function*() {
+    const { gossip } = options
     const confirmed = { ...tenant, confirmed: true }
     yield* gossip.update((tenants) => Tenants.confirm(tenants, tenant.id))
+    const isSaved = gossip.unsaved() === null
     yield* announce(options, confirmed)
-    const unsaved = gossip.unsaved()
+    const unsaved = isSaved ? null : gossip.unsaved()
     if (unsaved === null) return confirmed
     const label = tenant.name ?? tenant.id
     const message = `tenant ${label} was created, and its creator, node ${options.node}, could not write that down: ${unsaved}`

@@ -273,9 +273,10 @@ describe("two nodes create one name at the same time", () => {
   it.effect("also where the votes are split, so that the older claim has to ask again", () =>
     Effect.forEach(seeds, (seed) => run((world) => Effect.asVoid(race(world, 2)), seed), { discard: true }), 60_000)
 
-  story("the winner serves; no replica of the loser runs, and none comes back with its node", (world) =>
+  story("the winner serves; no replica of the loser runs, none comes back with its node, and its files go", (world) =>
     Effect.gen(function*() {
       const nodes = yield* race(world)
+      yield* world.until("only the winner's are left", Effect.sync(() => nodes.every(({ disk }) => disk.journals.size === 1)))
       yield* works(world, nodes[2]!, "blue")
       yield* world.stop(nodes[1]!)
       yield* world.start(nodes[1]!)

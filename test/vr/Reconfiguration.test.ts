@@ -97,6 +97,19 @@ describe("a replica that has lost its memory, and hears of a later epoch", () =>
     one.pass(40)
     assert.isEmpty(only("GetState", one.receive("R2", { _tag: "StartEpoch", op: 8, view: 2 }, 1).sends))
   })
+
+  // It may have led that epoch, or answered there, and whoever answers now may count that a moment later.
+  it("and its promises too, waits for a change that is in the log to be committed, if it is to stay, whoever answers it", () => {
+    const others = ["R1", "R2", "R3", "R4"]
+    const recovers = (group: ReadonlyArray<ReplicaId>): string => {
+      const one = One.restart("R0", null, 5)
+      const [{ nonce } = assert.fail("it asks")] = only("Recovery", one.pass(40))
+      for (const from of others) one.receive(from, { _tag: "RecoveryResponse", nonce, view: 1, op: 6, commit: 5 })
+      one.receive("R1", { _tag: "NewState", view: 1, first: 1, entries: [...entries(1, 5), change(6, 1, 1, group)], op: 6, commit: 5 })
+      return state(one)
+    }
+    assert.deepStrictEqual([recovers(["R0", "R1", "R2", "R3"]), recovers(others)], ["Recovery", "Backup"])
+  })
 })
 
 describe("an epoch that has begun", () => {

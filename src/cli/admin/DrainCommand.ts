@@ -136,7 +136,8 @@ const moveAll = Effect.fnUntraced(function*(
       )
     }
     if (plans.length > 0) continue
-    const stuck = [...unplanned, ...failed.values()]
+    // Another change may have moved one that failed here.
+    const stuck = [...unplanned, ...all.flatMap(({ tenant }) => failed.get(tenant) ?? [])]
     if (stuck.length === 0) return moved
     const what = `${plural(moved.length, "tenant")} moved off node ${node}, which is marked; not all could be`
     const message = [`${what}:`, ...stuck.map((reason) => `  ${reason}`)].join("\n")

@@ -7,10 +7,9 @@
 import { primaryOf } from "../Configuration.ts"
 import { epochOf, type MessageOf, type OpNumber, type ReplicaId, type View } from "../Message.ts"
 import { decodeNextGroup } from "../NextGroup.ts"
-import { recoveryQuorum } from "../Quorum.ts"
 import type { Handlers, Now, Outcome, RecoveryState, Replica } from "../Replica.ts"
 import { fetchesSnapshot, takePart, wholeSnapshot } from "../SnapshotTransfer.ts"
-import { keepCommitted, makeStaging, stage, stagedEnd } from "../Staging.ts"
+import { keepCommitted, makeStaging, stage, stagedEnd, type Staging } from "../Staging.ts"
 import { askForState, join, promise, promote } from "../Transitions.ts"
 import { commitTo, replaceSuffix } from "./Normal.ts"
 import { broadcast } from "../Sending.ts"
@@ -99,7 +98,7 @@ const onNewState = (
   state.staging = promote(replica, fetching.view, state.staging, out)
   if (hasArrived(replica, [fetching.view], out)) return
   if (!isLast) return askForState(replica, fetching.view, state.staging, from, now, out)
-  if (state.isHeadLost && mayHaveJoined(replica, state, message.commit)) return waitForEpoch(replica, state, now)
+  if (state.isHeadLost && mayHaveJoined(replica, state.staging, message.commit)) return waitForEpoch(replica, state, now)
   replaceSuffix(replica, state.staging, out)
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
   join(replica, fetching.view, now, out)
@@ -163,15 +162,11 @@ export const crossInRecovery = (
 
 /**
  * The log ends with a change to a group that it is in, which may have been committed long ago: it may have been in the next epoch,
- * and have forgotten what it said there. Not if so many of that group have answered since the crash, from this epoch, that those
- * that are left were no quorum with it: then nothing that it can have said there counted.
+ * and have forgotten what it said there.
  */
-const mayHaveJoined = ({ id }: Replica, { responses, staging: { entries } }: RecoveryState, commit: OpNumber): boolean => {
+const mayHaveJoined = ({ id }: Replica, { entries }: Staging, commit: OpNumber): boolean => {
   const last = entries[entries.length - 1]
-  if (last?.kind !== "reconfigure" || last.op <= commit) return false
-  const { replicas } = decodeNextGroup(last.operation)
-  const answers = replicas.filter((other) => other !== id && responses.has(other)).length
-  return replicas.includes(id) && answers < recoveryQuorum(replicas.length)
+  return last?.kind === "reconfigure" && last.op > commit && decodeNextGroup(last.operation).replicas.includes(id)
 }
 
 /** It takes no part before the change is committed; then it recovers in that epoch, once its owner starts it there. */
