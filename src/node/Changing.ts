@@ -94,7 +94,7 @@ export const askChange = (
       new AdminError({ code: "unavailable", message }))
     if (asked === null) return waiting(tenant, "there is no primary at this moment")
     if (asked.refusal !== null) return yield* conflict(asked.refusal)
-    return progressOf(asked, absent ?? behind(asked) ?? (plan.refusal === null ? null : plan.refusal))
+    return progressOf(asked, absent ?? behind(asked) ?? plan.refusal)
   })
 
 /**
