@@ -238,6 +238,15 @@ describe("cluster drain", () => {
       assert.include(stderr, "1 tenant moved off node dev2, which is marked; not all could be:\n  tenant ill has no primary at this moment")
     }))
 
+  scenario("does not miss a tenant that another change has moved meanwhile", () =>
+    Effect.gen(function*() {
+      const { exit, stdout } = yield* run("cluster drain dev2 --stay", {
+        ...cluster(),
+        "vr.group.ask": () => Effect.fail(new AdminError({ code: "conflict", message: "another change of the group came first" }))
+      }, { terminal: true })
+      assert.deepStrictEqual([exit, stdout], [0, "node dev2 has no replicas: 0 tenants moved\n"])
+    }))
+
   scenario("is refused where a tenant would be left with fewer, unless forced, and for a node that is none", () =>
     Effect.gen(function*() {
       const small: Answers = { ...cluster(), "vr.group.plan": () => Effect.succeed(plan) }
