@@ -5,6 +5,7 @@
  */
 import { isReadonlyArrayNonEmpty, type NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { concat } from "../base/Bytes.ts"
@@ -38,6 +39,8 @@ export interface Framed {
   readonly receive: Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Closed>
   /** Whole frames, in order. Waits while the other side is slow to read. */
   readonly send: (frames: NonEmptyReadonlyArray<Uint8Array>) => Effect.Effect<void, Closed>
+  /** The same where nothing has to be waited for, and then it was done: true. False: nothing was; `send` waits, or says why. */
+  readonly sendNow: (frames: NonEmptyReadonlyArray<Uint8Array>) => boolean
 }
 
 /**
@@ -135,23 +138,54 @@ const framed = (duplex: Duplex, decoder: FrameDecoder, hello: Hello.Hello, frame
     early = []
     return isReadonlyArrayNonEmpty(payloads) ? Effect.succeed(payloads) : more
   })
-  return { remote: duplex.remote, hello, receive, send: duplex.write }
+  return { remote: duplex.remote, hello, receive, send: duplex.write, sendNow: duplex.writeNow }
 }
 
 /** Who does not read for long is not waited for: the connection ends. */
-export const impatient = (send: Framed["send"]): Framed["send"] => (frames) =>
-  Effect.timeoutOrElse(send(frames), {
-    duration: Limits.connection_stalled_ms,
-    orElse: () => new Closed({
-      reason: `the other side has not read for ${Limits.connection_stalled_ms} ms`,
-      malformed: true
-    })
-  })
+export const impatient = ({ send, sendNow }: Pick<Framed, "send" | "sendNow">): Framed["send"] => (frames) =>
+  Effect.suspend(() =>
+    // A time-out is a fiber and a timer, and hardly ever needed.
+    sendNow(frames) ? Effect.void : Effect.timeoutOrElse(send(frames), {
+      duration: Limits.connection_stalled_ms,
+      orElse: () => new Closed({
+        reason: `the other side has not read for ${Limits.connection_stalled_ms} ms`,
+        malformed: true
+      })
+    }))
 
 const write_bytes = 1024 * 1024
 
+/**
+ * Sends what comes on the queue for as long as it can, all that waits in one write. `onSent`: so many bytes of it have left.
+ * Ends with the queue's failure, too.
+ */
+export const sendAll = <E>(
+  outbox: Queue.Dequeue<Uint8Array, E>,
+  framed: Pick<Framed, "send" | "sendNow">,
+  onSent: (bytes: number) => void
+): Effect.Effect<never, Closed | E> => {
+  const send = impatient(framed)
+  return Queue.takeAll(outbox).pipe(
+    Effect.flatMap((frames) => {
+      const bytes = bytesOf(frames)
+      if (bytes <= write_bytes && framed.sendNow(frames)) {
+        onSent(bytes)
+        return Effect.void
+      }
+      return Effect.forEach(inWrites(frames), (part) => Effect.map(send(part), () => onSent(bytesOf(part))), { discard: true })
+    }),
+    Effect.forever({ disableYield: true })
+  )
+}
+
+const bytesOf = (frames: NonEmptyReadonlyArray<Uint8Array>): number => {
+  let bytes = 0
+  for (const frame of frames) bytes += frame.length
+  return bytes
+}
+
 /** Frames in writes of about `write_bytes` each, so that a slow reader can be told from one that does not read. */
-export const inWrites = (frames: NonEmptyReadonlyArray<Uint8Array>): ReadonlyArray<NonEmptyReadonlyArray<Uint8Array>> => {
+const inWrites = (frames: NonEmptyReadonlyArray<Uint8Array>): ReadonlyArray<NonEmptyReadonlyArray<Uint8Array>> => {
   const parts: Array<[Uint8Array, ...Array<Uint8Array>]> = [[frames[0]]]
   let bytes = frames[0].length
   for (const frame of frames.slice(1)) {

@@ -46,6 +46,8 @@ export interface Duplex {
   readonly pull: Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Closed>
   /** Waits while the other side is slow to read. Chunks of concurrent writes do not mix. */
   readonly write: (chunks: NonEmptyReadonlyArray<Uint8Array>) => Effect.Effect<void, Closed>
+  /** The same where nothing has to be waited for, and then it was done: true. False: nothing was; `write` waits, or says why. */
+  readonly writeNow: (chunks: NonEmptyReadonlyArray<Uint8Array>) => boolean
 }
 
 export class Network extends Context.Service<Network, {
@@ -140,6 +142,11 @@ const memory = (): Network["Service"] => {
   }
 }
 
+const put = (pipe: Pipe, chunks: NonEmptyReadonlyArray<Uint8Array>): void => {
+  for (const chunk of chunks) pipe.bytes += chunk.length
+  Queue.offerAllUnsafe(pipe.chunks, chunks)
+}
+
 const memoryDuplex = (incoming: Pipe, outgoing: Pipe, remote: string): Duplex => ({
   remote,
   pull: Effect.flatMap(Queue.takeAll(incoming.chunks), (chunks) => {
@@ -151,13 +158,17 @@ const memoryDuplex = (incoming: Pipe, outgoing: Pipe, remote: string): Duplex =>
   write: (chunks) =>
     Effect.suspend(() => {
       if (outgoing.broken !== null) return Effect.fail(new Closed({ reason: outgoing.broken }))
-      for (const chunk of chunks) outgoing.bytes += chunk.length
-      Queue.offerAllUnsafe(outgoing.chunks, chunks)
+      put(outgoing, chunks)
       if (outgoing.bytes <= Limits.memory_pipe_bytes_max) return Effect.void
       outgoing.room.closeUnsafe()
       return Effect.andThen(outgoing.room.await, Effect.suspend(() =>
         outgoing.broken === null ? Effect.void : Effect.fail(new Closed({ reason: outgoing.broken }))))
-    })
+    }),
+  writeNow: (chunks) => {
+    const goes = outgoing.broken === null && outgoing.bytes <= Limits.memory_pipe_bytes_max
+    if (goes) put(outgoing, chunks)
+    return goes
+  }
 })
 
 /** One side leaves: the other may read what was written to it; nobody writes any more, and nobody waits. */

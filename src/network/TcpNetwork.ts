@@ -115,11 +115,23 @@ class Connection implements Duplex {
   readonly write = (chunks: Chunks): Effect.Effect<void, Closed> =>
     Effect.suspend(() => {
       if (this.ended !== null) return Effect.fail(new Closed({ reason: this.ended }))
-      this.socket.cork()
-      for (const chunk of joined(chunks)) this.socket.write(chunk)
-      this.socket.uncork()
+      this.put(chunks)
       return this.socket.writableNeedDrain ? this.drained : Effect.void
     })
+
+  readonly writeNow = (chunks: Chunks): boolean => {
+    const goes = this.ended === null && !this.socket.writableNeedDrain
+    if (goes) this.put(chunks)
+    return goes
+  }
+
+  private put(chunks: Chunks): void {
+    const whole = joined(chunks)
+    if (whole.length === 1) return void this.socket.write(whole[0]!)
+    this.socket.cork()
+    for (const chunk of whole) this.socket.write(chunk)
+    this.socket.uncork()
+  }
 
   /** Flushes, as long as the other side reads; then no more is written, and what still comes is thrown away. */
   readonly close: Effect.Effect<void> = Effect.callback((resume) => {

@@ -40,8 +40,6 @@ export class Dispatcher {
   private readonly connections = new Map<number, ClientConnection>()
   private readonly requests = new Map<LocalReplica, Array<ClientRequest>>()
   private readonly answers = new Map<ClientConnection, Array<Uint8Array>>()
-  /** What is in the inboxes of replicas. */
-  private readonly waitingBytes = new WeakMap<LocalReplica, number>()
   private readonly routes: Routes
   private readonly options: DispatcherOptions
   /** The message encoded last: one message goes to several replicas in a row. */
@@ -66,7 +64,7 @@ export class Dispatcher {
 
   /** Runs until it is interrupted. */
   readonly run: Effect.Effect<never> = Effect.suspend(() =>
-    Effect.forever(Effect.flatMap(Queue.takeAll(this.options.inbox), (inputs) => this.turn(inputs)))
+    Effect.forever(Effect.flatMap(Queue.takeAll(this.options.inbox), (inputs) => this.turn(inputs)), { disableYield: true })
   )
 
   /** How many requests of clients are under way and not answered: what a graceful stop waits for. */
@@ -160,12 +158,10 @@ export class Dispatcher {
   }
 
   private offer(replica: LocalReplica, input: ReplicaInput): boolean {
-    // Nobody else offers, and a replica takes all that waits: what was counted before is gone.
-    const before = Queue.sizeUnsafe(replica.inbox) === 0 ? 0 : this.waitingBytes.get(replica) ?? 0
-    const waiting = before + inputBytes(input)
+    const waiting = replica.waitingBytes + inputBytes(input)
     const taken = waiting <= Limits.replica_queue_bytes_max && Queue.offerUnsafe(replica.inbox, input)
-    this.waitingBytes.set(replica, taken ? waiting : before)
-    if (!taken) this.options.metrics.replica_inputs_dropped++
+    if (taken) replica.waitingBytes = waiting
+    else this.options.metrics.replica_inputs_dropped++
     return taken
   }
 

@@ -13,7 +13,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
 import type { Member } from "../members/Members.ts"
-import { connectFramed, type HelloRejected, impatient, inWrites } from "../network/Framed.ts"
+import { connectFramed, type HelloRejected, impatient, sendAll } from "../network/Framed.ts"
 import { Closed, type Network, type NetworkError } from "../network/Network.ts"
 import { type ClusterMessage, decodeClusterMessage, encodeClusterMessage } from "../wire/ClusterProtocol.ts"
 import type { Hello } from "../wire/Hello.ts"
@@ -143,7 +143,7 @@ const talk = (
 ): Effect.Effect<never, Closed | HelloRejected | NetworkError, Scope.Scope | Network> =>
   Effect.gen(function*() {
     const framed = yield* connectFramed(link.address, options.hello)
-    const send = impatient(framed.send)
+    const send = impatient(framed)
     const end = yield* Deferred.make<never, Closed>()
     yield* Queue.clear(link.outbox)
     yield* send([options.state()])
@@ -151,8 +151,7 @@ const talk = (
     link.end = end
     yield* Effect.logInfo(`node ${node} is connected`)
     let silent_ms = 0
-    const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames) =>
-      Effect.forEach(inWrites(frames), send, { discard: true }))
+    const write = sendAll(link.outbox, framed, () => {})
     const read = Effect.flatMap(framed.receive, (payloads) => {
       silent_ms = 0
       return Effect.forEach(payloads, (payload) => onMessage(options, node, link, decodeClusterMessage(payload)), {
@@ -167,7 +166,7 @@ const talk = (
       return Effect.void
     }))
     return yield* Effect.raceAllFirst([
-      Effect.forever(write), Effect.forever(read), Effect.forever(look), Deferred.await(end)
+      write, Effect.forever(read), Effect.forever(look), Deferred.await(end)
     ])
   }).pipe(Effect.tapError((failure) => down(node, link, failure.reason)))
 

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -15,7 +14,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
 import type { Member } from "../members/Members.ts"
-import { connectFramed, impatient, inWrites } from "../network/Framed.ts"
+import { connectFramed, sendAll } from "../network/Framed.ts"
 import { Closed, type Network } from "../network/Network.ts"
 import type { Hello } from "../wire/Hello.ts"
 import { keepConnected, settled_ms } from "./Dialing.ts"
@@ -118,7 +117,6 @@ const hasRoom = ({ outbox, queuedBytes }: Link, bytes: number): boolean =>
 const talk = ({ hello, metrics, onLost }: PeerOptions, node: string, link: Link) =>
   Effect.gen(function*() {
     const framed = yield* connectFramed(link.address, hello)
-    const send = impatient(framed.send)
     const end = yield* Deferred.make<never, Closed>()
     yield* Queue.clear(link.outbox)
     link.queuedBytes = 0
@@ -130,10 +128,9 @@ const talk = ({ hello, metrics, onLost }: PeerOptions, node: string, link: Link)
       metrics.peer_connections_lost++
       return onLost(node)
     }))
-    const write = Effect.flatMap(Queue.takeAll(link.outbox), (frames: NonEmptyReadonlyArray<Uint8Array>) => {
-      for (const frame of frames) link.queuedBytes -= frame.length
-      return Effect.forEach(inWrites(frames), send, { discard: true })
+    const write = sendAll(link.outbox, framed, (bytes) => {
+      link.queuedBytes -= bytes
     })
     // Nothing is received here; reading is how the end of the connection is noticed while there is nothing to send.
-    return yield* Effect.raceAllFirst([Effect.forever(write), Effect.forever(framed.receive), Deferred.await(end)])
+    return yield* Effect.raceAllFirst([write, Effect.forever(framed.receive), Deferred.await(end)])
   })

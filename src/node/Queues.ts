@@ -5,6 +5,7 @@
  * |---|---|---|---|
  * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max batches | the offerer waits |
  * | replica inbox | dispatcher → a replica | replica_queue_max, replica_queue_bytes_max | dropped: VR resends, clients retry |
+ * | appends | a replica → the fiber that makes them durable | pipeline_ops_max, pipeline_bytes_max: a primary admits no more | – |
  * | snapshots | a replica → the fiber that writes them | 1 | the newer one takes the place of the older one |
  * | saved snapshots | that fiber → the replica, which looks at each turn | 1 | likewise |
  * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames and tails, peer_outbox_bytes_max | dropped: VR resends |
@@ -18,7 +19,7 @@
  *
  * @module
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Limits } from "../base/Limits.ts"
 import type { Members } from "../members/Members.ts"
@@ -32,6 +33,7 @@ import type { ChangeReport, GroupWish, HandOffReport } from "../wire/Changes.ts"
 import type { ClientMessage } from "../wire/ClientProtocol.ts"
 import type { Envelope } from "../wire/PeerProtocol.ts"
 import type { ClientConnection } from "./ClientConnection.ts"
+import type { Append } from "./Flusher.ts"
 
 /** A snapshot, and what its replica says of it. */
 export interface TakenSnapshot {
@@ -59,8 +61,8 @@ export type Question =
    */
   | { readonly _tag: "Forget"; readonly id: ReplicaId; readonly begun: Epoch | null; readonly answer: Answer<boolean> }
 
-/** What a replica fiber takes: inputs of the protocol, and questions. */
-export type ReplicaInput = Input | Question
+/** What a replica fiber takes: inputs of the protocol, questions, and the news that something is durable, which it then looks up. */
+export type ReplicaInput = Exclude<Input, { readonly _tag: "Durable" }> | Question | { readonly _tag: "Flushed" }
 
 export type ReplicaInbox = Queue.Queue<ReplicaInput>
 
@@ -69,7 +71,16 @@ export interface LocalReplica {
   readonly tenant: string
   readonly id: ReplicaId
   readonly inbox: ReplicaInbox
+  /** What the inbox holds of operations and entries: the dispatcher counts, and the replica, which takes all, begins anew. */
+  waitingBytes: number
 }
+
+/** All that waits for the replica, and at least one. */
+export const takeInputs = (local: LocalReplica): Effect.Effect<ReadonlyArray<ReplicaInput>> =>
+  Effect.map(Queue.takeAll(local.inbox), (inputs) => {
+    local.waitingBytes = 0
+    return inputs
+  })
 
 /** The group that a tenant has, as one of its replicas has seen it committed. */
 export interface Announcement {
@@ -105,8 +116,9 @@ export type DispatcherInbox = Queue.Queue<DispatcherInput>
 
 export const makeDispatcherInbox = Queue.bounded<DispatcherInput>(Limits.dispatcher_queue_max)
 export const makeReplicaInbox = Queue.dropping<ReplicaInput>(Limits.replica_queue_max)
+export const makeAppendQueue = Queue.unbounded<Append>()
+export type AppendQueue = Effect.Success<typeof makeAppendQueue>
 export const makeSnapshotQueue = Queue.sliding<Snapshot>(1)
-/** Not the replica's inbox: whoever else offers there would upset the dispatcher's count of what waits in it. */
 export const makeSavedQueue = Queue.sliding<Extract<Input, { readonly _tag: "Snapshotted" }>>(1)
 export type SavedQueue = Effect.Success<typeof makeSavedQueue>
 export const makeAnnouncements = Queue.sliding<Announcement>(Limits.tenants_max)

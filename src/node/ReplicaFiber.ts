@@ -1,6 +1,6 @@
 /**
- * The fiber of one replica: drains its inbox whole, steps, makes the writes durable, lets the messages out.
- * It fulfils the caller's contract of vr/Replica.ts, in that order; that is all it does.
+ * The fiber of one replica: drains its inbox whole, steps, has the writes made durable, lets the messages out.
+ * It fulfils the caller's contract of vr/Replica.ts; that is all it does.
  *
  * @module
  */
@@ -11,9 +11,10 @@ import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import type { Journal, JournalError, JournalWrite } from "../storage/Journal.ts"
 import { type Configuration, isMember } from "../vr/Configuration.ts"
-import { emptyOutcome, type Input, type Now, type Outcome, type Replica } from "../vr/Replica.ts"
+import { emptyOutcome, type Input, type Now, type Outcome, type Replica, type Reply, type Send } from "../vr/Replica.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { step } from "../vr/Step.ts"
+import { Flusher } from "./Flusher.ts"
 import type { Counters } from "./Metrics.ts"
 import {
   type DispatcherInbox,
@@ -21,7 +22,8 @@ import {
   makeSavedQueue,
   makeSnapshotQueue,
   type ReplicaInput,
-  type SavedQueue
+  type SavedQueue,
+  takeInputs
 } from "./Queues.ts"
 import type { ReadBudget } from "./ReadBudget.ts"
 import { saveSnapshots } from "./Snapshots.ts"
@@ -59,51 +61,97 @@ export class Forked extends Data.TaggedError("Forked")<{ readonly message: strin
  */
 export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, JournalError | Ended | Forked | Outdated> =>
   Effect.flatMap(Effect.all([makeSnapshotQueue, makeSavedQueue]), ([snapshots, saved]) =>
-    Effect.raceFirst(takeTurns(options, snapshots, saved), saveSnapshots(options, snapshots, saved)))
+    Effect.flatMap(makeFlusher(options, snapshots), (flusher) =>
+      Effect.raceAllFirst([
+        takeTurns({ ...options, flusher, saved, snapshots }),
+        flusher.run,
+        saveSnapshots(options, snapshots, saved)
+      ])))
+
+const makeFlusher = (options: ReplicaFiberOptions, snapshots: Queue.Queue<Snapshot>): Effect.Effect<Flusher> =>
+  Flusher.make({
+    write: (write) => persist(options, write),
+    release: (sends) => release(options, sends, []),
+    save: (snapshot) => Queue.offerUnsafe(snapshots, snapshot),
+    // If the inbox is full, there is a turn coming that looks anyway.
+    onDurable: () => Queue.offerUnsafe(options.local.inbox, { _tag: "Flushed" })
+  })
+
+/** With what runs beside it. */
+interface Turns extends ReplicaFiberOptions {
+  readonly flusher: Flusher
+  readonly snapshots: Queue.Queue<Snapshot>
+  readonly saved: SavedQueue
+}
 
 const takeTurns = Effect.fnUntraced(function*(
-  options: ReplicaFiberOptions,
-  snapshots: Queue.Queue<Snapshot>,
-  saved: SavedQueue
+  turns: Turns
 ): Effect.fn.Return<never, JournalError | Ended | Forked | Outdated> {
-  const { local, metrics, replica, settings } = options
+  const { flusher, local, metrics, replica, settings } = turns
   const clock = yield* Clock.Clock
   const read = (): Now => ({
     mono: Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n),
     wall: clock.currentTimeMillisUnsafe()
   })
-  let { isWhole } = options
+  let { isWhole } = turns
   let group = replica.configuration
   while (true) {
-    const inputs = yield* Queue.takeAll(local.inbox)
+    const inputs = yield* takeInputs(local)
     metrics.replica_turns++
     replica.timers = settings.current
-    options.reads.renew()
+    turns.reads.renew()
     const now = read()
-    const written = Queue.takeUnsafe(saved)
-    const news = withoutQuestions(inputs, options, now)
+    const own = ownNews(turns)
+    const news = withoutQuestions(inputs, turns, now)
     if (news === "end") return yield* new Ended({ why: "it is not to join any more", group })
-    let outcome = step(replica, written !== undefined && Exit.isSuccess(written) ? [written.value, ...news] : news, now)
+    let outcome = step(replica, own.length === 0 ? news : [...own, ...news], now)
     while (true) {
       // Recovered: what was promised before, and what is promised now, is in this log.
       const recovers = !isWhole && replica.state._tag !== "Recovery"
       isWhole ||= recovers
       const write = writeOf(replica, outcome, { isWhole, recovers })
-      if (write === null) break
-      const appended = write.entries.length > 0
-      yield* release(options, outcome.early, [])
-      yield* persist(options, write)
-      yield* letOut(options, snapshots, outcome, outcome.sends)
-      outcome = appended ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
+      if (write === null || goesBeside(turns, write)) break
+      yield* release(turns, outcome.early, [])
+      yield* flusher.settled
+      yield* persist(turns, write)
+      // All that is in the log is durable now, and what the flusher knows of may have been cut.
+      flusher.takeDurable()
+      yield* letOut(turns, outcome, outcome.sends)
+      outcome = write.entries.length > 0 ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
     }
-    yield* letOut(options, snapshots, outcome, [...outcome.early, ...outcome.sends])
+    yield* goOn(turns, outcome)
     if (replica.forked !== null) return yield* new Forked({ message: `${replica.forked}. ${forked_advice}` })
-    if (isOutdated(replica, options.registeredEpoch())) return yield* new Outdated()
+    if (isOutdated(replica, turns.registeredEpoch())) return yield* new Outdated()
     const why = whyOver(replica, group)
     if (why !== null) return yield* new Ended({ why, group: replica.configuration })
     group = replica.configuration
   }
 })
+
+/** What the replica's own disk has done since the last turn: it comes before everything else, as that may cut the log. */
+const ownNews = ({ flusher, saved }: Turns): ReadonlyArray<Input> => {
+  const op = flusher.takeDurable()
+  const durable: ReadonlyArray<Input> = op > 0 ? [{ _tag: "Durable", op }] : []
+  const written = Queue.takeUnsafe(saved)
+  return written !== undefined && Exit.isSuccess(written) ? [...durable, written.value] : durable
+}
+
+/** Entries behind those that are there: turns go on while they are written. A promise, or a cut, is waited for. */
+const goesBeside = ({ data }: Turns, { head, snapshot, truncate_to }: JournalWrite): boolean =>
+  data.durability === "disk" && head === null && snapshot === null && truncate_to === null
+
+/** What needs no write leaves; the rest waits for its own write, and for those of the turns before. */
+const goOn = (turns: Turns, outcome: Outcome): Effect.Effect<void> => {
+  const { early, entries, replies, sends, snapshot } = outcome
+  const { flusher, replica } = turns
+  if (entries.length === 0 && flusher.isIdle) return letOut(turns, outcome, early.length === 0 ? sends : [...early, ...sends])
+  return Effect.andThen(release(turns, early, replies), Effect.suspend(() => {
+    if (entries.length > 0 || sends.length > 0 || snapshot !== null) {
+      flusher.append({ entries, commit: replica.commit, sends, snapshot })
+    }
+    return report(turns, outcome)
+  }))
+}
 
 const forked_advice = "It takes part in nothing any more; if what it has is not needed, stop the node, and remove its files"
 
@@ -146,6 +194,7 @@ const withoutQuestions = (
       continue
     }
     isAsked ||= input._tag === "Change" && input.wish !== null
+    if (input._tag === "Flushed") continue
     const next = "answer" in input ? answerQuestion(input, replica, data, now) : input
     if (next === "end") return next
     if (next !== null) rest.push(next)
@@ -161,24 +210,19 @@ const persist = ({ journal, metrics }: ReplicaFiberOptions, write: JournalWrite)
 }
 
 /** What had to wait until the writes are durable: what a snapshot holds is in the log now. */
-const letOut = (
-  options: ReplicaFiberOptions,
-  snapshots: Queue.Queue<Snapshot>,
-  outcome: Outcome,
-  sends: Outcome["sends"]
-): Effect.Effect<void> =>
+const letOut = (turns: Turns, outcome: Outcome, sends: Outcome["sends"]): Effect.Effect<void> =>
   Effect.gen(function*() {
-    yield* release(options, sends, outcome.replies)
-    yield* report(options, outcome)
+    yield* release(turns, sends, outcome.replies)
+    yield* report(turns, outcome)
     const group = outcome.configuration
-    if (group !== null) yield* Queue.offer(options.dispatcher, { _tag: "GroupChanged", replica: options.local, group })
-    if (outcome.snapshot !== null) Queue.offerUnsafe(snapshots, outcome.snapshot)
+    if (group !== null) yield* Queue.offer(turns.dispatcher, { _tag: "GroupChanged", replica: turns.local, group })
+    if (outcome.snapshot !== null) Queue.offerUnsafe(turns.snapshots, outcome.snapshot)
   })
 
 const release = (
   { dispatcher, local, reads }: ReplicaFiberOptions,
-  sends: Outcome["sends"],
-  replies: Outcome["replies"]
+  sends: ReadonlyArray<Send>,
+  replies: ReadonlyArray<Reply>
 ): Effect.Effect<void> =>
   sends.length === 0 && replies.length === 0
     ? Effect.void

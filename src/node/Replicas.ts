@@ -127,7 +127,7 @@ const start = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
 const run = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
   Effect.gen(function*() {
     const { journals, local, options, preparing } = site
-    const replica: LocalReplica = { tenant: tenant.id, id, inbox: yield* makeReplicaInbox }
+    const replica: LocalReplica = { tenant: tenant.id, id, inbox: yield* makeReplicaInbox, waitingBytes: 0 }
     // Clients are told at once; and another one of the tenant starts here only after that.
     const stopped = Queue.offer(options.dispatcher, { _tag: "ReplicaStopped", replica })
     const registered = (): Tenant => site.registry.get(tenant.id) ?? tenant

@@ -79,7 +79,7 @@ export type Message =
     readonly commit: OpNumber
     readonly round: number
   }
-  /** Backup → primary: "in `round` I still followed you", and a repeat of PrepareOk (not in the paper). */
+  /** Backup → primary: "in `round` I still followed you", and a repeat of PrepareOk: `op` is durable (not in the paper). */
   | { readonly _tag: "CommitOk"; readonly view: View; readonly op: OpNumber; readonly round: number }
   /**
    * Any → all (VRR §4.2). `probing`: "I do not hear the primary; shall we move to `view`?", sent while still in

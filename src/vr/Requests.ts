@@ -19,7 +19,7 @@ import {
   type WriteRequest
 } from "./Replica.ts"
 import { appendEntry } from "./states/Normal.ts"
-import { broadcast, reply } from "./Sending.ts"
+import { reply, sendEarly } from "./Sending.ts"
 import { suspects } from "./Suspicion.ts"
 
 export const onRequests = (
@@ -148,13 +148,9 @@ export const startReadRound = (replica: Replica, state: PrimaryState, out: Outco
   state.rounds[replica.configuration.replicas.indexOf(replica.id)] = state.round
   state.reads.push({ round: state.round, requests: state.newReads })
   state.newReads = []
-  broadcast(replica, out, {
-    _tag: "Commit",
-    view: replica.view,
-    op: replica.log.op,
-    commit: replica.commit,
-    round: state.round
-  })
+  const { commit, configuration, id, log, view } = replica
+  const message = { _tag: "Commit", view, op: log.op, commit, round: state.round } as const
+  for (const to of configuration.replicas) if (to !== id) sendEarly(out, to, message)
 }
 
 /**

@@ -10,9 +10,12 @@ export const send = (out: Outcome, to: ReplicaId, message: Message): void => {
   out.sends.push({ to, epoch: out.epoch, message })
 }
 
-/** Before the writes are durable, unless those are of a view that must not be used before. */
+/**
+ * Before the writes are durable, unless those are of a view that must not be used before, or put something in the place of
+ * what was durable.
+ */
 export const sendEarly = (out: Outcome, to: ReplicaId, message: Message): void => {
-  const where = out.head === null ? out.early : out.sends
+  const where = out.head === null && out.install === null && out.truncate_to === null ? out.early : out.sends
   where.push({ to, epoch: out.epoch, message })
 }
 

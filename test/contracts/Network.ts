@@ -123,6 +123,33 @@ export const networkContract = (name: string, layer: Layer.Layer<Network>, anyPo
         yield* Fiber.join(writer)
       }))
 
+    scenario("are written at once as long as nobody has to wait, and then not at all", (network) =>
+      Effect.gen(function*() {
+        const { accept, onConnection } = yield* handedOut
+        const address = yield* network.listen(anyPort, onConnection)
+        const duplex = yield* network.connect(address)
+        const there = yield* accept
+        const part = pattern(256 * 1024)
+        let parts = 0
+        while (duplex.writeNow([part])) parts++
+        assert.isAtLeast(parts, 1)
+        // The one that was refused is not half there; and what waits for its turn is behind those before it.
+        const last = pattern(1_000, 1)
+        const waiting = yield* Effect.forkChild(duplex.write([last]))
+        const all = yield* read(there, parts * part.length + last.length)
+        assert.deepEqual(all.subarray(-last.length), last)
+        yield* Fiber.join(waiting)
+        assert.isTrue(duplex.writeNow([last]))
+        assert.deepEqual(yield* read(there, last.length), last)
+      }))
+
+    scenario("are not written to what has ended", (network) =>
+      Effect.gen(function*() {
+        const duplex = yield* network.connect(yield* network.listen(anyPort, () => Effect.void))
+        yield* readToEnd(duplex)
+        assert.isFalse(duplex.writeNow([pattern(10)]))
+      }))
+
     scenario("arrive as they were given, though they lie in one buffer in another order", (network) =>
       Effect.gen(function*() {
         const duplex = yield* network.connect(yield* network.listen(anyPort, echo))

@@ -88,7 +88,7 @@ const makeConnection = makeClientConnection(1, "client", { bytes: 0 })
 
 /** The one of node n1. */
 const makeReplica = (tenant: Tenants.Tenant): Effect.Effect<LocalReplica> =>
-  Effect.map(makeReplicaInbox, (inbox) => ({ tenant: tenant.id, id: replicaId(tenant.replicas[0]!), inbox }))
+  Effect.map(makeReplicaInbox, (inbox) => ({ tenant: tenant.id, id: replicaId(tenant.replicas[0]!), inbox, waitingBytes: 0 }))
 
 const groupOf = ({ epoch, replicas }: Tenants.Tenant): Configuration => makeConfiguration(epoch, replicas.map(replicaId))
 

@@ -11,7 +11,7 @@ import * as Queue from "effect/Queue"
 import { Limits } from "../../src/base/Limits.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
-import { type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox } from "../../src/node/Queues.ts"
+import { type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox, takeInputs } from "../../src/node/Queues.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Envelope } from "../../src/wire/PeerProtocol.ts"
 
@@ -36,14 +36,14 @@ describe("the inbox of a replica", () => {
         node: "n1", inbox, metrics, announcements: yield* makeAnnouncements,
         peers: { isConnected: () => true, send: () => {}, nudge: () => {}, reconcile: () => Effect.void }
       })
-      const replica: LocalReplica = { tenant, id: "r1::n1", inbox: yield* makeReplicaInbox }
+      const replica: LocalReplica = { tenant, id: "r1::n1", inbox: yield* makeReplicaInbox, waitingBytes: 0 }
       yield* Effect.forkChild(dispatcher.run, { startImmediately: true })
       yield* Queue.offer(inbox, { _tag: "ReplicaStarted", replica, group: makeConfiguration(0, ["r1::n1", "r2::n2"]) })
       const getsTo = Effect.gen(function*() {
         const before = metrics.peer_messages_received
         yield* Queue.offer(inbox, { _tag: "FromPeer", envelopes: Array.from({ length: most + 10 }, () => prepare) })
         while (metrics.peer_messages_received < before + most + 10) yield* Effect.yieldNow
-        return (yield* Queue.takeAll(replica.inbox)).length
+        return (yield* takeInputs(replica)).length
       })
       assert.strictEqual(yield* getsTo, most)
       assert.strictEqual(metrics.replica_inputs_dropped, 10)

@@ -61,7 +61,7 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
       return Effect.asVoid(disk.take(1))
     })
   }
-  const local: LocalReplica = { tenant, id, inbox }
+  const local: LocalReplica = { tenant, id, inbox, waitingBytes: 0 }
   const data = { tenant, node: "n1", durability: "disk" as const, doubt: null, store }
   const fiber = yield* Effect.forkScoped(runReplica({
     local, replica, data, reads, journal, dispatcher, metrics, isWhole: !recovering, settings: { current: timers }, registeredEpoch: () => 0

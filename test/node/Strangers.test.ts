@@ -37,7 +37,8 @@ const sent = (batches: ReadonlyArray<ReadonlyArray<string>>, joins = 0) =>
       remote: "somewhere",
       hello: makeHello("v2r2-peer", { cluster: "test", node: "n2", limits: { frame_bytes_max: 1_000 } }),
       receive,
-      send: () => Effect.void
+      send: () => Effect.void,
+      sendNow: () => true
     }).pipe(
       Effect.ignore,
       Effect.provide(Logger.layer([Logger.make(({ message }) => void log.push(String(message)))]))

@@ -130,7 +130,8 @@ export class World {
         return {
           remote,
           pull: Effect.flatMap(pull, (chunks) => back.await.pipe(Effect.andThen(this.delay), Effect.as(chunks))),
-          write: (chunks) => there.await.pipe(Effect.andThen(this.delay), Effect.andThen(write(chunks)))
+          write: (chunks) => there.await.pipe(Effect.andThen(this.delay), Effect.andThen(write(chunks))),
+          writeNow: () => false
         } satisfies Duplex
       })
     }

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { Limits } from "../../base/Limits.ts"
-import { type Framed, inWrites } from "../../network/Framed.ts"
+import { type Framed, sendAll } from "../../network/Framed.ts"
 import type { Closed } from "../../network/Network.ts"
 import { type ClientMessage, decodeClientMessage, encodeServerMessage } from "../../wire/ClientProtocol.ts"
 import {
@@ -36,10 +35,10 @@ export const serveClient = (options: ClientServerOptions) => (framed: Framed): E
     const connection = yield* makeClientConnection(++lastConnection, framed.remote, outboxes)
     metrics.client_connections++
     yield* Effect.raceFirst(
-      Effect.forever(read(options, framed, connection)).pipe(
+      Effect.forever(read(options, framed, connection), { disableYield: true }).pipe(
         Effect.tapError(({ malformed, reason }) => malformed === true ? complain(framed, errorFrame(reason)) : Effect.void)
       ),
-      Effect.forever(write(framed, connection))
+      write(framed, connection)
     ).pipe(
       Effect.ensuring(Effect.suspend(() => {
         metrics.client_connections--
@@ -73,19 +72,9 @@ const read = (
 
 const errorFrame = (message: string): Uint8Array => encodeServerMessage({ _tag: "Error", message })
 
-/** All that waits. */
-const write = (framed: Framed, connection: ClientConnection): Effect.Effect<void, Closed> =>
-  Queue.takeAll(connection.outbox).pipe(
-    Effect.catchCause(() => Effect.fail(malformed(connection.fault ?? "the outbox was closed"))),
-    Effect.flatMap((frames) => Effect.forEach(inWrites(frames), (part) => writePart(framed, connection, part), { discard: true }))
-  )
-
-const writePart = (
-  framed: Framed,
-  connection: ClientConnection,
-  frames: NonEmptyReadonlyArray<Uint8Array>
-): Effect.Effect<void, Closed> =>
-  Effect.andThen(
-    framed.send(frames),
-    Effect.sync(() => dequeued(connection, frames.reduce((bytes, frame) => bytes + frame.length, 0)))
+/** Until the connection ends, or is condemned. */
+const write = (framed: Framed, connection: ClientConnection): Effect.Effect<never, Closed> =>
+  sendAll(connection.outbox, framed, (bytes) => dequeued(connection, bytes)).pipe(
+    Effect.catchCause((cause) =>
+      connection.fault === null ? Effect.failCause(cause) : Effect.fail(malformed(connection.fault)))
   )

@@ -44,7 +44,7 @@ export const startServer = Effect.fnUntraced(function*(
       open++
       if (open > Limits.connections_per_server_max) return turnAway(duplex)
       return Effect.flatMap(acceptFramed(duplex, hello, { frame_bytes_max, verify: check }), (framed) =>
-        serve({ ...framed, send: impatient(framed.send) }))
+        serve({ ...framed, send: impatient(framed) }))
     }).pipe(
       Effect.catchTag("Closed", (closed) => logEnd(what, duplex.remote, closed, limited)),
       Effect.catchTag("HelloRejected", (rejected) => {

@@ -61,7 +61,7 @@ export const servePeer = ({ dispatcher, isMember, metrics, onHeard, onHeardAgain
     })
     const heard = before > 0 ? onHeardAgain(node) : Effect.void
     return Effect.ensuring(
-      Effect.andThen(heard, Effect.forever(turn)),
+      Effect.andThen(heard, Effect.forever(turn, { disableYield: true })),
       Effect.suspend(() => {
         const left = (open.get(node) ?? 1) - 1
         if (left === 0) open.delete(node)

@@ -13,7 +13,7 @@ import { onVote } from "../ViewStart.ts"
 import { answerGetCommitted, answerGetState } from "./Answering.ts"
 import { onRecovery, onStartView, onStartViewChange } from "./Joining.ts"
 import { appendAbove, commitTo } from "./Normal.ts"
-import { send } from "../Sending.ts"
+import { sendEarly } from "../Sending.ts"
 
 const onPrepare = (
   replica: Replica,
@@ -40,7 +40,8 @@ const onCommit = (
 ): void => {
   state.heardAt = now.mono
   commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
-  send(out, from, { _tag: "CommitOk", view: replica.view, op: replica.log.op, round: message.round })
+  // Reads wait for this, so it does not wait for the disk: what is not durable yet has a PrepareOk to come.
+  sendEarly(out, from, { _tag: "CommitOk", view: replica.view, op: replica.durable, round: message.round })
   if (message.op > replica.log.op) startTransfer(replica, replica.view, from, now, out)
 }
 

@@ -111,7 +111,7 @@ export class End {
     this.host = host
     this.process = process
     this.pipe_bytes_max = pipe_bytes_max
-    this.duplex = { remote, pull: this.pull, write: (chunks) => this.write(chunks) }
+    this.duplex = { remote, pull: this.pull, write: (chunks) => this.write(chunks), writeNow: (chunks) => this.writeNow(chunks) }
   }
 
   /** Neither reads nor writes any more. */
@@ -190,12 +190,22 @@ export class End {
   private write(chunks: NonEmptyReadonlyArray<Uint8Array>): Effect.Effect<void, Closed> {
     return Effect.suspend(() => {
       if (this.ended !== null) return Effect.fail(new Closed({ reason: this.ended }))
-      for (const chunk of chunks) {
-        this.tap?.(chunk)
-        this.out.send(chunk)
-      }
+      this.put(chunks)
       return this.room
     })
+  }
+
+  private writeNow(chunks: NonEmptyReadonlyArray<Uint8Array>): boolean {
+    const goes = this.ended === null && !this.isFull
+    if (goes) this.put(chunks)
+    return goes
+  }
+
+  private put(chunks: NonEmptyReadonlyArray<Uint8Array>): void {
+    for (const chunk of chunks) {
+      this.tap?.(chunk)
+      this.out.send(chunk)
+    }
   }
 
   private get isFull(): boolean {

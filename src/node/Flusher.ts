@@ -1,0 +1,101 @@
+/**
+ * Makes what a replica appends durable while its turns go on. One flush is under way at a time, and what is appended
+ * meanwhile gathers for the next: so batches grow by themselves with the load. What has to wait for a write leaves right
+ * after it, in the order of the turns.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
+import type { JournalError, JournalWrite } from "../storage/Journal.ts"
+import type { Entry, OpNumber } from "../vr/Message.ts"
+import type { Send } from "../vr/Replica.ts"
+import type { Snapshot } from "../vr/Snapshot.ts"
+import { type AppendQueue, makeAppendQueue } from "./Queues.ts"
+
+/** Of one turn: entries for the log, and what has to wait until these, and all before them, are durable. */
+export interface Append {
+  /** May be none, if there is only something that has to wait. */
+  readonly entries: ReadonlyArray<Entry>
+  /** The replica's commit number. */
+  readonly commit: OpNumber
+  readonly sends: ReadonlyArray<Send>
+  /** One that is due. What it holds is in the log once this is durable. */
+  readonly snapshot: Snapshot | null
+}
+
+export interface FlusherOptions {
+  readonly write: (write: JournalWrite) => Effect.Effect<void, JournalError>
+  readonly release: (sends: ReadonlyArray<Send>) => Effect.Effect<void>
+  readonly save: (snapshot: Snapshot) => void
+  /** There is something to ask {@link Flusher.takeDurable} for. */
+  readonly onDurable: () => void
+}
+
+export class Flusher {
+  private readonly options: FlusherOptions
+  private readonly appends: AppendQueue
+  private readonly idleness = Latch.makeUnsafe(true)
+  /** Turns whose appends are not durable yet. */
+  private waiting = 0
+  private durable: OpNumber = 0
+
+  private constructor(options: FlusherOptions, appends: AppendQueue) {
+    this.options = options
+    this.appends = appends
+  }
+
+  static make(options: FlusherOptions): Effect.Effect<Flusher> {
+    return Effect.map(makeAppendQueue, (appends) => new Flusher(options, appends))
+  }
+
+  /** Is all that was appended durable, and has left what waited for it? */
+  get isIdle(): boolean {
+    return this.waiting === 0
+  }
+
+  append(append: Append): void {
+    this.waiting++
+    this.idleness.closeUnsafe()
+    Queue.offerUnsafe(this.appends, append)
+  }
+
+  /**
+   * Waits until it is idle. Whoever then cuts the log, and makes that durable as well, has to forget what {@link takeDurable}
+   * would say: it may be of entries that are not there any more, under numbers that others have by then.
+   */
+  readonly settled: Effect.Effect<void> = Effect.suspend(() => this.isIdle ? Effect.void : this.idleness.await)
+
+  /** Up to here all appends are durable; 0: nothing new since this was asked last. */
+  takeDurable(): OpNumber {
+    const op = this.durable
+    this.durable = 0
+    return op
+  }
+
+  /** Until the disk refuses. */
+  readonly run: Effect.Effect<never, JournalError> = Effect.suspend(() =>
+    Effect.flatMap(Queue.takeAll(this.appends), (appends) => this.flush(appends))
+  ).pipe(Effect.forever({ disableYield: true }))
+
+  private flush(appends: ReadonlyArray<Append>): Effect.Effect<void, JournalError> {
+    const { release, save, write } = this.options
+    const entries = appends.length === 1 ? appends[0]!.entries : appends.flatMap((append) => append.entries)
+    const sends = appends.length === 1 ? appends[0]!.sends : appends.flatMap((append) => append.sends)
+    const { commit } = appends[appends.length - 1]!
+    const written = entries.length === 0 ? Effect.void : write({ head: null, snapshot: null, truncate_to: null, entries, commit })
+    return written.pipe(
+      Effect.andThen(Effect.suspend(() => release(sends))),
+      Effect.andThen(Effect.sync(() => {
+        for (const { snapshot } of appends) if (snapshot !== null) save(snapshot)
+        this.waiting -= appends.length
+        if (this.waiting === 0) this.idleness.openUnsafe()
+        const last = entries[entries.length - 1]
+        if (last === undefined) return
+        this.durable = last.op
+        this.options.onDurable()
+      }))
+    )
+  }
+}
