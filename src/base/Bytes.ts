@@ -19,3 +19,10 @@ export const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   }
   return whole
 }
+
+/** Of all chunks together. */
+export const bytesOf = (chunks: ReadonlyArray<Uint8Array>): number => {
+  let bytes = 0
+  for (const chunk of chunks) bytes += chunk.length
+  return bytes
+}

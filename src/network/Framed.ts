@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { concat } from "../base/Bytes.ts"
+import { bytesOf, concat } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 import { FrameDecoder } from "../wire/Frame.ts"
 import * as Hello from "../wire/Hello.ts"
@@ -39,7 +39,7 @@ export interface Framed {
   readonly receive: Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Closed>
   /** Whole frames, in order. Waits while the other side is slow to read. */
   readonly send: (frames: NonEmptyReadonlyArray<Uint8Array>) => Effect.Effect<void, Closed>
-  /** The same where nothing has to be waited for, and then it was done: true. False: nothing was; `send` waits, or says why. */
+  /** Sends what nobody has to wait for, a few tens of KiB at most: true. False: nothing was sent; `send` waits, or says why. */
   readonly sendNow: (frames: NonEmptyReadonlyArray<Uint8Array>) => boolean
 }
 
@@ -167,21 +167,14 @@ export const sendAll = <E>(
   const send = impatient(framed)
   return Queue.takeAll(outbox).pipe(
     Effect.flatMap((frames) => {
-      const bytes = bytesOf(frames)
-      if (bytes <= write_bytes && framed.sendNow(frames)) {
-        onSent(bytes)
+      if (framed.sendNow(frames)) {
+        onSent(bytesOf(frames))
         return Effect.void
       }
       return Effect.forEach(inWrites(frames), (part) => Effect.map(send(part), () => onSent(bytesOf(part))), { discard: true })
     }),
     Effect.forever({ disableYield: true })
   )
-}
-
-const bytesOf = (frames: NonEmptyReadonlyArray<Uint8Array>): number => {
-  let bytes = 0
-  for (const frame of frames) bytes += frame.length
-  return bytes
 }
 
 /** Frames in writes of about `write_bytes` each, so that a slow reader can be told from one that does not read. */

@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { bytesOf } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 
 /** A connection ended; `reason` says why in words, such as "closed by the other side" or "reset". */
@@ -46,7 +47,7 @@ export interface Duplex {
   readonly pull: Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Closed>
   /** Waits while the other side is slow to read. Chunks of concurrent writes do not mix. */
   readonly write: (chunks: NonEmptyReadonlyArray<Uint8Array>) => Effect.Effect<void, Closed>
-  /** The same where nothing has to be waited for, and then it was done: true. False: nothing was; `write` waits, or says why. */
+  /** Writes what nobody has to wait for, a few tens of KiB at most: true. False: nothing was written; `write` waits, or says why. */
   readonly writeNow: (chunks: NonEmptyReadonlyArray<Uint8Array>) => boolean
 }
 
@@ -143,7 +144,7 @@ const memory = (): Network["Service"] => {
 }
 
 const put = (pipe: Pipe, chunks: NonEmptyReadonlyArray<Uint8Array>): void => {
-  for (const chunk of chunks) pipe.bytes += chunk.length
+  pipe.bytes += bytesOf(chunks)
   Queue.offerAllUnsafe(pipe.chunks, chunks)
 }
 
@@ -165,7 +166,7 @@ const memoryDuplex = (incoming: Pipe, outgoing: Pipe, remote: string): Duplex =>
         outgoing.broken === null ? Effect.void : Effect.fail(new Closed({ reason: outgoing.broken }))))
     }),
   writeNow: (chunks) => {
-    const goes = outgoing.broken === null && outgoing.bytes <= Limits.memory_pipe_bytes_max
+    const goes = outgoing.broken === null && outgoing.bytes + bytesOf(chunks) <= Limits.memory_pipe_bytes_max
     if (goes) put(outgoing, chunks)
     return goes
   }

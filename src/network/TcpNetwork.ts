@@ -10,6 +10,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as net from "node:net"
 import { formatAddress, parseAddress } from "../base/Address.ts"
+import { bytesOf } from "../base/Bytes.ts"
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { makeLineLimit } from "./LineLimit.ts"
@@ -120,7 +121,9 @@ class Connection implements Duplex {
     })
 
   readonly writeNow = (chunks: Chunks): boolean => {
-    const goes = this.ended === null && !this.socket.writableNeedDrain
+    const { socket } = this
+    // What the kernel does not take at once waits here, and nobody counts it: so it is no more than a socket holds anyway.
+    const goes = this.ended === null && socket.writableLength + bytesOf(chunks) < socket.writableHighWaterMark
     if (goes) this.put(chunks)
     return goes
   }

@@ -4,7 +4,10 @@
  * @module
  */
 import * as Queue from "effect/Queue"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import { bytesOf } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
+import type { Framed } from "../network/Framed.ts"
 import type { ReplyTo } from "../vr/Replica.ts"
 import { makeConnectionOutbox } from "./Queues.ts"
 import * as Effect from "effect/Effect"
@@ -28,7 +31,9 @@ export const makeChannel = (tenant: string, to: ReplyTo, session: number): Chann
 export interface ClientConnection {
   readonly id: number
   readonly remote: string
+  /** What could not be sent at once. */
   readonly outbox: Queue.Queue<Uint8Array>
+  readonly sendNow: Framed["sendNow"]
   /** Open while the reader of this connection may go on. */
   readonly room: Latch.Latch
   /** Owned by the dispatcher. */
@@ -48,13 +53,14 @@ export interface Outboxes {
 
 export const makeClientConnection = (
   id: number,
-  remote: string,
+  { remote, sendNow }: Pick<Framed, "remote" | "sendNow">,
   together: Outboxes
 ): Effect.Effect<ClientConnection> =>
   Effect.map(makeConnectionOutbox, (outbox) => ({
     id,
     remote,
     outbox,
+    sendNow,
     room: Latch.makeUnsafe(true),
     channels: new Map<number, Channel>(),
     outboxBytes: 0,
@@ -97,9 +103,11 @@ export const hasRoom = ({ outboxBytes, together }: ClientConnection, bytes: numb
   outboxBytes + bytes <= Limits.connection_outbox_bytes_reads &&
   together.bytes + bytes <= Limits.outboxes_bytes_max * (outboxBytes === 0 ? 2 : 1)
 
-/** Queues frames that were admitted. */
-export const enqueue = (connection: ClientConnection, frames: ReadonlyArray<Uint8Array>): void => {
+/** Sends frames that were admitted, at once if nothing waits before them. */
+export const answer = (connection: ClientConnection, frames: NonEmptyReadonlyArray<Uint8Array>): void => {
   if (connection.fault !== null) return
+  const bytes = bytesOf(frames)
+  if (connection.outboxBytes === bytes && connection.sendNow(frames)) return count(connection, -bytes)
   if (connection.outboxBytes > Limits.connection_outbox_bytes_soft) connection.room.closeUnsafe()
   Queue.offerAllUnsafe(connection.outbox, frames)
 }

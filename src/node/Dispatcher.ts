@@ -13,7 +13,7 @@ import type { Configuration } from "../vr/Configuration.ts"
 import type { Message } from "../vr/Message.ts"
 import type { ClientRequest, Send } from "../vr/Replica.ts"
 import { encodeEnvelope, encodeMessage, type Envelope, tailOf } from "../wire/PeerProtocol.ts"
-import { admit, type ClientConnection, countUnanswered, enqueue } from "./ClientConnection.ts"
+import { admit, answer, type ClientConnection, countUnanswered } from "./ClientConnection.ts"
 import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
 import { Directory } from "./Directory.ts"
 import { Laggards } from "./Laggards.ts"
@@ -38,8 +38,8 @@ export class Dispatcher {
   private readonly groups = new Map<LocalReplica, Configuration>()
   private readonly laggards = new Laggards()
   private readonly connections = new Map<number, ClientConnection>()
-  private readonly requests = new Map<LocalReplica, Array<ClientRequest>>()
-  private readonly answers = new Map<ClientConnection, Array<Uint8Array>>()
+  private readonly requests = new Map<LocalReplica, [ClientRequest, ...Array<ClientRequest>]>()
+  private readonly answers = new Map<ClientConnection, [Uint8Array, ...Array<Uint8Array>]>()
   private readonly routes: Routes
   private readonly options: DispatcherOptions
   /** The message encoded last: one message goes to several replicas in a row. */
@@ -83,6 +83,7 @@ export class Dispatcher {
     }
     this.flushRequests()
     this.flushAnswers()
+    this.options.peers.flush()
     this.lastMessage = null
     return failures.length === 0
       ? Effect.void
@@ -193,12 +194,12 @@ export class Dispatcher {
   }
 
   private flushAnswers(): void {
-    for (const [connection, frames] of this.answers) enqueue(connection, frames)
+    for (const [connection, frames] of this.answers) answer(connection, frames)
     this.answers.clear()
   }
 }
 
-const gather = <K, V>(map: Map<K, Array<V>>, key: K, value: V): void => {
+const gather = <K, V>(map: Map<K, [V, ...Array<V>]>, key: K, value: V): void => {
   const values = map.get(key)
   if (values === undefined) map.set(key, [value])
   else values.push(value)

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isArrayNonEmpty } from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -12,9 +13,10 @@ import * as FiberMap from "effect/FiberMap"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import { bytesOf } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 import type { Member } from "../members/Members.ts"
-import { connectFramed, sendAll } from "../network/Framed.ts"
+import { connectFramed, type Framed, sendAll } from "../network/Framed.ts"
 import { Closed, type Network } from "../network/Network.ts"
 import type { Hello } from "../wire/Hello.ts"
 import { keepConnected, settled_ms } from "./Dialing.ts"
@@ -23,8 +25,10 @@ import { makePeerOutbox } from "./Queues.ts"
 
 export interface PeerLinks {
   readonly isConnected: (node: string) => boolean
-  /** Queues a whole frame, with its tail if it has one, or drops it. */
+  /** Takes a whole frame, with its tail if it has one, or drops it. */
   readonly send: (node: string, frame: Uint8Array, tail: Uint8Array) => void
+  /** The end of a turn: what was taken in it leaves in one write for each node, at once if nothing waits before it. */
+  readonly flush: () => void
   /** That node has just been heard: if it is not connected, dial it now. */
   readonly nudge: (node: string) => void
   /** Dials these nodes from now on, and no others. */
@@ -39,13 +43,18 @@ export interface Peers extends PeerLinks {
 
 interface Link {
   readonly address: string
+  /** Of this turn. */
+  taken: Array<Uint8Array>
+  /** What could not be sent at once. */
   readonly outbox: Queue.Queue<Uint8Array>
+  sendNow: Framed["sendNow"]
   readonly wake: Latch.Latch
   connected: boolean
   since_ms: number
   /** Ends the connection at hand. */
   end: Deferred.Deferred<never, Closed> | null
-  queuedBytes: number
+  /** Taken, and not sent yet. */
+  waitingBytes: number
 }
 
 export interface PeerOptions {
@@ -59,6 +68,8 @@ export const makePeers = Effect.fnUntraced(function*(
   options: PeerOptions
 ): Effect.fn.Return<Peers, never, Scope.Scope | Network> {
   const links = new Map<string, Link>()
+  /** Those of which something was taken in this turn. */
+  const toFlush: Array<Link> = []
   const fibers = yield* FiberMap.make<string>()
   const network = yield* Effect.context<Network>()
 
@@ -74,7 +85,7 @@ export const makePeers = Effect.fnUntraced(function*(
         if (links.has(node)) continue
         const outbox = yield* makePeerOutbox
         const link: Link = {
-          address, outbox, wake: Latch.makeUnsafe(), connected: false, since_ms: 0, end: null, queuedBytes: 0
+          address, outbox, taken: [], sendNow: () => false, wake: Latch.makeUnsafe(), connected: false, since_ms: 0, end: null, waitingBytes: 0
         }
         links.set(node, link)
         const talking = keepConnected("peer", node, link.wake, talk(options, node, link))
@@ -98,10 +109,15 @@ export const makePeers = Effect.fnUntraced(function*(
         options.metrics.peer_messages_dropped++
         return
       }
-      Queue.offerUnsafe(link.outbox, frame)
-      if (tail.length > 0) Queue.offerUnsafe(link.outbox, tail)
-      link.queuedBytes += frame.length + tail.length
+      if (link.taken.length === 0) toFlush.push(link)
+      link.taken.push(frame)
+      if (tail.length > 0) link.taken.push(tail)
+      link.waitingBytes += frame.length + tail.length
       options.metrics.peer_messages_sent++
+    },
+    flush: () => {
+      for (const link of toFlush) leave(link)
+      toFlush.length = 0
     },
     nudge: (node) => void links.get(node)?.wake.openUnsafe(),
     renew,
@@ -110,8 +126,18 @@ export const makePeers = Effect.fnUntraced(function*(
 })
 
 /** For a frame and its tail. */
-const hasRoom = ({ outbox, queuedBytes }: Link, bytes: number): boolean =>
-  queuedBytes + bytes <= Limits.peer_outbox_bytes_max && Queue.sizeUnsafe(outbox) + 2 <= Limits.peer_outbox_max
+const hasRoom = ({ outbox, taken, waitingBytes }: Link, bytes: number): boolean =>
+  waitingBytes + bytes <= Limits.peer_outbox_bytes_max && Queue.sizeUnsafe(outbox) + taken.length + 2 <= Limits.peer_outbox_max
+
+const leave = (link: Link): void => {
+  const frames = link.taken
+  link.taken = []
+  // Empty, if the connection ended meanwhile.
+  if (!isArrayNonEmpty(frames)) return
+  const bytes = bytesOf(frames)
+  if (link.waitingBytes === bytes && link.sendNow(frames)) link.waitingBytes = 0
+  else Queue.offerAllUnsafe(link.outbox, frames)
+}
 
 /** One connection, from the dial to its end. */
 const talk = ({ hello, metrics, onLost }: PeerOptions, node: string, link: Link) =>
@@ -119,7 +145,9 @@ const talk = ({ hello, metrics, onLost }: PeerOptions, node: string, link: Link)
     const framed = yield* connectFramed(link.address, hello)
     const end = yield* Deferred.make<never, Closed>()
     yield* Queue.clear(link.outbox)
-    link.queuedBytes = 0
+    link.taken = []
+    link.waitingBytes = 0
+    link.sendNow = framed.sendNow
     link.connected = true
     link.since_ms = yield* Clock.currentTimeMillis
     link.end = end
@@ -129,7 +157,7 @@ const talk = ({ hello, metrics, onLost }: PeerOptions, node: string, link: Link)
       return onLost(node)
     }))
     const write = sendAll(link.outbox, framed, (bytes) => {
-      link.queuedBytes -= bytes
+      link.waitingBytes -= bytes
     })
     // Nothing is received here; reading is how the end of the connection is noticed while there is nothing to send.
     return yield* Effect.raceAllFirst([write, Effect.forever(framed.receive), Deferred.await(end)])

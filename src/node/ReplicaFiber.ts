@@ -145,12 +145,11 @@ const goOn = (turns: Turns, outcome: Outcome): Effect.Effect<void> => {
   const { early, entries, replies, sends, snapshot } = outcome
   const { flusher, replica } = turns
   if (entries.length === 0 && flusher.isIdle) return letOut(turns, outcome, early.length === 0 ? sends : [...early, ...sends])
-  return Effect.andThen(release(turns, early, replies), Effect.suspend(() => {
-    if (entries.length > 0 || sends.length > 0 || snapshot !== null) {
-      flusher.append({ entries, commit: replica.commit, sends, snapshot })
-    }
-    return report(turns, outcome)
-  }))
+  if (entries.length > 0 || sends.length > 0 || snapshot !== null) {
+    flusher.append({ entries, commit: replica.commit, sends, snapshot })
+  }
+  const released = release(turns, early, replies)
+  return outcome.events.length === 0 ? released : Effect.andThen(released, report(turns, outcome))
 }
 
 const forked_advice = "It takes part in nothing any more; if what it has is not needed, stop the node, and remove its files"
@@ -210,23 +209,29 @@ const persist = ({ journal, metrics }: ReplicaFiberOptions, write: JournalWrite)
 }
 
 /** What had to wait until the writes are durable: what a snapshot holds is in the log now. */
-const letOut = (turns: Turns, outcome: Outcome, sends: Outcome["sends"]): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    yield* release(turns, sends, outcome.replies)
+const letOut = (turns: Turns, outcome: Outcome, sends: Outcome["sends"]): Effect.Effect<void> => {
+  const { configuration: group, events, replies, snapshot } = outcome
+  const released = release(turns, sends, replies)
+  // Hardly any turn has more than that.
+  if (group === null && events.length === 0 && snapshot === null) return released
+  return Effect.gen(function*() {
+    yield* released
     yield* report(turns, outcome)
-    const group = outcome.configuration
     if (group !== null) yield* Queue.offer(turns.dispatcher, { _tag: "GroupChanged", replica: turns.local, group })
-    if (outcome.snapshot !== null) Queue.offerUnsafe(turns.snapshots, outcome.snapshot)
+    if (snapshot !== null) Queue.offerUnsafe(turns.snapshots, snapshot)
   })
+}
 
 const release = (
   { dispatcher, local, reads }: ReplicaFiberOptions,
   sends: ReadonlyArray<Send>,
   replies: ReadonlyArray<Reply>
 ): Effect.Effect<void> =>
-  sends.length === 0 && replies.length === 0
-    ? Effect.void
-    : Effect.asVoid(Queue.offer(dispatcher, { _tag: "FromReplica", replica: local, sends, replies: reads.settle(replies) }))
+  Effect.suspend(() => {
+    if (sends.length === 0 && replies.length === 0) return Effect.void
+    const output = { _tag: "FromReplica", replica: local, sends, replies: reads.settle(replies) } as const
+    return Queue.offerUnsafe(dispatcher, output) ? Effect.void : Effect.asVoid(Queue.offer(dispatcher, output))
+  })
 
 const report = ({ local, metrics }: ReplicaFiberOptions, outcome: Outcome): Effect.Effect<void> => {
   if (outcome.events.length === 0) return Effect.void

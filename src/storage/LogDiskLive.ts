@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
-import { close, fdatasync, ftruncate, open, read, rmdir, writev } from "node:fs"
+import { close, constants, fdatasync, ftruncate, open, read, rmdir, writev } from "node:fs"
 import { dirname } from "node:path"
 import { makeFolder, platformReason, replaceFile, syncFolder, systemReason } from "./FilesLive.ts"
 import { DiskError, type LogDisk, type LogFile, type ReadableDisk } from "./log/LogDisk.ts"
@@ -42,18 +42,32 @@ const removeEmpty = (path: string): Effect.Effect<void, DiskError> =>
   systemCall(path, (done) => rmdir(path, (error) => done(error?.code === "ENOENT" ? null : error)))
 
 const openFile = (path: string, flag: "r" | "r+" | "w+"): Effect.Effect<LogFile, DiskError> =>
-  Effect.map(systemCall<number>(path, (done) => open(path, flag, done)), (fd) => logFile(path, fd))
+  Effect.map(descriptor(path, flag), (fd) => logFile(path, fd))
+
+const descriptor = (path: string, flag: string | number): Effect.Effect<number, DiskError> =>
+  systemCall<number>(path, (done) => open(path, flag, done))
+
+/** A descriptor of which every write is durable when it returns. */
+const through = constants.O_WRONLY | constants.O_DSYNC
 
 /** The same bytes, not as a `Buffer`. */
 const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 
-const logFile = (path: string, fd: number): LogFile => ({
-  write: (at, chunks) => writeAll(path, fd, at, chunks),
-  read: (at, length) => readAll(path, fd, at, length),
-  grow: (size) => systemCall(path, (done) => ftruncate(fd, size, done)),
-  sync: systemCall(path, (done) => fdatasync(fd, done)),
-  close: Effect.ignore(systemCall(path, (done) => close(fd, done)))
-})
+const logFile = (path: string, fd: number): LogFile => {
+  /** Opened when it is needed: most files are only read. */
+  let durable: number | null = null
+  const opened = Effect.suspend(() =>
+    durable !== null ? Effect.succeed(durable) : Effect.map(descriptor(path, through), (opened) => durable = opened))
+  const closed = (fd: number) => Effect.ignore(systemCall(path, (done) => close(fd, done)))
+  return {
+    write: (at, chunks) => writeAll(path, fd, at, chunks),
+    writeThrough: (at, chunks) => Effect.flatMap(opened, (durable) => writeAll(path, durable, at, chunks)),
+    read: (at, length) => readAll(path, fd, at, length),
+    grow: (size) => systemCall(path, (done) => ftruncate(fd, size, done)),
+    sync: systemCall(path, (done) => fdatasync(fd, done)),
+    close: Effect.suspend(() => durable === null ? closed(fd) : Effect.andThen(closed(durable), closed(fd)))
+  }
+}
 
 /** The system may take a part only, and says why at the next try. */
 const writeAll = (

@@ -24,6 +24,9 @@ export interface Layout {
   readonly step_bytes: number
 }
 
+/** Larger batches are rare, and have memory of their own. */
+const room_bytes = 128 * 1024
+
 /** The journal before a write. */
 export interface Before {
   readonly op: number
@@ -36,6 +39,8 @@ export class Segments {
   private readonly place: Place
   private readonly layout: Layout
   private readonly zeros: Uint8Array
+  /** Batches are encoded here, one after the other: memory of its own for each costs the collector dear. */
+  private readonly room = new Uint8Array(room_bytes)
   private log = newLog(randomBytes(8).toString("hex"))
   private tail: Tail | null = null
   private file: LogFile | null = null
@@ -96,7 +101,7 @@ export class Segments {
       // Each segment has the head: those before it may be removed.
       const whole = rolls && batch.head === null ? { ...batch, head: before.head } : batch
       const at = rolls ? preamble_bytes : tail.at
-      const { bytes, checksum } = encodeBatch(whole, { at, sequence, chain: log.chain, seed: log.seed }, crc32)
+      const { bytes, checksum } = encodeBatch(whole, { at, sequence, chain: log.chain, seed: log.seed }, crc32, this.room)
       if (rolls) yield* this.addSegment(bytes, sequence, before.op)
       else yield* this.addBatch(file, tail, bytes, sequence)
       this.log = { ...log, sequence, chain: checksum }
@@ -133,18 +138,15 @@ export class Segments {
   ): Effect.Effect<void, DiskError> {
     const end = tail.at + bytes.length
     const size = Math.max(tail.size, this.steps(end))
-    return Effect.gen({ self: this }, function*() {
-      if (size === tail.size) yield* file.write(tail.at, [bytes])
-      else {
+    const written = size === tail.size ? file.writeThrough(tail.at, [bytes])
+      : Effect.gen({ self: this }, function*() {
         // The size changes first, and at once: a file whose size is in between has been cut.
         yield* file.grow(size)
         yield* file.write(tail.at, [bytes, this.zeros.subarray(0, size - end)])
-      }
-      yield* file.sync
-      // Durable with the next sync, which is early enough for a lower bound.
-      if (size !== tail.size) {
-        yield* file.write(bound_offset, [encodeBound({ size, sequence }, this.log.seed, crc32)])
-      }
+        yield* file.sync
+        yield* file.writeThrough(bound_offset, [encodeBound({ size, sequence }, this.log.seed, crc32)])
+      })
+    return Effect.map(written, () => {
       this.tail = { ...tail, at: end, size }
     })
   }

@@ -129,7 +129,7 @@ export const networkContract = (name: string, layer: Layer.Layer<Network>, anyPo
         const address = yield* network.listen(anyPort, onConnection)
         const duplex = yield* network.connect(address)
         const there = yield* accept
-        const part = pattern(256 * 1024)
+        const part = pattern(16 * 1024)
         let parts = 0
         while (duplex.writeNow([part])) parts++
         assert.isAtLeast(parts, 1)

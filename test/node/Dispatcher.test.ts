@@ -60,7 +60,7 @@ const makeWorld = Effect.gen(function*() {
   const metrics = yield* Metrics
   /** The nodes that something was sent to. */
   const sentTo: Array<string> = []
-  const peers = { isConnected: () => true, send: (node: string) => void sentTo.push(node), nudge: () => {}, reconcile: () => Effect.void }
+  const peers = { isConnected: () => true, send: (node: string) => void sentTo.push(node), flush: () => {}, nudge: () => {}, reconcile: () => Effect.void }
   const announcements = yield* makeAnnouncements
   const dispatcher = new Dispatcher({ node: "n1", inbox, peers, announcements, metrics })
   yield* Effect.forkScoped(dispatcher.run)
@@ -84,7 +84,9 @@ const makeWorld = Effect.gen(function*() {
 const says = (connection: ClientConnection, ...messages: ReadonlyArray<ClientMessage>): DispatcherInput =>
   ({ _tag: "FromClient", connection, messages })
 
-const makeConnection = makeClientConnection(1, "client", { bytes: 0 })
+/** Its outbox is not emptied by anybody. */
+const client = { remote: "client", sendNow: () => false }
+const makeConnection = makeClientConnection(1, client, { bytes: 0 })
 
 /** The one of node n1. */
 const makeReplica = (tenant: Tenants.Tenant): Effect.Effect<LocalReplica> =>
@@ -290,7 +292,7 @@ describe("what a graceful stop waits for", () => {
   it.effect("is no answer to whoever asked for a write before somebody else did: a session that has moved", () =>
     Effect.gen(function*() {
       const { connection, inFlight, replica, tell, tenant } = yield* makeWaiting
-      const moved = yield* makeClientConnection(2, "client", { bytes: 0 })
+      const moved = yield* makeClientConnection(2, client, { bytes: 0 })
       yield* tell(says(connection, write(1)), says(moved, attach(tenant), write(1)))
       assert.strictEqual(yield* inFlight, 1)
       yield* tell(replies(replica, (yield* requestsTo(replica)).slice(1), {}))

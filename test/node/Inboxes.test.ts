@@ -34,7 +34,7 @@ describe("the inbox of a replica", () => {
       const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
       const dispatcher = new Dispatcher({
         node: "n1", inbox, metrics, announcements: yield* makeAnnouncements,
-        peers: { isConnected: () => true, send: () => {}, nudge: () => {}, reconcile: () => Effect.void }
+        peers: { isConnected: () => true, send: () => {}, flush: () => {}, nudge: () => {}, reconcile: () => Effect.void }
       })
       const replica: LocalReplica = { tenant, id: "r1::n1", inbox: yield* makeReplicaInbox, waitingBytes: 0 }
       yield* Effect.forkChild(dispatcher.run, { startImmediately: true })

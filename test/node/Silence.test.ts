@@ -135,6 +135,7 @@ describe("a node that does not read", () => {
       yield* peers.reconcile([n2])
       yield* world.until("it is connected", Effect.sync(() => peers.isConnected("n2")))
       peers.send("n2", new Uint8Array(2 * Limits.memory_pipe_bytes_max), new Uint8Array(0))
+      peers.flush()
       yield* Effect.sleep(Limits.connection_stalled_ms - 100)
       assert.deepStrictEqual([lost, dialled], [[], 1])
       yield* Effect.sleep(200)

@@ -86,7 +86,7 @@ describe("a log", () => {
       yield* journal.write(write({ commit: 3 }))
       assert.deepStrictEqual(disk.steps, [])
       yield* journal.write(write({ entries: [{ ...entries(4, 1)[0]!, operation: new Uint8Array(1500) }] }))
-      assert.deepStrictEqual(disk.steps.map((step) => step.split(" ")[0]), ["grow", "write", "sync", "write"])
+      assert.deepStrictEqual(disk.steps.map((step) => step.split(" ")[0]), ["grow", "write", "sync", "write", "sync"])
     }))
 })
 

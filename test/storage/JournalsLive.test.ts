@@ -32,6 +32,7 @@ const brittle = (disk: LogDisk, isBroken: () => boolean): LogDisk => {
   const brittleFile = (path: string, file: LogFile): LogFile => ({
     read: (at, length) => unless(path, file.read(at, length)),
     write: (at, chunks) => unless(path, file.write(at, chunks)),
+    writeThrough: (at, chunks) => unless(path, file.writeThrough(at, chunks)),
     grow: (size) => unless(path, file.grow(size)),
     sync: unless(path, file.sync),
     close: file.close

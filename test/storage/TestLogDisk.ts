@@ -156,17 +156,27 @@ export class TestLogDisk implements LogDisk {
   open(path: string): Effect.Effect<LogFile, DiskError> {
     return this.unlessBroken(path, () => {
       const inode = this.cached.get(path)!
+      const write: LogFile["write"] = (at, chunks) => {
+        const bytes = concat(chunks)
+        const take = (part: Uint8Array) => {
+          if (inode.cached.length < at + part.length) inode.cached = resized(inode.cached, at + part.length)
+          inode.cached.set(part, at)
+        }
+        const short = () => take(bytes.subarray(0, Math.floor(this.random.next() * (bytes.length + 1))))
+        const growth = () => at + bytes.length - inode.cached.length
+        return Effect.andThen(this.needs(path, growth), this.step("write", path, () => take(bytes), short))
+      }
+      /** Of what was written before, nothing more is durable by it. */
+      const through = (at: number, length: number) => {
+        if (inode.durable.length < at + length) inode.durable = resized(inode.durable, at + length)
+        inode.durable.set(inode.cached.subarray(at, at + length), at)
+      }
       return {
         read: (at, length) => this.unlessBroken(path, () => inode.cached.slice(at, at + length)),
-        write: (at, chunks) => {
-          const bytes = concat(chunks)
-          const take = (part: Uint8Array) => {
-            if (inode.cached.length < at + part.length) inode.cached = resized(inode.cached, at + part.length)
-            inode.cached.set(part, at)
-          }
-          const short = () => take(bytes.subarray(0, Math.floor(this.random.next() * (bytes.length + 1))))
-          const growth = () => at + bytes.length - inode.cached.length
-          return Effect.andThen(this.needs(path, growth), this.step("write", path, () => take(bytes), short))
+        write,
+        writeThrough: (at, chunks) => {
+          const { length } = concat(chunks)
+          return Effect.andThen(write(at, chunks), this.step("sync", path, () => through(at, length), () => {}))
         },
         grow: (size) => this.step("grow", path, () => void (inode.cached = resized(inode.cached, size)), () => {}),
         sync: this.step("sync", path, () => void (inode.durable = inode.cached.slice()), () => {}),

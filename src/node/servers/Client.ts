@@ -11,7 +11,7 @@ import { type Framed, sendAll } from "../../network/Framed.ts"
 import type { Closed } from "../../network/Network.ts"
 import { type ClientMessage, decodeClientMessage, encodeServerMessage } from "../../wire/ClientProtocol.ts"
 import {
-  admit, type ClientConnection, condemn, dequeued, enqueue, makeClientConnection, type Outboxes
+  admit, answer, type ClientConnection, condemn, dequeued, makeClientConnection, type Outboxes
 } from "../ClientConnection.ts"
 import type { Counters } from "../Metrics.ts"
 import type { DispatcherInbox } from "../Queues.ts"
@@ -32,7 +32,7 @@ let lastConnection = 0
 export const serveClient = (options: ClientServerOptions) => (framed: Framed): Effect.Effect<void, Closed> =>
   Effect.gen(function*() {
     const { dispatcher, metrics, outboxes } = options
-    const connection = yield* makeClientConnection(++lastConnection, framed.remote, outboxes)
+    const connection = yield* makeClientConnection(++lastConnection, framed, outboxes)
     metrics.client_connections++
     yield* Effect.raceFirst(
       Effect.forever(read(options, framed, connection), { disableYield: true }).pipe(
@@ -65,7 +65,7 @@ const read = (
       metrics.malformed_frames++
       if (!message.ignorable) return Effect.fail(malformed(message.reason))
       const complaint = errorFrame(message.reason)
-      if (admit(connection, complaint.length)) enqueue(connection, [complaint])
+      if (admit(connection, complaint.length)) answer(connection, [complaint])
     }
     return Queue.offer(dispatcher, { _tag: "FromClient", connection, messages })
   })

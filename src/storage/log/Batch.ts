@@ -80,16 +80,18 @@ export interface BatchPlace {
   readonly seed: number
 }
 
-/** The batch, and its checksum, which is the `chain` of the next one. */
+/** The batch, in `room` if it fits, and its checksum, which is the `chain` of the next one. */
 export const encodeBatch = (
   batch: Batch,
   { at, chain, seed, sequence }: BatchPlace,
-  crc: Crc32
+  crc: Crc32,
+  room: Uint8Array = nothing
 ): { readonly bytes: Uint8Array; readonly checksum: number } => {
   const { commit, entries, head, snapshot, truncate_to } = batch
   const body_bytes = bodyBytes(batch)
   invariant(body_bytes < 2 ** 32, "the length of a batch is an integer of 4 bytes", { body_bytes })
-  const bytes = new Uint8Array(batchBytes(batch))
+  const length = batchBytes(batch)
+  const bytes = length <= room.length ? room.subarray(0, length).fill(0) : new Uint8Array(length)
   const view = viewOf(bytes)
   encodeBody(bytes, view, batch)
   bytes[bytes.length - 1] = end_mark
@@ -108,6 +110,8 @@ export const encodeBatch = (
   view.setUint32(4, checksum)
   return { bytes, checksum }
 }
+
+const nothing = new Uint8Array(0)
 
 const encodeBody = (bytes: Uint8Array, view: DataView, { entries, head, snapshot }: Batch): void => {
   let at = batch_header_bytes

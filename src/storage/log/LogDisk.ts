@@ -27,10 +27,15 @@ export interface ReadableFile {
   readonly close: Effect.Effect<void>
 }
 
-/** An open file. Nothing of it is durable before the next `sync` returns. */
+/** An open file. Nothing of it is durable before the next `sync` returns, but for what is written through. */
 export interface LogFile extends ReadableFile {
   /** Writes all of the chunks, one after the other, from offset `at` on. */
   readonly write: (at: number, chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DiskError>
+  /**
+   * The same, and durable when it returns: these bytes, and no others. For what lies within the file: its size may not be
+   * durable. One call of the system, and one turn of a thread, where a write and a sync are two of each.
+   */
+  readonly writeThrough: (at: number, chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DiskError>
   /** Makes the file `size` bytes long, with zeros. */
   readonly grow: (size: number) => Effect.Effect<void, DiskError>
   readonly sync: Effect.Effect<void, DiskError>

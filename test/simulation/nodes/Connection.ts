@@ -6,6 +6,7 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import { isArrayNonEmpty } from "effect/Array"
 import * as Effect from "effect/Effect"
+import { bytesOf } from "../../../src/base/Bytes.ts"
 import { Limits } from "../../../src/base/Limits.ts"
 import { Closed, type Duplex } from "../../../src/network/Network.ts"
 import type { Executor } from "./Executor.ts"
@@ -196,7 +197,7 @@ export class End {
   }
 
   private writeNow(chunks: NonEmptyReadonlyArray<Uint8Array>): boolean {
-    const goes = this.ended === null && !this.isFull
+    const goes = this.ended === null && this.out.bytes + this.peer.bytes + bytesOf(chunks) <= this.pipe_bytes_max
     if (goes) this.put(chunks)
     return goes
   }
