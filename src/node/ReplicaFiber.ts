@@ -114,10 +114,10 @@ const takeTurns = Effect.fnUntraced(function*(
       yield* release(turns, outcome.early, [])
       yield* flusher.settled
       yield* persist(turns, write)
-      // All that is in the log is durable now, and what the flusher knows of may have been cut.
-      flusher.takeDurable()
+      // All that is in the log is durable now; what the flusher has to tell may be of what was cut.
+      const isNews = flusher.takeDurable() > 0 || write.entries.length > 0
       yield* letOut(turns, outcome, outcome.sends)
-      outcome = write.entries.length > 0 ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
+      outcome = isNews ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
     }
     yield* goOn(turns, outcome)
     if (replica.forked !== null) return yield* new Forked({ message: `${replica.forked}. ${forked_advice}` })

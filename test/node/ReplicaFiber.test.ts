@@ -41,7 +41,7 @@ const optionsOf = (id: string) => {
 }
 
 /** Runs one replica of three. `begun`: the writes; each ends when the test lets it. */
-const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
+const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusal: JournalError | null = null) {
   const inbox = yield* makeReplicaInbox
   const dispatcher = yield* makeDispatcherInbox
   const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
@@ -58,7 +58,7 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
     save: ({ op }) => Effect.andThen(Deferred.await(saving), Effect.succeed({ op, digest: 7, bytes: 9 })),
     write: (write) => Effect.suspend(() => {
       begun.push(write)
-      return Effect.asVoid(disk.take(1))
+      return Effect.andThen(disk.take(1), refusal ?? Effect.void)
     })
   }
   const local: LocalReplica = { tenant, id, inbox, waitingBytes: 0 }
@@ -83,13 +83,18 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false) {
   const flushed = Effect.andThen(disk.release(1), settle)
   const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
-  return { begun, fiber, metrics, replica, saving, tell, hear, flushed, settle, said, replies: () => replies }
+  return { begun, fiber, metrics, replica, saving, sent, tell, hear, flushed, settle, said, replies: () => replies }
 })
 
 const register = (channel: number): ReplicaInput => ({
   _tag: "Requests",
   requests: [{ kind: "register", to: { connection: 1, channel }, nonce: new Uint8Array(16).fill(channel) }]
 })
+
+const read: ReplicaInput = {
+  _tag: "Requests",
+  requests: [{ kind: "read", to: { connection: 1, channel: 1 }, request: 1, operation: new Uint8Array(0) }]
+}
 
 const entry = (op: number) => ({
   op, view: 0, time: op, kind: "register" as const, session: 0, request: 0, answered: 0, operation: new Uint8Array(16).fill(op)
@@ -111,7 +116,6 @@ describe("the fiber of a replica", () => {
       yield* primary.flushed
       assert.deepStrictEqual(primary.begun.map(({ entries }) => entries.map(({ op }) => op)), [[1, 2, 3], [4, 5]])
       assert.strictEqual(primary.metrics.journal_writes, 2)
-      yield* primary.flushed
       assert.strictEqual(primary.replies(), 3)
     }).pipe(Effect.scoped))
 
@@ -126,6 +130,88 @@ describe("the fiber of a replica", () => {
       // A commit number alone is no reason to write.
       yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 1 })
       assert.strictEqual(backup.begun.length, 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("answers what a quorum holds, and confirms rounds, while something is being written", () =>
+    Effect.gen(function*() {
+      const primary = yield* scene("r1::n1")
+      yield* primary.tell(register(1))
+      yield* primary.flushed
+      yield* primary.tell(register(2))
+      // Both others have both, and the primary has not written the second one.
+      for (const from of ["r2::n2", "r3::n3"]) yield* primary.hear(from, { _tag: "PrepareOk", view: 0, op: 2 })
+      assert.deepStrictEqual([primary.begun.length, primary.replies()], [2, 2])
+      yield* primary.tell(read)
+      assert.strictEqual(primary.said("Commit").filter(({ round }) => round === 1).length, 2)
+      yield* primary.hear("r2::n2", { _tag: "CommitOk", view: 0, op: 1, round: 1 })
+      assert.strictEqual(primary.replies(), 3)
+
+      const backup = yield* scene("r2::n2")
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 0 })
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 1 })
+      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 0, op: 0, round: 1 }])
+      assert.isEmpty(backup.said("PrepareOk"))
+      yield* backup.flushed
+      assert.deepStrictEqual(backup.said("PrepareOk"), [{ _tag: "PrepareOk", view: 0, op: 1 }])
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 2 })
+      assert.strictEqual(backup.said("CommitOk")[1]?.op, 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("lets nothing out that waits for an earlier turn's write, in whatever turn it was said", () =>
+    Effect.gen(function*() {
+      const backup = yield* scene("r2::n2")
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 1 })
+      // Nothing to write, and an answer that tells of the entry.
+      yield* backup.hear("r3::n3", { _tag: "GetCommitted", view: 0, after: 0, last: 1 })
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 2, entries: [entry(2)], commit: 1 })
+      assert.deepStrictEqual(backup.sent, [])
+      yield* backup.flushed
+      assert.deepStrictEqual(backup.sent.map(({ _tag }) => _tag), ["PrepareOk", "Committed"])
+      assert.deepStrictEqual(backup.begun.map(({ entries }) => entries.map(({ op }) => op)), [[1], [2]])
+      yield* backup.flushed
+      assert.deepStrictEqual(backup.said("PrepareOk").map(({ op }) => op), [1, 2])
+    }).pipe(Effect.scoped))
+
+  it.effect("writes a view, and what it cuts, after all that was written before, and counts nothing that was cut", () =>
+    Effect.gen(function*() {
+      const backup = yield* scene("r3::n3")
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1), entry(2)], commit: 0 })
+      const started = { ...entry(1), view: 1, time: 9 }
+      yield* backup.hear("r2::n2", { _tag: "StartView", view: 1, first: 1, entries: [started], commit: 0 })
+      yield* backup.hear("r2::n2", { _tag: "Prepare", view: 1, first: 2, entries: [{ ...entry(2), view: 1, time: 9 }], commit: 0 })
+      assert.strictEqual(backup.begun.length, 1, "the view waits for the write before, and the next turn for the view")
+      yield* backup.flushed
+      assert.deepStrictEqual(backup.begun[1], {
+        head: { epoch: 0, view: 1, log_view: 1, fresh: false, whole: true, replicas: group, left: false },
+        snapshot: null, truncate_to: 0, entries: [started], commit: 0
+      })
+      yield* backup.flushed
+      assert.deepStrictEqual(backup.begun[2]?.entries.map(({ op, view }) => [op, view]), [[2, 1]])
+      // The second entry of view 1 is not written, though one of its number was.
+      yield* backup.hear("r2::n2", { _tag: "Commit", view: 1, op: 2, commit: 0, round: 1 })
+      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 1, op: 1, round: 1 }])
+      yield* backup.flushed
+      assert.strictEqual(backup.replica.durable, 2)
+    }).pipe(Effect.scoped))
+
+  it.effect("knows what was written before a view that adds nothing to it", () =>
+    Effect.gen(function*() {
+      const backup = yield* scene("r3::n3")
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 1 })
+      yield* backup.hear("r2::n2", { _tag: "StartView", view: 1, first: 2, entries: [], commit: 1 })
+      yield* backup.flushed
+      yield* backup.flushed
+      assert.deepStrictEqual([backup.replica.view, backup.replica.durable], [1, 1])
+    }).pipe(Effect.scoped))
+
+  it.effect("ends when the disk refuses, and lets nothing out that waited", () =>
+    Effect.gen(function*() {
+      const refusal = new JournalError({ during: "write", file: "f", message: "f: no space left on device" })
+      const backup = yield* scene("r2::n2", false, refusal)
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 0 })
+      yield* backup.flushed
+      assert.deepStrictEqual(yield* Fiber.await(backup.fiber), Exit.fail(refusal))
+      assert.isEmpty(backup.sent)
     }).pipe(Effect.scoped))
 
   it.effect("writes the group with the head that it changes with, and that it has left", () =>

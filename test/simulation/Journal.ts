@@ -8,7 +8,9 @@ import { invariant } from "../../src/base/Invariant.ts"
 import type { Durability } from "../../src/storage/Journal.ts"
 import { type Configuration } from "../../src/vr/Configuration.ts"
 import { type Entry, firstView, type OpNumber } from "../../src/vr/Message.ts"
+import type { ReplicaOptions } from "../../src/vr/MakeReplica.ts"
 import type { Head, Outcome, Replica } from "../../src/vr/Replica.ts"
+import { Restoration } from "../../src/vr/Snapshot.ts"
 
 export interface KeptSnapshot {
   readonly op: OpNumber
@@ -130,4 +132,19 @@ const allParts = (snapshot: NonNullable<Outcome["install"]>): ReadonlyArray<Uint
   const parts: Array<Uint8Array> = []
   for (let part = reader.next(); part !== null; part = reader.next()) parts.push(part)
   return parts
+}
+
+export const hasToWrite = ({ entries, head, install, truncate_to }: Outcome): boolean =>
+  head !== null || install !== null || truncate_to !== null || entries.length > 0
+
+/** What a replica begins with. */
+export const imageOf = (kept: KeptSnapshot | null, options: ReplicaOptions): Restoration | null => {
+  if (kept === null) return null
+  const image = new Restoration(options.application)
+  for (const part of kept.parts) {
+    const refusal = image.add(part)
+    invariant(refusal === null, "what was written can be read", { refusal })
+  }
+  invariant(image.isWhole, "a snapshot is whole")
+  return image
 }

@@ -1,23 +1,22 @@
 /**
  * A replica as its caller sees it (the contract in src/vr/Replica.ts): an inbox, one turn at a time, writes before
- * sends, crashes between any two of these, pauses, a clock of its own.
+ * sends, turns that go on while entries are written, crashes between any two of these, pauses, a clock of its own.
  *
  * @module
  */
 import { crc32 } from "../../src/base/Checksum.ts"
-import { invariant } from "../../src/base/Invariant.ts"
 import { type Random, seeded } from "../../src/base/Random.ts"
 import type { Durability } from "../../src/storage/Journal.ts"
 import { type Configuration, isMember } from "../../src/vr/Configuration.ts"
-import type { OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
+import type { Entry, OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
 import type { Input, Now, Outcome, Replica, Send, StateTag, Timers } from "../../src/vr/Replica.ts"
 import type { ReplicaOptions } from "../../src/vr/MakeReplica.ts"
-import { Restoration, type Snapshot } from "../../src/vr/Snapshot.ts"
+import type { Snapshot } from "../../src/vr/Snapshot.ts"
 import { newLearner, newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
 import type { Replicated } from "./Data.ts"
 import { dice } from "./Dice.ts"
 import type { EventQueue } from "./EventQueue.ts"
-import { Journal, type KeptSnapshot } from "./Journal.ts"
+import { hasToWrite, imageOf, Journal } from "./Journal.ts"
 
 export interface ProcessOptions {
   readonly timers: Timers
@@ -39,6 +38,14 @@ export interface Before {
   readonly logView: View
   readonly commit: OpNumber
   readonly op: OpNumber
+}
+
+/** What a step gave to be written, or to wait for what is being written. */
+interface Waiting {
+  readonly out: Outcome
+  /** Of the replica after that step. */
+  readonly commit: OpNumber
+  readonly left: boolean
 }
 
 export interface Surroundings {
@@ -78,9 +85,15 @@ export class Process {
   /** Incarnations: what is due for an earlier one is void. */
   private life = 0
   private inbox: Array<Input> = []
-  private writing: Outcome | null = null
+  /** By steps, in order; the first ones of them are being written, all in one. */
+  private waiting: Array<Waiting> = []
+  private underWay = 0
+  /** No turn before all that waits is written: the last of it is more than entries. */
+  private isHeldUp = false
   /** A write that was done while the process stood still. */
-  private unheeded: Outcome | null = null
+  private unheeded: ReadonlyArray<Waiting> | null = null
+  /** The replica is to be told of it at its next turn; 0: nothing. */
+  private durable: OpNumber = 0
   private turnDue = false
   /** A snapshot that is being written, and the one that will be then. */
   private saving: Snapshot | null = null
@@ -170,6 +183,11 @@ export class Process {
     return this.replica.commit
   }
 
+  /** The last entry that was handed over to be written, and is not written yet. */
+  get lastHandedOver(): Entry | undefined {
+    return this.waiting.findLast(({ out }) => out.entries.length > 0)?.out.entries.at(-1)
+  }
+
   get op(): OpNumber {
     return this.replica.log.op
   }
@@ -181,11 +199,14 @@ export class Process {
     if (this.running === undefined) return
     this.life++
     // What is being written is found whole, or not at all.
-    if (this.writing !== null && this.unheeded === null && finds) this.write(this.writing)
+    if (this.underWay > 0 && this.unheeded === null && finds) this.write(this.waiting.slice(0, this.underWay))
     this.running = undefined
     this.inbox = []
-    this.writing = null
+    this.waiting = []
+    this.underWay = 0
+    this.isHeldUp = false
     this.unheeded = null
+    this.durable = 0
     this.crashAt = null
     this.turnDue = false
     this.saving = null
@@ -223,8 +244,7 @@ export class Process {
   resume(): void {
     if (!this.paused) return
     this.paused = false
-    const out = this.unheeded
-    if (out !== null) this.finish(out)
+    if (this.unheeded !== null) this.finish(this.unheeded)
     else this.turnSoon()
   }
 
@@ -253,7 +273,7 @@ export class Process {
   }
 
   private turnSoon(): void {
-    if (this.turnDue || this.inbox.length === 0) return
+    if (this.turnDue || this.inbox.length === 0 && this.durable === 0) return
     if (this.options.turn_ms === 0) return this.turn()
     const life = this.life
     this.turnDue = true
@@ -265,54 +285,76 @@ export class Process {
   }
 
   private turn(): void {
-    if (this.running === undefined || this.paused || this.writing !== null || this.inbox.length === 0) return
-    const inputs = this.inbox
+    if (this.running === undefined || this.paused || this.isHeldUp) return
+    // What became durable comes first: the others may cut the log.
+    const inputs: ReadonlyArray<Input> = this.durable > 0 ? [{ _tag: "Durable", op: this.durable }, ...this.inbox] : this.inbox
+    if (inputs.length === 0) return
     this.inbox = []
+    this.durable = 0
     const { commit, log, logView, state, view } = this.running
     const before: Before = { tag: state._tag, view, logView, commit, op: log.op }
     const out = step(this.running, inputs, this.now)
     this.around.onStep(this, before, out, inputs)
-    const life = this.life
     this.around.onSends(this, out.early)
     if (this.crashAt === "early sent") return this.crash()
-    if (out.head === null && out.install === null && out.truncate_to === null && out.entries.length === 0) {
-      return this.letGo(out)
+    const isPlain = out.head === null && out.install === null && out.truncate_to === null
+    if (isPlain) this.around.onReplies(this, out)
+    if (this.waiting.length === 0 && !hasToWrite(out)) {
+      this.letGo(out)
+      return this.turnSoon()
     }
-    const write_ms = this.options.disk_ms + this.slowedBy_ms
-    this.writing = out
-    if (write_ms === 0) return this.written(out)
+    this.waiting.push({ out, commit: this.running.commit, left: this.running.left })
+    this.isHeldUp = !isPlain
+    this.writeNext()
+    this.turnSoon()
+  }
+
+  /** All that waits in one write; what is more than entries, in one of its own. */
+  private writeNext(): void {
+    if (this.underWay > 0 || this.waiting.length === 0) return
+    this.underWay = this.isHeldUp && this.waiting.length > 1 ? this.waiting.length - 1 : this.waiting.length
+    const batch = this.waiting.slice(0, this.underWay)
+    const write_ms = batch.some(({ out }) => hasToWrite(out)) ? this.options.disk_ms + this.slowedBy_ms : 0
+    if (write_ms === 0) return this.written(batch)
+    const life = this.life
     this.around.events.after(write_ms * this.random.next(), () => {
-      if (life === this.life) this.written(out)
+      if (life === this.life) this.written(batch)
     })
   }
 
-  private written(out: Outcome): void {
+  private written(batch: ReadonlyArray<Waiting>): void {
     if (this.crashAt === "flush failed") return this.crash()
-    this.write(out)
+    this.write(batch)
     // Set before a crash too, which would find it half of the time only.
-    this.unheeded = out
+    this.unheeded = batch
     if (this.crashAt === "written") this.crash()
-    else if (!this.paused) this.finish(out)
+    else if (!this.paused) this.finish(batch)
   }
 
-  private write(out: Outcome): void {
-    this.journal.write(out, this.replica)
+  private write(batch: ReadonlyArray<Waiting>): void {
+    for (const { out, ...replica } of batch) if (hasToWrite(out)) this.journal.write(out, replica)
   }
 
-  private finish(out: Outcome): void {
-    this.writing = null
+  private finish(batch: ReadonlyArray<Waiting>): void {
+    this.waiting = this.waiting.slice(batch.length)
+    this.underWay = 0
     this.unheeded = null
-    // Behind what was written, before what came meanwhile: those inputs may cut the log again.
-    const last = out.entries[out.entries.length - 1]
-    if (last !== undefined) this.inbox.unshift({ _tag: "Durable", op: last.op })
-    this.letGo(out)
+    const heldUp = this.isHeldUp && this.waiting.length === 0
+    this.durable = batch.findLast(({ out }) => out.entries.length > 0)?.out.entries.at(-1)?.op ?? this.durable
+    // Behind a cut all that is there is durable, and what was to be told before may be of what is not there any more.
+    if (heldUp && this.durable > 0) this.durable = this.replica.log.op
+    if (heldUp) this.isHeldUp = false
+    for (const { out } of batch) {
+      if (heldUp) this.around.onReplies(this, out)
+      this.letGo(out)
+    }
+    this.writeNext()
+    this.turnSoon()
   }
 
   private letGo(out: Outcome): void {
     this.around.onSends(this, out.sends)
-    this.around.onReplies(this, out)
     if (out.snapshot !== null) this.save(out.snapshot)
-    this.turnSoon()
   }
 
   /** Part by part, while the replica goes on. */
@@ -345,15 +387,4 @@ export class Process {
     this.toSave = null
     if (toSave !== null) this.save(toSave)
   }
-}
-
-const imageOf = (kept: KeptSnapshot | null, options: ReplicaOptions): Restoration | null => {
-  if (kept === null) return null
-  const image = new Restoration(options.application)
-  for (const part of kept.parts) {
-    const refusal = image.add(part)
-    invariant(refusal === null, "what was written can be read", { refusal })
-  }
-  invariant(image.isWhole, "a snapshot is whole")
-  return image
 }

@@ -10,7 +10,7 @@ import { atLeast, atMost, holds, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 export const monotone = (): Checker => ({
-  onStep: (_world, { id, journal, replica }, before, out) => {
+  onStep: (_world, { id, journal, lastHandedOver, replica }, before, out) => {
     const { commit, log, logView, state, view } = replica
     atMost(commit, log.op, id, "commit ≤ op")
     atLeast(commit, before.commit, id, "commit never falls")
@@ -20,9 +20,9 @@ export const monotone = (): Checker => ({
     atMost(logView, view, id, "logView ≤ view")
     if (state._tag === "Primary" || state._tag === "Backup") same(logView, view, id, "normal means logView = view")
     if (view !== before.view || logView !== before.logView) holds(out.head !== null, id, "a new head is written")
-    const kept = out.truncate_to ?? out.install?.op ?? journal.op
+    const kept = out.truncate_to ?? out.install?.op ?? lastHandedOver?.op ?? journal.op
     same(kept + out.entries.length, log.op, id, "what is written is the log")
-    const last = out.entries[out.entries.length - 1] ?? (out.install === null ? journal.entry(kept) : undefined)
+    const last = out.entries[out.entries.length - 1] ?? (out.install === null ? journal.entry(kept) ?? lastHandedOver : undefined)
     if (last !== undefined && log.op > log.base) same(log.get(log.op), last, id, "what is written is the log")
   },
   onRestart: (_world, { id, journal, replica }) => {

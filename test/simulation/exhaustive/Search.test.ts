@@ -138,10 +138,10 @@ describe("the exhaustive search", () => {
       ...realCore,
       step: (replica, inputs, now) => {
         const out = realCore.step(replica, inputs, now)
-        const sends = out.sends.map(({ epoch, message, to }) =>
+        const early = out.early.map(({ epoch, message, to }) =>
           ({ to, epoch, message: message._tag === "CommitOk" ? { ...message, op: message.op + 1 } : message })
         )
-        return { ...out, sends }
+        return { ...out, early }
       }
     }
     assert.isNotEmpty(foundIn(f1, { core }).trace)

@@ -42,8 +42,16 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "acknowledges what it lacks",
     what: "A backup's heartbeat answer acknowledges all that the primary has, held or not.",
     file: "src/vr/states/Backup.ts",
-    find: "op: replica.log.op, round: message.round })",
+    find: "op: replica.durable, round: message.round })",
     replace: "op: message.op, round: message.round })",
+    budget: 50
+  },
+  {
+    name: "confirms what it has not written",
+    what: "A backup's heartbeat answer, which waits for no write, acknowledges all that it holds, written or not.",
+    file: "src/vr/states/Backup.ts",
+    find: "op: replica.durable, round: message.round })",
+    replace: "op: replica.log.op, round: message.round })",
     budget: 50
   },
   {
@@ -59,8 +67,8 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "commits all that is held",
     what: "A backup commits its whole log when it hears a heartbeat.",
     file: "src/vr/states/Backup.ts",
-    find: "  commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)\n  send",
-    replace: "  commitTo(replica, replica.log.op, out)\n  send",
+    find: "  commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)\n  // Reads",
+    replace: "  commitTo(replica, replica.log.op, out)\n  // Reads",
     budget: 50
   },
   {
@@ -190,7 +198,7 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "sent ahead of the view",
     what: "A new primary sends operations before it has written that it leads the view.",
     file: "src/vr/Sending.ts",
-    find: "const where = out.head === null ? out.early : out.sends",
+    find: "const where = out.head === null && out.install === null && out.truncate_to === null ? out.early : out.sends",
     replace: "const where = out.early",
     budget: 400
   },
