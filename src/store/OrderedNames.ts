@@ -9,7 +9,21 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import { type Branch, childIndex, firstAtLeast, firstName, insert, type Leaf, type Node, own, remove, replace } from "./NameNodes.ts"
+import {
+  type Branch,
+  childIndex,
+  firstAtLeast,
+  firstName,
+  insert,
+  type Leaf,
+  makeBranch,
+  makeLeaf,
+  type Node,
+  own,
+  placeOf,
+  remove,
+  replace
+} from "./NameNodes.ts"
 
 export class OrderedNames<Value> {
   #size = 0
@@ -22,9 +36,10 @@ export class OrderedNames<Value> {
 
   get(name: string): Value | undefined {
     let node = this.#root
-    while (node !== undefined && !node.leaf) node = node.nodes[childIndex(node.names, name)]
+    // A name that is there begins as those do on its way; where another one leads does not matter.
+    while (node !== undefined && !node.leaf) node = node.nodes[childIndex(node, name)]
     if (node === undefined) return undefined
-    const index = firstAtLeast(node.names, name)
+    const index = firstAtLeast(node, name)
     return node.names[index] === name ? node.values[index] : undefined
   }
 
@@ -32,13 +47,13 @@ export class OrderedNames<Value> {
   add(name: string, value: Value, epoch: number): void {
     this.#size += 1
     if (this.#root === undefined) {
-      this.#root = { leaf: true, epoch, names: [name], values: [value] }
+      this.#root = makeLeaf(epoch, [name], [value])
       return
     }
     this.#root = own(this.#root, epoch)
     const right = insert(this.#root, name, value, true)
     if (right === undefined) return
-    this.#root = { leaf: false, epoch, names: ["", firstName(right)], nodes: [this.#root, right] }
+    this.#root = makeBranch(epoch, ["", firstName(right)], [this.#root, right])
   }
 
   /** Gives a name that must be there another value. */
@@ -85,13 +100,13 @@ const collect = <Value>(
   page: Array<readonly [string, Value]>
 ): void => {
   if (!node.leaf) {
-    const from = after === null ? 0 : childIndex(node.names, after)
+    const from = after === null ? 0 : placeOf(node, after)
     for (let i = from; i < node.nodes.length && page.length < limit; i++) {
       collect(node.nodes[i]!, i === from ? after : null, limit, page)
     }
     return
   }
-  let from = after === null ? 0 : firstAtLeast(node.names, after)
+  let from = after === null ? 0 : placeOf(node, after)
   if (after !== null && node.names[from] === after) from += 1
   for (let i = from; i < node.names.length && page.length < limit; i++) page.push([node.names[i]!, node.values[i]!])
 }
