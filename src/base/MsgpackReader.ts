@@ -128,6 +128,21 @@ export class MsgpackReader {
     return ""
   }
 
+  /** The one of these words, of at most 31 characters of ASCII, that comes next; or `undefined`, and nothing consumed. */
+  oneOf<Word extends string>(words: ReadonlyArray<Word>): Word | undefined {
+    const { at, bytes } = this
+    const length = this.peek() - 0xa0
+    for (const word of words) {
+      if (word.length !== length || at + length >= bytes.length) continue
+      let i = 0
+      while (i < length && bytes[at + 1 + i] === word.charCodeAt(i)) i++
+      if (i < length) continue
+      this.at = at + 1 + length
+      return word
+    }
+    return undefined
+  }
+
   /** A string, or null for nil. */
   nullable(what: string, max: number): string | null {
     return this.nil() ? null : this.string(what, max)

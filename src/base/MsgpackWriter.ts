@@ -73,13 +73,26 @@ export class MsgpackWriter {
    * in `room` if that is long enough.
    */
   take(length: number = this.length, room: Uint8Array = nothing): Uint8Array {
-    const written = this.slab.subarray(this.first, this.first + length)
-    const value = length > room.length ? written.slice() : room.subarray(0, length)
-    if (length <= room.length) value.set(written)
+    let value: Uint8Array
+    if (length > room.length) {
+      value = this.slab.slice(this.first, this.first + length)
+    } else {
+      value = room.subarray(0, length)
+      value.set(this.slab.subarray(this.first, this.first + length))
+    }
     this.at = this.first
     // A large one leaves no large slab behind.
     if (this.slab.length > this.slab_bytes) this.drop()
     return value
+  }
+
+  /** Values that were encoded before. */
+  encoded(bytes: Uint8Array): this {
+    const { length } = bytes
+    this.reserve(length)
+    for (let i = 0; i < length; i++) this.slab[this.at + i] = bytes[i]!
+    this.at += length
+    return this
   }
 
   /** An array of `length` values follows. */

@@ -18,7 +18,7 @@
 import { Limits } from "../base/Limits.ts"
 import { MsgpackReader } from "../base/MsgpackReader.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
-import { elementKinds, type ElementType, elementTypesInWords, isElementType } from "./elements/Elements.ts"
+import { elementKinds, type ElementType, elementTypes, elementTypesInWords, isElementType } from "./elements/Elements.ts"
 import { exceeded, invalid, refusePath, refuseResumeToken, shownPath } from "./Path.ts"
 import type { Refusal } from "./Result.ts"
 
@@ -137,7 +137,7 @@ export const decodeOperation = (bytes: Uint8Array): Operation | Refusal => {
   r.open(bytes)
   const fields = r.array("operation", bytes.length)
   if (r.fault !== null) return invalid("", "an operation is a msgpack array")
-  const name = r.string("name", bytes.length)
+  const name = r.oneOf(operationNames) ?? r.string("name", bytes.length)
   if (r.fault !== null) return invalid("", "an operation begins with its name, a string")
   const expected = fieldCounts.get(name)
   if (expected === undefined) return invalid("", `unknown operation "${shownPath(name)}"`)
@@ -152,8 +152,9 @@ export const decodeOperation = (bytes: Uint8Array): Operation | Refusal => {
 
 /** With the name. */
 const fieldCounts: ReadonlyMap<string, number> = new Map([
-  ["create", 5], ["put", 4], ["delete", 4], ["get", 2], ["stat", 2], ["list", 4]
+  ["put", 4], ["get", 2], ["create", 5], ["delete", 4], ["stat", 2], ["list", 4]
 ])
+const operationNames: ReadonlyArray<string> = [...fieldCounts.keys()]
 
 /** `max`: no string and no bin is longer, in bytes. */
 const readFields = (name: string, path: string, max: number): Operation | Refusal => {
@@ -190,7 +191,7 @@ const readFields = (name: string, path: string, max: number): Operation | Refusa
 
 const readCreate = (path: string, max: number): Operation | Refusal => {
   const r = reader
-  const type = r.string("type", max)
+  const type = r.oneOf(elementTypes) ?? r.string("type", max)
   if (r.fault !== null) return invalid(path, "the element type is not a string")
   if (!isElementType(type)) return invalid(path, `unknown element type "${shownPath(type)}": ${elementTypesInWords}`)
   const data = r.bin("data", max)

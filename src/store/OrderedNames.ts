@@ -9,36 +9,73 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import { type Branch, childIndex, firstAtLeast, firstName, insert, type Leaf, type Node, own, remove, replace } from "./NameNodes.ts"
+import { NameIndex } from "./NameIndex.ts"
+import {
+  type Branch,
+  childIndex,
+  firstAtLeast,
+  firstName,
+  insert,
+  type Leaf,
+  makeBranch,
+  makeLeaf,
+  type Node,
+  own,
+  placeOf,
+  remove,
+  replace
+} from "./NameNodes.ts"
+
+/** From here on an index is worth its memory: fewer names are in one node. */
+const indexed_size_min = 64
+/** An index with more slots than this for each name is let go. */
+const index_slots_max = 16
 
 export class OrderedNames<Value> {
   #size = 0
   /** Absent while empty, as many directories are. */
   #root: Node<Value> | undefined = undefined
+  /** Of those that were added or asked for since it is there. Absent while there are few. */
+  #index: NameIndex<Value> | undefined = undefined
 
   get size(): number {
     return this.#size
   }
 
   get(name: string): Value | undefined {
+    const known = this.#index?.get(name)
+    if (known !== undefined) return known
     let node = this.#root
-    while (node !== undefined && !node.leaf) node = node.nodes[childIndex(node.names, name)]
+    // A name that is there begins as those do on its way; where another one leads does not matter.
+    while (node !== undefined && !node.leaf) node = node.nodes[childIndex(node, name)]
     if (node === undefined) return undefined
-    const index = firstAtLeast(node.names, name)
-    return node.names[index] === name ? node.values[index] : undefined
+    const index = firstAtLeast(node, name)
+    const own_name = node.names[index]
+    if (own_name !== name) return undefined
+    const value = node.values[index]!
+    // Not the name that was asked for, which may be a part of a longer string.
+    this.#learn(own_name, value)
+    return value
+  }
+
+  #learn(name: string, value: Value): void {
+    if (this.#index === undefined && this.#size < indexed_size_min) return
+    this.#index ??= new NameIndex()
+    this.#index.set(name, value, this.#size)
   }
 
   /** Adds a name that must not be there yet. */
   add(name: string, value: Value, epoch: number): void {
     this.#size += 1
     if (this.#root === undefined) {
-      this.#root = { leaf: true, epoch, names: [name], values: [value] }
+      this.#root = makeLeaf(epoch, [name], [value])
       return
     }
     this.#root = own(this.#root, epoch)
     const right = insert(this.#root, name, value, true)
+    this.#learn(name, value)
     if (right === undefined) return
-    this.#root = { leaf: false, epoch, names: ["", firstName(right)], nodes: [this.#root, right] }
+    this.#root = makeBranch(epoch, ["", firstName(right)], [this.#root, right])
   }
 
   /** Gives a name that must be there another value. */
@@ -46,6 +83,7 @@ export class OrderedNames<Value> {
     invariant(this.#root !== undefined, "there are names whose value can be replaced")
     this.#root = own(this.#root, epoch)
     replace(this.#root, name, value)
+    this.#index?.replace(name, value)
   }
 
   /** Removes a name that must be there. */
@@ -54,12 +92,18 @@ export class OrderedNames<Value> {
     this.#root = own(this.#root, epoch)
     remove(this.#root, name)
     this.#size -= 1
+    this.#index?.delete(name)
+    // It does not shrink: a new one is filled as names are asked for.
+    if (this.#index !== undefined && this.#size < this.#index.slots / index_slots_max) this.#index = undefined
     if (this.#size === 0) this.#root = undefined
     else while (!this.#root.leaf && this.#root.nodes.length === 1) this.#root = this.#root.nodes[0]!
   }
 
+  /** The copy is the one that is quick from then on. */
   copy(): OrderedNames<Value> {
     const copy = new OrderedNames<Value>()
+    copy.#index = this.#index
+    this.#index = undefined
     copy.#size = this.#size
     copy.#root = this.#root
     return copy
@@ -85,13 +129,13 @@ const collect = <Value>(
   page: Array<readonly [string, Value]>
 ): void => {
   if (!node.leaf) {
-    const from = after === null ? 0 : childIndex(node.names, after)
+    const from = after === null ? 0 : placeOf(node, after)
     for (let i = from; i < node.nodes.length && page.length < limit; i++) {
       collect(node.nodes[i]!, i === from ? after : null, limit, page)
     }
     return
   }
-  let from = after === null ? 0 : firstAtLeast(node.names, after)
+  let from = after === null ? 0 : placeOf(node, after)
   if (after !== null && node.names[from] === after) from += 1
   for (let i = from; i < node.names.length && page.length < limit; i++) page.push([node.names[i]!, node.values[i]!])
 }

@@ -7,7 +7,30 @@ import { Limits } from "../base/Limits.ts"
 import type { LimitName, Refusal } from "./Result.ts"
 
 /** Why this is not a path that the store takes, or `undefined` if it is one. */
-export const refusePath = (path: string): Refusal | undefined => {
+export const refusePath = (path: string): Refusal | undefined => isPlain(path) ? undefined : refuseOddPath(path)
+
+const slash = 0x2f
+const dot = 0x2e
+
+/** Is it beyond doubt such a path? Most are: ASCII, and no name begins with a dot. */
+const isPlain = (path: string): boolean => {
+  const { length } = path
+  if (length < 2 || length > Limits.path_bytes_max) return false
+  let depth = 0
+  let last = slash
+  for (let i = 0; i < length; i++) {
+    const unit = path.charCodeAt(i)
+    if (unit < 0x20 || unit > 0x7e) return false
+    if (unit === slash) {
+      if (last === slash && i > 0) return false
+      depth++
+    } else if (last === slash && (unit === dot || i === 0)) return false
+    last = unit
+  }
+  return last !== slash && depth <= Limits.path_depth_max
+}
+
+const refuseOddPath = (path: string): Refusal | undefined => {
   if (path.length > Limits.path_bytes_max) return exceeded(path, "path_bytes_max", utf8Length(path))
   if (path === "") return invalid(path, "a path is not empty: the root is \"/\"")
   if (!path.startsWith("/")) return invalid(path, "a path starts with \"/\"")

@@ -107,11 +107,14 @@ invariant(
 const writer = new MsgpackWriter()
 const reader = new MsgpackReader()
 
+/** How every answer to a write that was done begins. */
+const writtenPrefix = writer.start().array(3).string("ok").string("written").take()
+
 /** The encoding, in memory of its own. */
 export const encodeResult = (result: Result): Uint8Array => {
   switch (result._tag) {
     case "Written":
-      return writer.start().array(3).string("ok").string("written").uint(result.version).take()
+      return writer.start().encoded(writtenPrefix).uint(result.version).take()
     case "Value":
       return writer.start().array(4).string("ok").string("value").bin(result.data).uint(result.version).take()
     case "Stat":

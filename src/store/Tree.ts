@@ -29,8 +29,10 @@ type List = Extract<ReadOperation, { readonly _tag: "List" }>
 
 /** How far a path leads. */
 interface Way {
-  /** The directories passed, from the root; as many as the path has names unless something on the way is missing. */
+  /** The directories passed, from the root. */
   readonly above: Array<Directory>
+  /** It leads to its end: as many directories are passed as the path has names. */
+  readonly whole: boolean
   /** What stands where the way ends. If it ends early: what is there instead of a directory. */
   readonly element: Element | undefined
 }
@@ -85,8 +87,8 @@ export class Tree {
   /** The data of a value is to be encoded at once, not kept. */
   read(operation: ReadOperation): Result {
     const { path } = operation
-    const element = this.#find(namesOf(path))
-    if (element === undefined) return notFound(path)
+    const { element, whole } = this.#walk(path)
+    if (element === undefined || !whole) return notFound(path)
     switch (operation._tag) {
       case "Get":
         if (element.type !== "blob") return wrongType(path, "blob", element)
@@ -102,8 +104,8 @@ export class Tree {
 
   #create({ path, type, data, parents }: Create, version: number): Result {
     const names = namesOf(path)
-    const { above, element } = this.#walk(names)
-    if (above.length === names.length) {
+    const { above, element, whole } = this.#walk(path)
+    if (whole) {
       if (element !== undefined) return { _tag: "Error", code: "AlreadyExists", path }
     } else {
       const parent = pathOf(names, above.length)
@@ -121,13 +123,12 @@ export class Tree {
   }
 
   #put({ path, data, version: expected }: Put, version: number): Result {
-    const names = namesOf(path)
-    const { above, element } = this.#walk(names)
-    if (element === undefined || above.length < names.length) return notFound(path)
+    const { above, element, whole } = this.#walk(path)
+    if (element === undefined || !whole) return notFound(path)
     if (element.type !== "blob") return wrongType(path, "blob", element)
     if (expected !== null && expected !== element.version) return casFailed(path, expected, element)
     const growth = data.length - element.size
-    const own = element.version > this.#pinned ? element : this.#ownBlob(names, above, element)
+    const own = element.version > this.#pinned ? element : this.#ownBlob(namesOf(path), above, element)
     own.replace(data)
     own.version = version
     touch(above, version, 0, growth)
@@ -137,8 +138,8 @@ export class Tree {
   #delete({ path, version: expected, recursive }: Delete, version: number): Result {
     const names = namesOf(path)
     invariant(names.length > 0, "the root is not deleted")
-    const { above, element } = this.#walk(names)
-    if (element === undefined || above.length < names.length) return notFound(path)
+    const { above, element, whole } = this.#walk(path)
+    if (element === undefined || !whole) return notFound(path)
     if (expected !== null && expected !== element.version) return casFailed(path, expected, element)
     const { children } = element
     if (children > 0 && !recursive) return { _tag: "Error", code: "NotEmpty", path, children }
@@ -179,24 +180,20 @@ export class Tree {
     touch(above, version, 1, element.size)
   }
 
-  #walk(names: ReadonlyArray<string>): Way {
+  /** Takes the names out of the path one by one: a list of them would cost as much as the rest. */
+  #walk(path: string): Way {
     const above: Array<Directory> = []
     let element: Element | undefined = this.#root
-    for (const name of names) {
-      if (element === undefined || element.type !== "directory") break
+    let from = 1
+    while (from < path.length) {
+      if (element === undefined || element.type !== "directory") return { above, element, whole: false }
       above.push(element)
-      element = element.entries.get(name)
+      const slash = path.indexOf("/", from)
+      const to = slash < 0 ? path.length : slash
+      element = element.entries.get(path.slice(from, to))
+      from = to + 1
     }
-    return { above, element }
-  }
-
-  #find(names: ReadonlyArray<string>): Element | undefined {
-    let element: Element | undefined = this.#root
-    for (const name of names) {
-      if (element === undefined || element.type !== "directory") return undefined
-      element = element.entries.get(name)
-    }
-    return element
+    return { above, element, whole: true }
   }
 }
 

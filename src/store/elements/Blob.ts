@@ -61,7 +61,8 @@ export class Blob implements ElementBase {
 const kept = (data: Uint8Array): string | Uint8Array => {
   // Not `data.slice()`: of a Node `Buffer` that is a view.
   if (data.length > inline_bytes_max) return new Uint8Array(data)
-  return Buffer.from(data.buffer, data.byteOffset, data.length).toString("latin1")
+  const buffer = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length)
+  return buffer.toString("latin1")
 }
 
 export const blobKind: ElementKind<Blob> = {

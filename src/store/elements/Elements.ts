@@ -22,5 +22,7 @@ export const elementKinds: {
 
 export const isElementType = (name: string): name is ElementType => Object.hasOwn(elementKinds, name)
 
+export const elementTypes: ReadonlyArray<string> = Object.keys(elementKinds)
+
 /** For messages: `"directory" or "blob"`. */
-export const elementTypesInWords: string = Object.keys(elementKinds).map((type) => `"${type}"`).join(" or ")
+export const elementTypesInWords: string = elementTypes.map((type) => `"${type}"`).join(" or ")
