@@ -80,22 +80,25 @@ export class Flusher {
   ).pipe(Effect.forever({ disableYield: true }))
 
   private flush(appends: ReadonlyArray<Append>): Effect.Effect<void, JournalError> {
-    const { release, save, write } = this.options
+    const first = appends.findIndex(({ entries }) => entries.length > 0)
+    if (first === -1) return this.letGo(appends)
+    // What was said before these entries came waited for the write before.
+    if (first > 0) return Effect.andThen(this.letGo(appends.slice(0, first)), this.flush(appends.slice(first)))
     const entries = appends.length === 1 ? appends[0]!.entries : appends.flatMap((append) => append.entries)
-    const sends = appends.length === 1 ? appends[0]!.sends : appends.flatMap((append) => append.sends)
     const { commit } = appends[appends.length - 1]!
-    const written = entries.length === 0 ? Effect.void : write({ head: null, snapshot: null, truncate_to: null, entries, commit })
-    return written.pipe(
-      Effect.andThen(Effect.suspend(() => release(sends))),
-      Effect.andThen(Effect.sync(() => {
-        for (const { snapshot } of appends) if (snapshot !== null) save(snapshot)
-        this.waiting -= appends.length
-        if (this.waiting === 0) this.idleness.openUnsafe()
-        const last = entries[entries.length - 1]
-        if (last === undefined) return
-        this.durable = last.op
-        this.options.onDurable()
-      }))
-    )
+    return Effect.flatMap(this.options.write({ head: null, snapshot: null, truncate_to: null, entries, commit }), () => {
+      this.durable = entries[entries.length - 1]!.op
+      this.options.onDurable()
+      return this.letGo(appends)
+    })
+  }
+
+  private letGo(appends: ReadonlyArray<Append>): Effect.Effect<void> {
+    const sends = appends.length === 1 ? appends[0]!.sends : appends.flatMap((append) => append.sends)
+    return Effect.map(this.options.release(sends), () => {
+      for (const { snapshot } of appends) if (snapshot !== null) this.options.save(snapshot)
+      this.waiting -= appends.length
+      if (this.waiting === 0) this.idleness.openUnsafe()
+    })
   }
 }
