@@ -74,7 +74,7 @@ export const Limits = {
    * A snapshot is due once the log since the last one is half as large as the data, but within these bounds. The same
    * at every replica, as it decides at which operations there are snapshots.
    */
-  snapshot_log_bytes_min: 16 * MiB,
+  snapshot_log_bytes_min: 4 * MiB,
   snapshot_log_bytes_max: 256 * MiB,
   /** A part of a snapshot: what is encoded, written, sent and decoded in one go. A single element may take more. */
   snapshot_part_bytes_max: 256 * KiB,
@@ -100,7 +100,7 @@ export const Limits = {
 
   // The journal of a replica with durability `disk`
   /** A file of the log that would get longer than this takes no further write. */
-  journal_segment_bytes_max: 16 * MiB,
+  journal_segment_bytes_max: 4 * MiB,
   /** These files grow by this. What a replica takes on the disk at least. */
   journal_step_bytes: 1 * MiB,
   /** A snapshot is flushed after so much of it, so that a flush of the log does not wait for much else. */
