@@ -54,6 +54,9 @@ export interface Load {
   readonly endpoint: string
   /** Processes of the cluster, whose processor time is taken. */
   readonly pids: ReadonlyArray<number>
+  /** At the beginning and the end of the measurement. */
+  readonly begin: Effect.Effect<void>
+  readonly end: Effect.Effect<void>
 }
 
 /** `line`: what it writes beside its events. */
@@ -63,7 +66,8 @@ export const startGenerator = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Generator, Trouble, Scope.Scope> {
   const said = yield* Queue.unbounded<Said>()
   const { ended, send } = yield* child(words, (text) => {
-    if (text.startsWith("{")) Queue.offerUnsafe(said, JSON.parse(text))
+    // Others write lines of JSON too: clients, for their logs.
+    if (text.startsWith(`{"event":`)) Queue.offerUnsafe(said, JSON.parse(text))
     else line(text)
   }, "pipe")
   const early = Effect.flatMap(ended, (end) =>
@@ -73,13 +77,15 @@ export const startGenerator = Effect.fnUntraced(function*(
       isEvent(next, event)
         ? Effect.succeed(next)
         : new Trouble({ exit: "failed", message: `the load generator says "${next.event}" in place of "${event}"` }))
-  const measure = Effect.fnUntraced(function*({ endpoint, measure_ms, pids, warm_ms, work }: Load) {
+  const measure = Effect.fnUntraced(function*({ begin, end, endpoint, measure_ms, pids, warm_ms, work }: Load) {
     const { connections, operation, outstanding, tenants } = work
     yield* send(["load", operation, outstanding, connections, tenants, warm_ms, measure_ms, endpoint].join(" "))
     yield* hear("measuring")
     const before = usage(pids)
+    yield* begin
     yield* hear("measured")
     const after = usage(pids)
+    yield* end
     const loaded = yield* hear("sample")
     if (loaded.failed > 0) line(`${loaded.failed} calls failed`)
     return sampleOf(work, before, after, loaded)

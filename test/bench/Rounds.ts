@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import { Trouble } from "../../src/devrel/Trouble.ts"
+import type { Load } from "./Generator.ts"
 import type { Options } from "./Options.ts"
 import { keys, type Sample } from "./Plan.ts"
 import { progress, say } from "./Progress.ts"
@@ -52,19 +53,21 @@ export const withLines = <A, R>(name: string, body: (lines: Lines) => Effect.Eff
 /** One load, on the leader. */
 export const measureAt = Effect.fnUntraced(function*(
   running: Running,
-  load: { readonly work: Parameters<Running["generator"]["measure"]>[0]["work"]; readonly warm_ms: number; readonly measure_ms: number }
+  load: Pick<Load, "work" | "warm_ms" | "measure_ms">,
+  { deafen, listen }: Pick<Lines, "listen" | "deafen">
 ) {
   const leader = yield* leaderOf(running)
   const pids = running.servers.map(({ pid }) => pid())
-  return yield* running.generator.measure({ ...load, pids, endpoint: running.endpoints[leader]! })
+  return yield* running.generator.measure({ ...load, pids, endpoint: running.endpoints[leader]!, begin: listen, end: deafen })
 })
 
 const moment_ms = 1
+const nobody_listens = { listen: Effect.void, deafen: Effect.void }
 
 /** What the compilers need to see, in the nodes and in the generator, before anything is measured. */
 export const warmUp = Effect.fnUntraced(function*(system: System, running: Running, options: Options) {
   const { each_ms, works } = warmUpFor(system, options)
-  for (const work of works) yield* measureAt(running, { work, warm_ms: each_ms, measure_ms: moment_ms })
+  for (const work of works) yield* measureAt(running, { work, warm_ms: each_ms, measure_ms: moment_ms }, nobody_listens)
 })
 
 export const fill = Effect.fnUntraced(function*({ generator }: Running, count: number) {
@@ -73,22 +76,20 @@ export const fill = Effect.fnUntraced(function*({ generator }: Running, count: n
 })
 
 export const runRound = (system: System, options: Options, round: number): Effect.Effect<Round, Trouble> =>
-  withLines(system.name, ({ deafen, line, listen }) =>
+  withLines(system.name, (lines) =>
     Effect.scoped(Effect.gen(function*() {
       const where = `round ${round} of ${options.repetitions}, ${system.name}`
       progress(`${where}: starting a cluster`)
-      const running = yield* system.start({ ...options, line })
+      const running = yield* system.start({ ...options, line: lines.line })
       yield* fill(running, keys)
       progress(`${where}: warming up`)
       yield* warmUp(system, running, options)
       const works = worksFor(system, options)
       const samples: Array<Sample> = []
-      yield* listen
       for (const [index, work] of works.entries()) {
         progress(`${where}: ${nameOf(work)} (${index + 1} of ${works.length})`)
-        samples.push(yield* measureAt(running, { work, warm_ms: options.seconds * 1_000 / 3, measure_ms: options.seconds * 1_000 }))
+        samples.push(yield* measureAt(running, { work, warm_ms: options.seconds * 1_000 / 3, measure_ms: options.seconds * 1_000 }, lines))
       }
-      yield* deafen
       const peaks = running.servers.map(({ pid }) => peakMemory(pid()))
       return {
         samples,

@@ -22,12 +22,12 @@ export interface Sizes {
 const work: Work = { operation: "write", outstanding: 64, connections: 1, tenants: 1 }
 
 export const runSizes = (options: Options): Effect.Effect<Sizes, Trouble> =>
-  withLines("V2R2", ({ line }) =>
+  withLines("V2R2", (lines) =>
     Effect.scoped(Effect.gen(function*() {
       const { elements, repetitions, seconds } = options
       progress("many elements: starting two clusters")
-      const small = yield* v2r2.start({ ...options, line })
-      const large = yield* v2r2.start({ ...options, line })
+      const small = yield* v2r2.start({ ...options, line: lines.line })
+      const large = yield* v2r2.start({ ...options, line: lines.line })
       yield* fill(small, keys)
       progress(`many elements: creating ${elements}`)
       const begin_ms = performance.now()
@@ -40,7 +40,7 @@ export const runSizes = (options: Options): Effect.Effect<Sizes, Trouble> =>
       for (let round = 1; round <= repetitions; round++) {
         for (const [cluster, samples] of [[small, few], [large, many]] as const) {
           progress(`many elements: round ${round} of ${repetitions}, ${samples === few ? keys : elements} elements`)
-          samples.push(yield* measureAt(cluster, { work, warm_ms: seconds * 1_000 / 3, measure_ms: seconds * 1_000 }))
+          samples.push(yield* measureAt(cluster, { work, warm_ms: seconds * 1_000 / 3, measure_ms: seconds * 1_000 }, lines))
         }
       }
       return { elements, fill_s, few, many }

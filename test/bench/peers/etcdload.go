@@ -47,14 +47,19 @@ func isWrite(operation string) bool {
 	return operation == "write" || (operation == "mix" && (atomic.AddInt64(&mixed, 1)-1)%10 == 0)
 }
 
-func say(event string, facts map[string]interface{}) {
-	if facts == nil {
-		facts = map[string]interface{}{}
+type facts map[string]interface{}
+
+// The event comes first: what begins with it is for the benchmark.
+func say(event string, more facts) {
+	line := fmt.Sprintf("{\"event\":%q", event)
+	if len(more) > 0 {
+		rest, err := json.Marshal(more)
+		orDie(err)
+		line += "," + string(rest[1:])
+	} else {
+		line += "}"
 	}
-	facts["event"] = event
-	line, err := json.Marshal(facts)
-	orDie(err)
-	fmt.Println(string(line))
+	fmt.Println(line)
 }
 
 func orDie(err error) {
@@ -193,7 +198,7 @@ func sample(latencies [][]float64, elapsed, cpu float64, failed int64) {
 		}
 		return all[int(float64(len(all))*share)]
 	}
-	say("sample", map[string]interface{}{
+	say("sample", facts{
 		"elapsed_s": elapsed, "operations": len(all), "p50_ms": at(0.5), "p99_ms": at(0.99), "p999_ms": at(0.999),
 		"generator_cpu_s": cpu, "failed": failed,
 	})
@@ -252,7 +257,7 @@ func (o *outage) acknowledged(index int, begun time.Duration) {
 		}
 		longest = longer(longest, each.gap)
 	}
-	say("outage", map[string]interface{}{"gap_ms": o.gap.Seconds() * 1e3, "writer_gap_ms": longest.Seconds() * 1e3})
+	say("outage", facts{"gap_ms": o.gap.Seconds() * 1e3, "writer_gap_ms": longest.Seconds() * 1e3})
 }
 
 // Writers are spread over the nodes. One that gets no answer goes to the next node; its patience differs a little each time,
