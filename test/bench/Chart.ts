@@ -39,11 +39,19 @@ interface TextStyle {
   readonly size?: number
   readonly anchor?: "start" | "middle" | "end"
   readonly bold?: boolean
+  /** Readable over lines: with a white edge. */
+  readonly edge?: boolean
 }
 
-const text = (x: number, y: number, content: string, { anchor = "start", bold = false, size = 12 }: TextStyle = {}): string =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${size}" text-anchor="${anchor}"${bold ? ` font-weight="bold"` : ""}>` +
-  `${escaped(content)}</text>`
+const text = (
+  x: number,
+  y: number,
+  content: string,
+  { anchor = "start", bold = false, edge = false, size = 12 }: TextStyle = {}
+): string => {
+  const more = `${bold ? ` font-weight="bold"` : ""}${edge ? ` paint-order="stroke" stroke="#ffffff" stroke-width="4"` : ""}`
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${size}" text-anchor="${anchor}"${more}>${escaped(content)}</text>`
+}
 
 const line = (x1: number, y1: number, x2: number, y2: number, colour: string, thickness = 1): string =>
   `<line x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}" ` +
@@ -94,7 +102,7 @@ const barOf = (x: number, barWidth: number, colour: string, { max, median, min }
     line(middle, top, middle, bottom, ink, 1.2),
     line(middle - cap, top, middle + cap, top, ink, 1.2),
     line(middle - cap, bottom, middle + cap, bottom, ink, 1.2),
-    text(middle, top - 5, short(median), { anchor: "middle", size: 11 })
+    text(middle, top - 5, short(median), { anchor: "middle", size: 11, edge: true })
   ].join("\n")
 }
 
@@ -136,11 +144,11 @@ export const chartOf = (options: Options, summaries: ReadonlyArray<Summary>): st
   const step = panel.title + panel.height + panel.labels + panel.apart
   const height = margin.top + options.operations.length * step - panel.apart + margin.bottom
   const { durability, repetitions, seconds } = options
-  const subtitle = `Durability ${durability}, three nodes on one machine; medians of ${repetitions} rounds of ${seconds} s, ` +
+  const subtitle = `Durability ${durability}, three nodes on one machine; medians of ${repetitions} (rounds of ${seconds} s), ` +
     `lines from the least to the most`
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ` +
-    `font-family="Helvetica, Arial, sans-serif" fill="${ink}">`,
+    `font-family="Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif" fill="${ink}">`,
     `<rect width="100%" height="100%" fill="#ffffff"/>`,
     text(margin.left, 28, "Throughput, values of 256 bytes over 1,000 keys", { bold: true, size: 17 }),
     text(margin.left, 47, subtitle),

@@ -16,7 +16,7 @@ import { leaderOf, type Running, type System } from "./System.ts"
 
 export const writers = 48
 /** Of writing before each kill: programs are compiled, and sessions have come to rest. */
-const settle = "3 seconds"
+const settle = "2 seconds"
 
 /** What was committed when it came back is what it must have before it counts as well again. */
 const bringBack = Effect.fnUntraced(function*({ ready, servers, status }: Running, index: number, leader: number) {

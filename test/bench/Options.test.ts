@@ -74,7 +74,8 @@ describe("works", () => {
       const { each_ms, works } = warmUpFor(system, args)
       return each_ms * works.length
     })
-    expect(whole_ms(options("--peers", "--seconds", "1"))).toEqual([8_000, 8_000, 8_000])
-    expect(whole_ms(options("--peers", "--operations", "write"))).toEqual([9_000, 9_000, 9_000])
+    expect(whole_ms(options("--peers", "--seconds", "1"))).toEqual([10_000, 10_000, 10_000])
+    expect(whole_ms(options("--peers", "--operations", "write,mix", "--seconds", "5"))).toEqual([15_000, 15_000, 15_000])
+    expect(warmUpFor(v2r2, options()).works.map(nameOf)).toEqual(["write, 64 outstanding", "read, 64 outstanding"])
   })
 })

@@ -23,6 +23,8 @@ export interface Measured {
     readonly gaps: ReadonlyArray<Gaps>
   }>
   readonly sizes: Sizes | null
+  /** Of each peer that is not installed: what, and how to. */
+  readonly missing: ReadonlyArray<string>
 }
 
 const cores = Os.cpus().length
@@ -105,20 +107,28 @@ export const textOf = (options: Options, measured: Measured): string => {
     ...comparisons(summaries).filter(({ works }) => works.length > 0).map((comparison) =>
       comparison.with === limit.name ? limitTable(comparison) : comparisonTable(comparison)),
     ...failovers === 0 ? [] : [failoverText(summaries, options)],
-    ...measured.sizes === null ? [] : [sizesText(measured.sizes)]
+    ...measured.sizes === null ? [] : [sizesText(measured.sizes)],
+    ...measured.missing
   ].join("\n\n")
 }
 
-export const jsonOf = (options: Options, { sizes, systems }: Measured): string => {
-  const summaries = summariesOf({ sizes, systems })
+export const jsonOf = (options: Options, measured: Measured): string => {
+  const { missing, sizes, systems } = measured
+  const summaries = summariesOf(measured)
   const machine = { cores, processor: Os.cpus()[0]?.model ?? "unknown", node: process.version }
   const of = (index: number) => ({ ...summaries[index], repetitions: systems[index]!.rounds, outages: systems[index]!.gaps })
   return JSON.stringify({
     options,
     machine,
     systems: systems.map((_, index) => of(index)),
+    missing,
     comparisons: comparisons(summaries),
-    elements: sizes === null ? null : { ...sizes, ...sizesOf(sizes), samples: { few: sizes.few, many: sizes.many } }
+    elements: sizes === null ? null : {
+      elements: sizes.elements,
+      fill_s: sizes.fill_s,
+      ...sizesOf(sizes),
+      samples: { few: sizes.few, many: sizes.many }
+    }
   }, null, 2)
 }
 

@@ -23,18 +23,21 @@ import { runSizes } from "./Sizes.ts"
 import type { System } from "./System.ts"
 import { worksFor } from "./Works.ts"
 
-/** Those that are installed. What is missing is said, once. */
-const peersThere = (): ReadonlyArray<System> =>
-  [{ system: Etcd.etcd, needs: Etcd.needs }, { system: ZooKeeper.zooKeeper, needs: ZooKeeper.needs }].flatMap(({ needs, system }) => {
-    const missing = missingOf(system.name, needs)
-    if (missing === null) return [system]
-    say(missing)
-    return []
-  })
+/** Those that are installed, and of each other one what is missing. */
+const peersThere = (): { readonly systems: ReadonlyArray<System>; readonly missing: ReadonlyArray<string> } => {
+  const wanted = [{ system: Etcd.etcd, needs: Etcd.needs }, { system: ZooKeeper.zooKeeper, needs: ZooKeeper.needs }]
+  const found = wanted.map(({ needs, system }) => ({ system, missing: missingOf(system.name, needs) }))
+  return {
+    systems: found.flatMap(({ missing, system }) => missing === null ? [system] : []),
+    missing: found.flatMap(({ missing }) => missing ?? [])
+  }
+}
 
 const measure = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Measured, Trouble> {
-  const peers = options.peers ? peersThere() : []
-  const systems = [v2r2, ...peers, ...options.limit ? [limit] : []].filter((system) => worksFor(system, options).length > 0)
+  const peers = options.peers ? peersThere() : { systems: [], missing: [] }
+  for (const text of peers.missing) say(text)
+  const systems = [v2r2, ...peers.systems, ...options.limit ? [limit] : []]
+    .filter((system) => worksFor(system, options).length > 0)
   const rounds = new Map(systems.map((system) => [system, [] as Array<Round>]))
   for (let round = 1; round <= options.repetitions; round++) {
     for (const system of systems) rounds.get(system)!.push(yield* runRound(system, options, round))
@@ -45,7 +48,7 @@ const measure = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<
     measured.push({ name: system.name, rounds: rounds.get(system)!, gaps })
   }
   const sizes = options.elements === 0 ? null : yield* runSizes(options)
-  return { systems: measured, sizes }
+  return { systems: measured, sizes, missing: peers.missing }
 })
 
 const bench = Effect.fnUntraced(function*(options: Options) {

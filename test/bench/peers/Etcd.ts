@@ -32,21 +32,32 @@ const build = Effect.map(
 
 const wordsOf = (folder: string, clients: ReadonlyArray<string>, peers: ReadonlyArray<string>, syncs: boolean, index: number) => [
   "etcd",
-  ...["--name", `n${index}`],
-  ...["--data-dir", Path.join(folder, `n${index}`)],
-  ...["--listen-client-urls", `http://${clients[index]}`, "--advertise-client-urls", `http://${clients[index]}`],
-  ...["--listen-peer-urls", `http://${peers[index]}`, "--initial-advertise-peer-urls", `http://${peers[index]}`],
-  ...["--initial-cluster", peers.map((peer, i) => `n${i}=http://${peer}`).join(",")],
-  ...["--initial-cluster-token", Path.basename(folder), "--initial-cluster-state", "new"],
-  ...["--logger", "zap", "--log-level", "error", "--log-outputs", "stderr"],
+  `--name=n${index}`,
+  `--data-dir=${Path.join(folder, `n${index}`)}`,
+  `--listen-client-urls=http://${clients[index]}`,
+  `--advertise-client-urls=http://${clients[index]}`,
+  `--listen-peer-urls=http://${peers[index]}`,
+  `--initial-advertise-peer-urls=http://${peers[index]}`,
+  `--initial-cluster=${peers.map((peer, i) => `n${i}=http://${peer}`).join(",")}`,
+  `--initial-cluster-token=${Path.basename(folder)}`,
+  "--logger=zap",
+  "--log-level=error",
+  "--log-outputs=stderr",
   ...syncs ? [] : ["--unsafe-no-fsync"]
 ]
+
+interface Answer {
+  readonly header: { readonly member_id: string }
+  /** What is 0 is left out. */
+  readonly leader?: string
+  readonly raftAppliedIndex?: string
+}
 
 /** By its JSON gateway, where numbers are texts. */
 const status = (endpoint: string): Effect.Effect<NodeStatus, unknown> =>
   Effect.tryPromise(async (signal) => {
     const response = await fetch(`http://${endpoint}/v3/maintenance/status`, { method: "POST", body: "{}", signal })
-    const answer: Readonly<{ header: { member_id: string }; leader?: string; raftAppliedIndex?: string }> = JSON.parse(await response.text())
+    const answer: Answer = JSON.parse(await response.text())
     const { header, leader = "0", raftAppliedIndex = "0" } = answer
     return { leads: leader === header.member_id, serves: leader !== "0", position: Number(raftAppliedIndex) }
   })
