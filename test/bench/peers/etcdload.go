@@ -216,6 +216,7 @@ type outage struct {
 	at, gap time.Duration
 	killed  time.Duration
 	writers []writer
+	clients []*clientv3.Client
 	stopped int32
 	wait    sync.WaitGroup
 }
@@ -262,38 +263,45 @@ func (o *outage) acknowledged(index int, begun time.Duration) {
 
 // Writers are spread over the nodes. One that gets no answer goes to the next node; its patience differs a little each time,
 // or all of them would move in step.
-func (o *outage) write(index int, clients []*clientv3.Client) {
+func (o *outage) write(index int) {
 	defer o.wait.Done()
 	random := rand.New(rand.NewSource(int64(index)))
-	node := index % len(clients)
+	node := index % len(o.clients)
 	for atomic.LoadInt32(&o.stopped) == 0 {
 		key, begun := nextKey(), o.now()
 		for atomic.LoadInt32(&o.stopped) == 0 {
 			patience := time.Duration(float64(attempt) * (0.6 + 0.8*random.Float64()))
 			ctx, end := context.WithTimeout(context.Background(), patience)
-			_, err := clients[node].Put(ctx, key, value)
+			_, err := o.clients[node].Put(ctx, key, value)
 			end()
 			if err == nil {
 				o.acknowledged(index, begun)
 				break
 			}
-			node = (node + 1) % len(clients)
+			node = (node + 1) % len(o.clients)
 			time.Sleep(2 * time.Millisecond)
 		}
 	}
 }
 
 func startWriters(endpoints []string, count int) *outage {
-	clients := make([]*clientv3.Client, len(endpoints))
-	for i, endpoint := range endpoints {
-		clients[i] = dial(endpoint)
-	}
 	o := &outage{begin: time.Now(), killed: never, writers: make([]writer, count)}
+	for _, endpoint := range endpoints {
+		o.clients = append(o.clients, dial(endpoint))
+	}
 	for i := 0; i < count; i++ {
 		o.wait.Add(1)
-		go o.write(i, clients)
+		go o.write(i)
 	}
 	return o
+}
+
+func (o *outage) rest() {
+	atomic.StoreInt32(&o.stopped, 1)
+	o.wait.Wait()
+	for _, client := range o.clients {
+		client.Close()
+	}
 }
 
 func number(word string) int {
@@ -337,8 +345,7 @@ func main() {
 			o.killed = o.now()
 			o.Unlock()
 		case "rest":
-			atomic.StoreInt32(&o.stopped, 1)
-			o.wait.Wait()
+			o.rest()
 			say("resting", nil)
 		default:
 			orDie(fmt.Errorf("no such command: %q", input.Text()))
