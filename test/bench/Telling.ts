@@ -24,10 +24,12 @@ export const loadOrder = (words: ReadonlyArray<string>): LoadOrder => {
   return { work: { operation, outstanding, connections, tenants }, warm_ms, measure_ms }
 }
 
-/** One command after the other, until there is no more input. */
+/** One command after the other, until there is no more input; whatever is still under way then ends with the process. */
 export const obey = async (
   commands: Readonly<Record<string, (words: ReadonlyArray<string>) => Promise<void>>>
 ): Promise<void> => {
+  // An end in order: processor profiles are written then.
+  process.once("SIGTERM", () => process.exit(0))
   say({ event: "ready" })
   for await (const line of createInterface({ input: process.stdin })) {
     const [name = "", ...words] = line.split(" ")
@@ -35,6 +37,7 @@ export const obey = async (
     if (command === undefined) throw new Error(`no such command: "${line}"`)
     await command(words)
   }
+  process.exit(0)
 }
 
 let mixed = 0
