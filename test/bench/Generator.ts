@@ -54,7 +54,7 @@ export interface Load {
   readonly endpoint: string
   /** Processes of the cluster, whose processor time is taken. */
   readonly pids: ReadonlyArray<number>
-  /** At the beginning and the end of the measurement. */
+  /** At the beginning and the end of the measurement, however that ends. */
   readonly begin: Effect.Effect<void>
   readonly end: Effect.Effect<void>
 }
@@ -83,9 +83,7 @@ export const startGenerator = Effect.fnUntraced(function*(
     yield* hear("measuring")
     const before = usage(pids)
     yield* begin
-    yield* hear("measured")
-    const after = usage(pids)
-    yield* end
+    const after = yield* Effect.ensuring(Effect.map(hear("measured"), () => usage(pids)), end)
     const loaded = yield* hear("sample")
     if (loaded.failed > 0) line(`${loaded.failed} calls failed`)
     return sampleOf(work, before, after, loaded)
