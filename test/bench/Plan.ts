@@ -1,10 +1,8 @@
 /**
- * What the benchmark tells its load generator, and what that reports: two processes, one JSON line a message.
+ * What is measured, and what a measurement says.
  *
  * @module
  */
-
-import type { Durability } from "../../src/wire/AdminProtocol.ts"
 
 /** `mix`: of ten calls nine are reads. */
 export const operations = ["write", "read", "mix"] as const
@@ -21,22 +19,6 @@ export interface Work {
   readonly tenants: number
 }
 
-export interface Plan {
-  readonly endpoints: ReadonlyArray<string>
-  /** The nodes' admin addresses, to ask for their counters. */
-  readonly admins: ReadonlyArray<string>
-  /** By name, in the order of `admins`. */
-  readonly names: ReadonlyArray<string>
-  readonly durability: Durability
-  /** The first tenant, on all nodes. Others are created once a work needs them. */
-  readonly tenant: string
-  /** Process ids, whose processor time is taken at the beginning and the end of each measurement. */
-  readonly nodes: ReadonlyArray<number>
-  readonly works: ReadonlyArray<Work>
-  readonly warm_ms: number
-  readonly measure_ms: number
-}
-
 /** One measurement. Processor times are seconds of one core. */
 export interface Sample extends Work {
   readonly elapsed_s: number
@@ -45,20 +27,26 @@ export interface Sample extends Work {
   readonly p99_ms: number
   readonly p999_ms: number
   readonly generator_cpu_s: number
-  /** By node, in the order of the plan; null where the system does not say. */
+  /** By node; null where the system does not say. */
   readonly node_cpu_s: ReadonlyArray<number> | null
   /** Of all processes on this machine. */
   readonly machine_cpu_s: number
-  /** How many writes of its journal a replica took for one write of a client: on disk each is a flush. Null: only reads. */
+  /**
+   * How many writes of its journal a replica took for one write of a client: on disk each is a flush. Null: only reads, or
+   * a system that does not say.
+   */
   readonly journal_writes: number | null
 }
 
-export type Report =
-  | { readonly _tag: "Begin"; readonly work: Work }
-  | { readonly _tag: "Sample"; readonly sample: Sample }
-
+/** How many elements there are, unless the work is about that. */
 export const keys = 1_000
 export const value_bytes = 256
-/** Where the n-th key is. */
+/** Where the n-th element is. */
 export const directory = "/bench"
-export const pathOf = (n: number): string => `${directory}/key-${String(n % keys).padStart(4, "0")}`
+export const pathOf = (n: number): string => `${directory}/key-${String(n).padStart(7, "0")}`
+
+/** A prime that divides no number of elements here: with it as the step, all of them are visited, in no order. */
+const stride = 7_368_787
+
+/** The element of the n-th call, of `count`. The generators in other languages do the same. */
+export const elementOf = (n: number, count: number): number => (n * stride) % count

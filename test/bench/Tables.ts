@@ -23,9 +23,9 @@ export interface Row extends Work {
   readonly busiest_node: Spread | null
   readonly generator: Spread
   readonly machine: Spread
-  /** Of one replica, for one operation; null for reads. */
+  /** Of one replica, for one write; null for reads, and for systems that do not say. */
   readonly journal_writes: Spread | null
-  /** The machine's, without our four processes. */
+  /** The machine's, without the cluster and its generator. */
   readonly others: Spread | null
 }
 
@@ -60,7 +60,9 @@ export const rowOf = (samples: ReadonlyArray<Sample>, cores: number): Row => {
     node_cpu_us_per_operation: counted ? over((sample) => sum(nodes(sample)) * 1e6 / sample.operations) : null,
     busiest_node: counted ? over((sample) => Math.max(...nodes(sample)) / sample.elapsed_s) : null,
     generator: over(({ elapsed_s, generator_cpu_s }) => generator_cpu_s / elapsed_s),
-    journal_writes: operation !== "read" ? over(({ journal_writes }) => journal_writes ?? 0) : null,
+    journal_writes: samples.every(({ journal_writes }) => journal_writes !== null)
+      ? over(({ journal_writes }) => journal_writes ?? 0)
+      : null,
     machine: over(({ elapsed_s, machine_cpu_s }) => machine_cpu_s / elapsed_s / cores),
     others: counted
       ? over((sample) =>
@@ -69,8 +71,8 @@ export const rowOf = (samples: ReadonlyArray<Sample>, cores: number): Row => {
   }
 }
 
-const whole = (value: number): string => Math.round(value).toLocaleString("en-US")
-const ms = (value: number): string => value.toFixed(2)
+export const whole = (value: number): string => Math.round(value).toLocaleString("en-US")
+export const ms = (value: number): string => value.toFixed(2)
 const percent = ({ median }: Spread): string => `${Math.round(median * 100)} %`
 
 /** As "write, 64 outstanding", over one connection, or "…, over 64". */
@@ -88,6 +90,9 @@ export const table = (columns: ReadonlyArray<string>, rows: ReadonlyArray<Readon
   return [line(columns), line(rule), ...rows.map(line)].join("\n")
 }
 
+/** As "1,234–5,678". */
+export const range = ({ max, min }: Spread): string => `${whole(min)}–${whole(max)}`
+
 export const rowsTable = (rows: ReadonlyArray<Row>): string =>
   table(
     [
@@ -97,7 +102,7 @@ export const rowsTable = (rows: ReadonlyArray<Row>): string =>
     rows.map(({ busiest_node, node_cpu_us_per_operation: cpu, per_second, ...row }) => [
       nameOf(row),
       whole(per_second.median),
-      `${whole(per_second.min)}–${whole(per_second.max)}`,
+      range(per_second),
       ms(row.p50_ms.median),
       ms(row.p99_ms.median),
       ms(row.p999_ms.median),

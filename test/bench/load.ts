@@ -1,101 +1,70 @@
 /**
- * The load generator: a process of its own that does what its plan says through the public client library, over
- * as many connections as that says, and reports each measurement as a line. Started by `run.ts`.
+ * V2R2's load generator: a process of its own that uses the public client library, and is told what to do over which
+ * connections (`Generator.ts`).
  *
  * @module
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { setTimeout as sleep } from "node:timers/promises"
 import { type TenantService, V2R2 } from "../../src/client/index.ts"
 import { ask } from "../../src/devrel/Asking.ts"
-import { directory, keys, type Operation, operations, pathOf, type Plan, type Report, type Sample, value_bytes, type Work } from "./Plan.ts"
-import { machineCpu, processCpu } from "./Usage.ts"
+import type { Durability } from "../../src/wire/AdminProtocol.ts"
+import { Latencies } from "./Latencies.ts"
+import { Outage } from "./Outage.ts"
+import { directory, elementOf, keys, type Operation, pathOf, value_bytes } from "./Plan.ts"
+import { isWrite, loadOrder, measured, obey, say } from "./Telling.ts"
 
-const plan: Plan = JSON.parse(process.argv[2] ?? "")
-const report = (line: Report): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
-const value = new Uint8Array(value_bytes).fill(7)
-
-/** Latencies while they are recorded: a plain array would cost the collector more than the client does. */
-class Recorder {
-  recording = false
-  count = 0
-  private latencies_ms = new Float64Array(1 << 16)
-
-  add(latency_ms: number): void {
-    if (!this.recording) return
-    if (this.count === this.latencies_ms.length) {
-      const grown = new Float64Array(2 * this.count)
-      grown.set(this.latencies_ms)
-      this.latencies_ms = grown
-    }
-    this.latencies_ms[this.count++] = latency_ms
-  }
-
-  sorted(): Float64Array {
-    return this.latencies_ms.slice(0, this.count).sort()
-  }
+/** The cluster that it loads. */
+export interface Target {
+  readonly endpoints: ReadonlyArray<string>
+  /** The nodes' admin addresses, to ask for their counters, and for more tenants. */
+  readonly admins: ReadonlyArray<string>
+  /** By name, in the order of `admins`. */
+  readonly names: ReadonlyArray<string>
+  readonly durability: Durability
+  /** The first tenant, on all nodes. Others are created once a work needs them. */
+  readonly tenant: string
 }
 
-const at = (sorted: Float64Array, share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN
+const target: Target = JSON.parse(process.argv[2] ?? "")
+const value = new Uint8Array(value_bytes).fill(7)
+/** High, so that even a million elements are there soon; below what a session may have under way. */
+const fill_concurrency = 512
 
-/** Spreads over the keys in no order: the factor has no divisor in common with their number. */
+let elements = keys
 let turns = 0
-const nextPath = (): string => pathOf(turns++ * 617)
-
-let mixed = 0
-const isWrite = (operation: Operation): boolean => operation === "write" || (operation === "mix" && mixed++ % 10 === 0)
+const nextPath = (): string => pathOf(elementOf(turns++, elements))
 
 const once = (tenant: TenantService, operation: Operation) =>
   isWrite(operation) ? tenant.put(nextPath(), value) : tenant.get(nextPath())
 
 /** One call after the other, until `goesOn` says no. */
-const worker = (tenant: TenantService, operation: Operation, recorder: Recorder, goesOn: () => boolean) =>
+const worker = (
+  tenant: TenantService,
+  operation: Operation,
+  goesOn: () => boolean,
+  answered: (begun_ms: number, now_ms: number) => void
+) =>
   Effect.suspend(() => {
-    let begin_ms = 0
+    let begun_ms = 0
     return Effect.whileLoop({
       while: goesOn,
       body: () => {
-        begin_ms = performance.now()
+        begun_ms = performance.now()
         return once(tenant, operation)
       },
-      step: () => recorder.add(performance.now() - begin_ms)
+      step: () => answered(begun_ms, performance.now())
     })
   })
 
-const usage = () => ({
-  at_ms: performance.now(),
-  generator_us: process.cpuUsage(),
-  nodes_s: plan.nodes.map(processCpu),
-  machine_s: machineCpu()
-})
-
-const sampleOf = (
-  work: Work,
-  before: ReturnType<typeof usage>,
-  after: ReturnType<typeof usage>,
-  recorder: Recorder
-): Omit<Sample, "journal_writes"> => {
-  const sorted = recorder.sorted()
-  const node_cpu_s = after.nodes_s.map((seconds, i) => (seconds ?? Number.NaN) - (before.nodes_s[i] ?? Number.NaN))
-  const { system, user } = after.generator_us
-  return {
-    ...work,
-    elapsed_s: (after.at_ms - before.at_ms) / 1000,
-    operations: sorted.length,
-    p50_ms: at(sorted, 0.5),
-    p99_ms: at(sorted, 0.99),
-    p999_ms: at(sorted, 0.999),
-    generator_cpu_s: (user + system - before.generator_us.user - before.generator_us.system) / 1e6,
-    node_cpu_s: node_cpu_s.some(Number.isNaN) ? null : node_cpu_s,
-    machine_cpu_s: after.machine_s - before.machine_s
-  }
-}
-
 /** What all journals together have written since the nodes started. */
 const journals = Effect.map(
-  Effect.forEach(plan.admins, (admin) => ask(admin, "vr.stats", {}), { concurrency: "unbounded" }),
+  Effect.forEach(target.admins, (admin) => ask(admin, "vr.stats", {}), { concurrency: "unbounded" }),
   (answers) => ({
     writes: answers.reduce((sum, { counters }) => sum + (counters["journal_writes"] ?? 0), 0),
     entries: answers.reduce((sum, { counters }) => sum + (counters["entries_appended"] ?? 0), 0)
@@ -105,70 +74,102 @@ const journals = Effect.map(
 const ratio = (before: Effect.Success<typeof journals>, after: Effect.Success<typeof journals>): number =>
   (after.writes - before.writes) / (after.entries - before.entries)
 
+/** Another client with connections of its own, for as long as the Scope lasts: a session with each of these tenants. */
+const connect = (tenants: ReadonlyArray<string>) =>
+  Effect.flatMap(Layer.build(Layer.fresh(V2R2.layerTcp({ endpoints: target.endpoints }))), (context) =>
+    Effect.forEach(tenants, (tenant) => Context.get(context, V2R2).tenant(tenant)))
+
+const fill = Effect.fnUntraced(function*(name: string, count: number) {
+  const [tenant] = yield* connect([name])
+  yield* tenant!.create(directory, undefined, { type: "directory" })
+  let next = 0
+  const filling = Effect.whileLoop({ while: () => next < count, body: () => tenant!.create(pathOf(next++), value), step: () => {} })
+  yield* Effect.all(Array.from({ length: fill_concurrency }, () => filling), { concurrency: "unbounded", discard: true })
+}, Effect.scoped)
+
 const tenants: Array<string> = []
 
 /** Creates those that are missing. The first replica of a new tenant is its primary: each has its own on another node. */
 const ensureTenants = Effect.fnUntraced(function*(count: number) {
   while (tenants.length < count) {
     const index = tenants.length
-    const name = index === 0 ? plan.tenant : `${plan.tenant}-${index}`
-    const turned = plan.names.map((_, i) => plan.names[(index + i) % plan.names.length]!)
+    const name = index === 0 ? target.tenant : `${target.tenant}-${index}`
+    const turned = target.names.map((_, i) => target.names[(index + i) % target.names.length]!)
     const replicas = turned.map((node, i) => ({ name: `r${i + 1}`, node }))
-    if (index > 0) yield* ask(plan.admins[0]!, "vr.create", { name, replicas, durability: plan.durability })
-    yield* Effect.scoped(Effect.flatMap(connect([name]), ([tenant]) => fill(tenant!)))
+    if (index > 0) yield* ask(target.admins[0]!, "vr.create", { name, replicas, durability: target.durability })
+    yield* fill(name, elements)
     tenants.push(name)
   }
 })
 
-const fill = Effect.fnUntraced(function*(tenant: TenantService) {
-  yield* tenant.create(directory, undefined, { type: "directory" })
-  yield* Effect.forEach(Array.from({ length: keys }, (_, n) => pathOf(n)), (path) => tenant.create(path, value), {
-    concurrency: 64,
-    discard: true
-  })
-})
-
-/** Another client with connections of its own, for as long as the Scope lasts: a session with each of these tenants. */
-const connect = (tenants: ReadonlyArray<string>) =>
-  Effect.flatMap(Layer.build(Layer.fresh(V2R2.layerTcp({ endpoints: plan.endpoints }))), (context) =>
-    Effect.forEach(tenants, (tenant) => Context.get(context, V2R2).tenant(tenant)))
-
-const measure = Effect.fnUntraced(function*(work: Work) {
-  yield* ensureTenants(work.tenants)
-  const clients = yield* Effect.all(Array.from({ length: work.connections }, () => connect(tenants.slice(0, work.tenants))), {
+const load = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
+  const { measure_ms, warm_ms, work: { connections, operation, outstanding, tenants: spread } } = loadOrder(words)
+  yield* ensureTenants(spread)
+  const clients = yield* Effect.all(Array.from({ length: connections }, () => connect(tenants.slice(0, spread))), {
     concurrency: 16
   })
-  const sessions = Array.from({ length: work.tenants }, (_, tenant) => clients.map((client) => client[tenant]!)).flat()
-  report({ _tag: "Begin", work })
-  const recorder = new Recorder()
+  const sessions = Array.from({ length: spread }, (_, tenant) => clients.map((client) => client[tenant]!)).flat()
+  const latencies = new Latencies()
   let running = true
   const workers = yield* Effect.forEach(
-    Array.from({ length: work.outstanding }, (_, i) => sessions[i % sessions.length]!),
-    (tenant) => Effect.forkChild(worker(tenant, work.operation, recorder, () => running))
+    Array.from({ length: outstanding }, (_, i) => sessions[i % sessions.length]!),
+    (tenant) =>
+      Effect.forkChild(worker(tenant, operation, () => running, (begun_ms, now_ms) => latencies.add(now_ms - begun_ms)))
   )
-  yield* Effect.sleep(plan.warm_ms)
+  yield* Effect.sleep(warm_ms)
   const counted = yield* journals
-  const before = usage()
-  recorder.recording = true
-  yield* Effect.sleep(plan.measure_ms)
-  recorder.recording = false
-  const after = usage()
-  const journal_writes = work.operation !== "read" ? ratio(counted, yield* journals) : null
+  const took = yield* Effect.promise(() =>
+    measured(async () => {
+      latencies.recording = true
+      await sleep(measure_ms)
+      latencies.recording = false
+    })
+  )
+  const journal_writes = operation === "read" ? null : ratio(counted, yield* journals)
   running = false
   yield* Fiber.joinAll(workers)
-  report({ _tag: "Sample", sample: { ...sampleOf(work, before, after, recorder), journal_writes } })
-})
+  say({ event: "sample", ...took, operations: latencies.count, ...latencies.percentiles(), failed: 0, journal_writes })
+}, Effect.scoped)
 
-const program = Effect.gen(function*() {
-  yield* ensureTenants(1)
-  const [tenant] = yield* connect(tenants)
-  // What the compilers need to see, in the nodes and here, before anything is measured.
-  for (const operation of operations) {
-    const until_ms = performance.now() + 2 * plan.warm_ms
-    const warming = worker(tenant!, operation, new Recorder(), () => performance.now() < until_ms)
-    yield* Effect.all(Array.from({ length: 64 }, () => warming), { concurrency: "unbounded", discard: true })
+let outage: Outage
+let rest: () => Promise<void>
+
+const startWriters = async (count: number): Promise<void> => {
+  const scope = await Effect.runPromise(Scope.make())
+  const [tenant] = await Effect.runPromise(Effect.provideService(connect([target.tenant]), Scope.Scope, scope))
+  outage = new Outage(count, performance.now())
+  let running = true
+  const writers = Array.from({ length: count }, (_, index) =>
+    worker(tenant!, "write", () => running, (begun_ms, now_ms) => {
+      const gaps = outage.acknowledged(index, begun_ms, now_ms)
+      if (gaps !== null) say({ event: "outage", ...gaps })
+    }))
+  const done = Effect.runPromise(Effect.all(writers, { concurrency: "unbounded", discard: true }))
+  rest = async () => {
+    running = false
+    await done
+    await Effect.runPromise(Scope.close(scope, Exit.void))
   }
-  for (const work of plan.works) yield* Effect.scoped(measure(work))
-})
+}
 
-await Effect.runPromise(Effect.scoped(program))
+await obey({
+  fill: async ([count]) => {
+    elements = Number(count)
+    await Effect.runPromise(ensureTenants(1))
+    say({ event: "filled" })
+  },
+  load: (words) => Effect.runPromise(load(words)),
+  writers: async ([count]) => {
+    await startWriters(Number(count))
+    say({ event: "writing" })
+  },
+  watch: async () => {
+    outage.watch()
+    say({ event: "watching" })
+  },
+  killed: async () => outage.killed(performance.now()),
+  rest: async () => {
+    await rest()
+    say({ event: "resting" })
+  }
+})
