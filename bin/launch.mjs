@@ -30,8 +30,8 @@ const nearestNode = (folder) => {
 }
 
 /** The same launcher once more, on a Node that will do. */
-const runOn = (node, flags) => {
-  const child = spawn(node, [...process.execArgv, ...flags, ...process.argv.slice(1)], { stdio: "inherit" })
+const runOn = (node, flags, env) => {
+  const child = spawn(node, [...process.execArgv, ...flags, ...process.argv.slice(1)], { stdio: "inherit", env })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     // A terminal sends Ctrl-C to the child as well; twice would look like impatience.
     process.on(signal, () => signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal))
@@ -43,7 +43,7 @@ const runOn = (node, flags) => {
   child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }
 
-const nameOf = (flag) => flag.split("=")[0].replaceAll("_", "-")
+const nameOf = (flag) => flag.split("=")[0].replaceAll("_", "-").replace(/^--no-/, "--")
 
 /** Those that nobody has set otherwise, on the command line or in NODE_OPTIONS. */
 const missing = (flags) => {
@@ -51,25 +51,29 @@ const missing = (flags) => {
   return flags.filter((flag) => !set.has(nameOf(flag)))
 }
 
-/** The same process, anew: flags of the heap have no effect once that is there. Where it may not be, it runs without them. */
-const restart = (flags) => {
+/** The same process, anew: what is about the heap has no effect once that is there. Where it may not be, it runs without. */
+const restart = (flags, env) => {
   try {
-    process.execve(process.execPath, [process.execPath, ...process.execArgv, ...flags, ...process.argv.slice(1)])
+    process.execve(process.execPath, [process.execPath, ...process.execArgv, ...flags, ...process.argv.slice(1)], env)
   } catch { /* No permission, or no such thing on this platform. */ }
 }
 
-/** Runs bin/<name>.ts, or its built form, with this process's arguments, streams and signals, and these flags of Node's. */
-export const launch = async (name, flags = []) => {
+/**
+ * Runs bin/<name>.ts, or its built form, with this process's arguments, streams and signals, these flags of Node's, and this
+ * in its environment, unless it is set there already.
+ */
+export const launch = async (name, flags = [], settings = {}) => {
   const more = missing(flags)
+  const env = { ...settings, ...process.env }
   if (Number(process.versions.node.split(".")[0]) >= node_major_min) {
-    if (more.length > 0) restart(more)
+    if (more.length > 0) restart(more, env)
     const entry = entryOf(name)
     process.argv[1] = entry
     await import(pathToFileURL(entry).href)
     return
   }
   const node = nearestNode(here)
-  if (node !== undefined) return runOn(node, more)
+  if (node !== undefined) return runOn(node, more, env)
   const found = `Node ${process.versions.node}`
   console.error(`v2r2 needs Node ${node_major_min} or newer, and this is ${found}: install it (https://nodejs.org)`)
   process.exitCode = 1
