@@ -16,6 +16,7 @@ import type { PartReader } from "../vr/Application.ts"
 import type { Directory } from "./elements/Directory.ts"
 import type { Element } from "./elements/Elements.ts"
 import type { NamesCursor } from "./OrderedNames.ts"
+import type { Pin } from "./Pin.ts"
 
 export const record_fields = 6
 
@@ -31,16 +32,17 @@ export const writeRecord = (writer: MsgpackWriter, depth: number, name: string, 
 /** With room for a part and the longest record behind it. */
 const writer = new MsgpackWriter(Limits.snapshot_part_bytes_max + Limits.operation_bytes_max)
 
-/** Of a root that does not change. Each part costs what is in it. */
-export const partsOf = (root: Directory, part_bytes_max: number): PartReader => {
-  const walk = new Walk(root)
+/** Each part costs what is in it. */
+export const partsOf = (pin: Pin, part_bytes_max: number): PartReader => {
+  const walk = new Walk(pin.root)
   return {
     next: (room) => {
       if (walk.element === undefined) return null
       writer.start()
       let end = 0
       for (let elements = 0; walk.element !== undefined && elements < Limits.snapshot_part_elements_max; elements++) {
-        writeRecord(writer, walk.depth, walk.name, walk.element)
+        // Not before it is written: meanwhile it may change.
+        writeRecord(writer, walk.depth, walk.name, pin.asItWas(walk.element))
         if (elements > 0 && writer.length > part_bytes_max) break
         end = writer.length
         walk.advance()

@@ -44,8 +44,8 @@ export const makeStore = (part_bytes_max: number = Limits.snapshot_part_bytes_ma
     },
     size: () => tree.value_bytes + (1 + tree.elements) * record_bytes,
     pin: () => {
-      const root = tree.pin()
-      return { read: () => partsOf(root, part_bytes_max) }
+      const pin = tree.pin()
+      return { read: () => partsOf(pin, part_bytes_max) }
     },
     restore: () => new Builder((root) => tree.install(root)),
     stats: () => ({ elements: tree.elements, value_bytes: tree.value_bytes })

@@ -9,17 +9,18 @@
  * - Of several things that are wrong with a write the first in this order is reported: NotFound (or ParentNotFound),
  *   WrongType, CasFailed, NotEmpty.
  * - A deleted directory is cut off whole; its subtree is never visited.
- * - A pinned root stays as it is, with all below it: what a pin has seen is copied when it first changes after it, and so
- *   is everything above it. An element tells by its version: what was made or changed since has one above the pin's.
+ * - A pinned root stays as it is, with all directories below it: one that a pin has seen is copied when it first changes
+ *   after it, and so is everything above it. What a blob was is kept by the pin. An element tells by its version: what was
+ *   made or changed since has one above the pin's.
  *
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import type { Blob } from "./elements/Blob.ts"
 import { Directory } from "./elements/Directory.ts"
 import { type Element, elementKinds } from "./elements/Elements.ts"
 import type { ReadOperation, WriteOperation } from "./Operation.ts"
 import { flat, namesOf, pathOf } from "./Path.ts"
+import { Pin } from "./Pin.ts"
 import type { ErrorResult, Result } from "./Result.ts"
 
 type Create = Extract<WriteOperation, { readonly _tag: "Create" }>
@@ -44,6 +45,8 @@ export class Tree {
   #root = new Directory(0, 0)
   /** The tree's version at the last pin. Also the epoch of all nodes that were made since. */
   #pinned = never_pinned
+  /** The last pin. Weakly: whoever lets go of it lets go of what it keeps. */
+  #pin: WeakRef<Pin> | undefined = undefined
 
   /** The op number of the last write that changed something; 0 before the first. */
   get version(): number {
@@ -72,15 +75,19 @@ export class Tree {
     }
   }
 
-  /** The present root, which no later write changes. */
-  pin(): Directory {
+  /** The present state, which no later write changes. */
+  pin(): Pin {
+    const pin = new Pin(this.#root)
+    this.#pin?.deref()?.follow(pin)
+    this.#pin = new WeakRef(pin)
     this.#pinned = this.version
-    return this.#root
+    return pin
   }
 
   /** Goes on with another root, to which and to all below it nobody else holds on. Its nodes: of `never_pinned`. */
   install(root: Directory): void {
     this.#pinned = never_pinned
+    this.#pin = undefined
     this.#root = root
   }
 
@@ -112,7 +119,7 @@ export class Tree {
       if (element !== undefined) return wrongType(parent, "directory", element)
       if (!parents) return { _tag: "Error", code: "ParentNotFound", path, parent }
     }
-    this.#own(names, above)
+    this.#own(path, above)
     while (above.length < names.length) {
       const directory = new Directory(version, version)
       this.#attach(above, names[above.length - 1]!, directory, version)
@@ -128,9 +135,12 @@ export class Tree {
     if (element.type !== "blob") return wrongType(path, "blob", element)
     if (expected !== null && expected !== element.version) return casFailed(path, expected, element)
     const growth = data.length - element.size
-    const own = element.version > this.#pinned ? element : this.#ownBlob(namesOf(path), above, element)
-    own.replace(data)
-    own.version = version
+    if (element.version <= this.#pinned) {
+      this.#own(path, above)
+      this.#pin?.deref()?.keep(element)
+    }
+    element.replace(data)
+    element.version = version
     touch(above, version, 0, growth)
     return { _tag: "Written", version }
   }
@@ -143,7 +153,7 @@ export class Tree {
     if (expected !== null && expected !== element.version) return casFailed(path, expected, element)
     const { children } = element
     if (children > 0 && !recursive) return { _tag: "Error", code: "NotEmpty", path, children }
-    this.#own(names, above)
+    this.#own(path, above)
     above[above.length - 1]!.entries.remove(names[names.length - 1]!, this.#pinned)
     const [elements, value_bytes] = element.type === "directory"
       ? [1 + element.elements_below, element.value_bytes_below]
@@ -153,9 +163,10 @@ export class Tree {
   }
 
   /** Puts copies in the place of those directories on the way that a pin has seen. */
-  #own(names: ReadonlyArray<string>, above: Array<Directory>): void {
+  #own(path: string, above: Array<Directory>): void {
     // Whatever changed since the pin has changed everything above it too.
     if (above[above.length - 1]!.version > this.#pinned) return
+    const names = namesOf(path)
     for (let i = 0; i < above.length; i++) {
       const directory = above[i]!
       if (directory.version > this.#pinned) continue
@@ -164,14 +175,6 @@ export class Tree {
       else above[i - 1]!.entries.replace(names[i - 1]!, copy, this.#pinned)
       above[i] = copy
     }
-  }
-
-  /** The same for a blob and all above it. */
-  #ownBlob(names: ReadonlyArray<string>, above: Array<Directory>, blob: Blob): Blob {
-    this.#own(names, above)
-    const copy = blob.copy()
-    above[above.length - 1]!.entries.replace(names[names.length - 1]!, copy, this.#pinned)
-    return copy
   }
 
   /** Adds a new element below the last of `above`. */
