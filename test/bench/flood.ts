@@ -39,7 +39,7 @@ export interface FloodReport {
   readonly cpu_s: number
 }
 
-export type ToGenerator = "count" | "report" | "end"
+export type ToGenerator = "begin" | "count" | "report" | "end"
 
 const plan: FloodPlan = JSON.parse(process.argv[2] ?? "")
 const value = new Uint8Array(value_bytes).fill(7)
@@ -49,6 +49,13 @@ let begun = 0
 let failures: Record<string, number> = {}
 let cpu = process.cpuUsage()
 let running = true
+
+/** All sessions of all generators are open before the first request: who comes to a node that is flooded has to wait. */
+const isReady = (): Promise<void> =>
+  new Promise((resolve) => {
+    process.once("message", () => resolve())
+    process.send?.("ready")
+  })
 
 const failed = (tag: string): void => void (failures[tag] = (failures[tag] ?? 0) + 1)
 
@@ -74,7 +81,7 @@ const call = (callers: number) =>
     const tenants = yield* Effect.forEach(Array.from({ length: plan.connections }), () =>
       Effect.flatMap(Layer.build(Layer.fresh(V2R2.layerTcp({ endpoints: plan.endpoints }))), (context) =>
         Context.get(context, V2R2).tenant(plan.tenant)), { concurrency: 8 })
-    process.send?.("ready")
+    yield* Effect.promise(isReady)
     yield* Effect.forEach(Array.from({ length: callers }, (_, i) => tenants[i % tenants.length]!), caller, {
       concurrency: "unbounded",
       discard: true
@@ -168,7 +175,7 @@ const flood = async (per_second: number): Promise<void> => {
     new Promise<Raw>((resolve) => {
       const raw = new Raw(address, () => resolve(raw))
     })))
-  process.send?.("ready")
+  await isReady()
   let last = performance.now()
   let owed = 0
   while (running) {
@@ -189,6 +196,7 @@ const flood = async (per_second: number): Promise<void> => {
 }
 
 process.on("message", (message: ToGenerator) => {
+  if (message === "begin") return
   if (message === "end") {
     running = false
     // Callers that wait for an answer have none to come: all is counted.
@@ -204,6 +212,8 @@ process.on("message", (message: ToGenerator) => {
   failures = {}
   cpu = process.cpuUsage()
 })
+
+process.once("disconnect", () => process.exit(0))
 
 if ("callers" in plan.load) await Effect.runPromise(call(plan.load.callers))
 else await flood(plan.load.per_second)

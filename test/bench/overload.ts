@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess, fork, spawn } from "node:child_process"
+import { cpus } from "node:os"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -30,6 +31,7 @@ second from clients that do not wait, nor come again later ("flood").
   --connections N    that the overload comes over (default 32)
   --generators N     processes that make it (default 2)
   --pipeline N       a primary takes in so many writes at once: its limit is not the processor, then
+  --pin              the nodes share one core, the generators have the others: neither takes from the other (Linux)
   --delays           say for how long at most the nodes' event loops stood still: takes some of the throughput
   --help             this text`
 
@@ -42,6 +44,7 @@ const { values } = parseArgs({
     connections: { type: "string", default: "32" },
     generators: { type: "string", default: "2" },
     pipeline: { type: "string" },
+    pin: { type: "boolean", default: false },
     delays: { type: "boolean", default: false },
     help: { type: "boolean", default: false }
   }
@@ -55,6 +58,9 @@ const number = (name: "seconds" | "times" | "connections" | "generators"): numbe
 
 const durability = values.durability === "memory" ? "memory" : "disk"
 const wanted = operations.filter((operation) => values.operations.split(",").includes(operation))
+/** Cores, as `taskset` has them. */
+const first = "0"
+const others = `1-${cpus().length - 1}`
 const peak_callers = [64, 256]
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
@@ -77,8 +83,10 @@ interface Measured {
 const measure = async (cluster: Cluster, name: string, plans: ReadonlyArray<FloodPlan>): Promise<Measured> => {
   say(name)
   const generators = await Promise.all(plans.map(generator))
-  await sleep(number("seconds") * 500)
+  const calm = await counters(cluster)
   const lines = cluster.nodes.map((node) => node.lines.length)
+  for (const one of generators) tell(one, "begin")
+  await sleep(number("seconds") * 500)
   const before = await counters(cluster)
   const cpu = cluster.nodes.map((node) => processCpu(node.pid!) ?? 0)
   const begin = performance.now()
@@ -117,7 +125,7 @@ const measure = async (cluster: Cluster, name: string, plans: ReadonlyArray<Floo
     latency,
     failures,
     turned_away: (after.turned_away - before.turned_away) / elapsed_s,
-    state_changes: after.state_changes - before.state_changes,
+    state_changes: after.state_changes - calm.state_changes,
     generators: reports.map(({ cpu_s }) => cpu_s / elapsed_s),
     nodes,
     memory_mib,
@@ -126,7 +134,10 @@ const measure = async (cluster: Cluster, name: string, plans: ReadonlyArray<Floo
 }
 
 const generator = async (plan: FloodPlan): Promise<ChildProcess> => {
-  const child = fork(fileURLToPath(new URL("./flood.ts", import.meta.url)), [JSON.stringify(plan)])
+  const program = fileURLToPath(new URL("./flood.ts", import.meta.url))
+  const child = values.pin
+    ? spawn("taskset", ["-c", others, process.execPath, program, JSON.stringify(plan)], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+    : fork(program, [JSON.stringify(plan)])
   await heard(child)
   return child
 }
@@ -201,7 +212,8 @@ const main = async (): Promise<void> => {
     ...values.pipeline === undefined ? [] : boundedBy({ pipeline_ops_max: Number(values.pipeline) }),
     ...values.delays ? ["--import", fileURLToPath(new URL("./Delay.ts", import.meta.url))] : []
   ]
-  const cluster = await Cluster.start({ nodes: 3, durability, flags })
+  const hosts = values.pin ? Array.from({ length: 3 }, () => ({ address: "127.0.0.1", within: ["taskset", "-c", first] })) : []
+  const cluster = await Cluster.start({ nodes: 3, durability, flags, hosts })
   try {
     const primary = await cluster.primary()
     const endpoints = [primary, ...cluster.nodes.filter((node) => node !== primary)].map(({ layout }) => layout.client)
@@ -216,6 +228,9 @@ const main = async (): Promise<void> => {
     await cluster.close()
   }
 }
+
+// Nodes and generators end with this process, however it ends.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
 
 if (values.help) process.stdout.write(`${help}\n`)
 else await main()
