@@ -16,6 +16,7 @@ import { encodeEnvelope, encodeMessage, type Envelope, tailOf } from "../wire/Pe
 import { admit, type ClientConnection, countUnanswered, enqueue } from "./ClientConnection.ts"
 import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
 import { Directory } from "./Directory.ts"
+import type { Intake } from "./Intake.ts"
 import { Laggards } from "./Laggards.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
@@ -29,8 +30,18 @@ export interface DispatcherOptions {
   readonly peers: PeerLinks
   /** Of groups that have changed, and of those that replicas start with: what is told twice does no harm. */
   readonly announcements: Queue.Enqueue<Announcement>
+  /** Is told what has been routed. */
+  readonly intake: Intake
   readonly metrics: Counters
 }
+
+/** What is in the inbox of a replica. */
+interface Load {
+  readonly bytes: number
+  readonly requests: number
+}
+
+const nothing: Load = { bytes: 0, requests: 0 }
 
 export class Dispatcher {
   private readonly directory = new Directory()
@@ -40,8 +51,7 @@ export class Dispatcher {
   private readonly connections = new Map<number, ClientConnection>()
   private readonly requests = new Map<LocalReplica, Array<ClientRequest>>()
   private readonly answers = new Map<ClientConnection, Array<Uint8Array>>()
-  /** What is in the inboxes of replicas. */
-  private readonly waitingBytes = new WeakMap<LocalReplica, number>()
+  private readonly loads = new WeakMap<LocalReplica, Load>()
   private readonly routes: Routes
   private readonly options: DispatcherOptions
   /** The message encoded last: one message goes to several replicas in a row. */
@@ -76,7 +86,9 @@ export class Dispatcher {
 
   private turn(inputs: ReadonlyArray<DispatcherInput>): Effect.Effect<void> {
     const failures: Array<unknown> = []
+    let taken = 0
     for (const input of inputs) {
+      if (input._tag === "FromClient") taken += input.messages.length
       try {
         this.route(input)
       } catch (failure) {
@@ -86,6 +98,7 @@ export class Dispatcher {
     this.flushRequests()
     this.flushAnswers()
     this.lastMessage = null
+    this.options.intake.routed(taken)
     return failures.length === 0
       ? Effect.void
       : Effect.forEach(failures, (failure) => Effect.logError("the dispatcher could not route an input", failure), {
@@ -161,10 +174,12 @@ export class Dispatcher {
 
   private offer(replica: LocalReplica, input: ReplicaInput): boolean {
     // Nobody else offers, and a replica takes all that waits: what was counted before is gone.
-    const before = Queue.sizeUnsafe(replica.inbox) === 0 ? 0 : this.waitingBytes.get(replica) ?? 0
-    const waiting = before + inputBytes(input)
-    const taken = waiting <= Limits.replica_queue_bytes_max && Queue.offerUnsafe(replica.inbox, input)
-    this.waitingBytes.set(replica, taken ? waiting : before)
+    const before = Queue.sizeUnsafe(replica.inbox) === 0 ? nothing : this.loads.get(replica) ?? nothing
+    const bytes = before.bytes + inputBytes(input)
+    const requests = before.requests + (input._tag === "Requests" ? input.requests.length : 0)
+    const fits = bytes <= Limits.replica_queue_bytes_max && requests <= Limits.replica_requests_max
+    const taken = fits && Queue.offerUnsafe(replica.inbox, input)
+    this.loads.set(replica, taken ? { bytes, requests } : before)
     if (!taken) this.options.metrics.replica_inputs_dropped++
     return taken
   }

@@ -153,7 +153,7 @@ const tell = (child: ChildProcess, message: ToGenerator): void => void child.sen
 const counters = async (cluster: Cluster): Promise<{ readonly turned_away: number; readonly state_changes: number }> => {
   const stats = await Promise.all(cluster.nodes.map((node) => node.admin("vr.stats", {})))
   const sum = (name: string): number => stats.reduce((all, { counters }) => all + (counters[name] ?? 0), 0)
-  return { turned_away: sum("client_retries"), state_changes: sum("state_changes") }
+  return { turned_away: sum("client_retries") + sum("client_overloaded"), state_changes: sum("state_changes") }
 }
 
 const fill = async (endpoints: ReadonlyArray<string>): Promise<void> => {

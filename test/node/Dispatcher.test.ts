@@ -13,6 +13,7 @@ import type * as Members from "../../src/members/Members.ts"
 import { type ClientConnection, dequeued, makeClientConnection } from "../../src/node/ClientConnection.ts"
 import { askReplica } from "../../src/node/Asking.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
+import { Intake } from "../../src/node/Intake.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import {
   type DispatcherInput, type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox
@@ -62,7 +63,7 @@ const makeWorld = Effect.gen(function*() {
   const sentTo: Array<string> = []
   const peers = { isConnected: () => true, send: (node: string) => void sentTo.push(node), nudge: () => {}, reconcile: () => Effect.void }
   const announcements = yield* makeAnnouncements
-  const dispatcher = new Dispatcher({ node: "n1", inbox, peers, announcements, metrics })
+  const dispatcher = new Dispatcher({ node: "n1", inbox, peers, announcements, intake: new Intake(), metrics })
   yield* Effect.forkScoped(dispatcher.run)
   return {
     announcements,

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import { Limits } from "../../src/base/Limits.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
+import { Intake } from "../../src/node/Intake.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox } from "../../src/node/Queues.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
@@ -33,7 +34,7 @@ describe("the inbox of a replica", () => {
       const inbox = yield* makeDispatcherInbox
       const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
       const dispatcher = new Dispatcher({
-        node: "n1", inbox, metrics, announcements: yield* makeAnnouncements,
+        node: "n1", inbox, metrics, intake: new Intake(), announcements: yield* makeAnnouncements,
         peers: { isConnected: () => true, send: () => {}, nudge: () => {}, reconcile: () => Effect.void }
       })
       const replica: LocalReplica = { tenant, id: "r1::n1", inbox: yield* makeReplicaInbox }

@@ -1,6 +1,6 @@
 /**
- * The client server: decodes whole chunks into one batch for the dispatcher, and writes what the dispatcher queued, one
- * write for all that waits. It stops reading from a client that does not read its replies.
+ * The client server: decodes what has come into batches for the dispatcher, in turn with the other connections, and writes
+ * what the dispatcher queued, one write for all that waits. It stops reading from a client that does not read its replies.
  *
  * @module
  */
@@ -14,6 +14,7 @@ import { type ClientMessage, decodeClientMessage, encodeServerMessage } from "..
 import {
   admit, type ClientConnection, condemn, dequeued, enqueue, makeClientConnection, type Outboxes
 } from "../ClientConnection.ts"
+import type { Intake } from "../Intake.ts"
 import type { Counters } from "../Metrics.ts"
 import type { DispatcherInbox } from "../Queues.ts"
 import { complain, malformed } from "./Connection.ts"
@@ -22,6 +23,7 @@ export interface ClientServerOptions {
   readonly dispatcher: DispatcherInbox
   readonly metrics: Counters
   readonly outboxes: Outboxes
+  readonly intake: Intake
   /** True once the node stops: what is under way is answered, nothing more is read. */
   readonly stopping: () => boolean
 }
@@ -49,16 +51,23 @@ export const serveClient = (options: ClientServerOptions) => (framed: Framed): E
     )
   })
 
-const read = (
-  { dispatcher, metrics, stopping }: ClientServerOptions,
-  framed: Framed,
-  connection: ClientConnection
+const read = (options: ClientServerOptions, framed: Framed, connection: ClientConnection): Effect.Effect<void, Closed> =>
+  Effect.flatMap(Effect.andThen(connection.room.await, framed.receive), (payloads) => takeIn(options, connection, payloads, 0))
+
+/** Slice by slice, from the one that begins with that payload. */
+const takeIn = (
+  options: ClientServerOptions,
+  connection: ClientConnection,
+  payloads: ReadonlyArray<Uint8Array>,
+  begin: number
 ): Effect.Effect<void, Closed> =>
-  Effect.flatMap(Effect.andThen(connection.room.await, framed.receive), (payloads) => {
+  Effect.flatMap(options.intake.turn, () => {
+    const { dispatcher, intake, metrics, stopping } = options
     if (stopping()) return Effect.never
+    const end = Math.min(begin + Limits.intake_slice_max, payloads.length)
     const messages: Array<ClientMessage> = []
-    for (const payload of payloads) {
-      const message = decodeClientMessage(payload)
+    for (let i = begin; i < end; i++) {
+      const message = decodeClientMessage(payloads[i]!)
       if (message._tag !== "Malformed") {
         messages.push(message)
         continue
@@ -68,7 +77,9 @@ const read = (
       const complaint = errorFrame(message.reason)
       if (admit(connection, complaint.length)) enqueue(connection, [complaint])
     }
-    return Queue.offer(dispatcher, { _tag: "FromClient", connection, messages })
+    intake.took(messages.length)
+    const offered = Queue.offer(dispatcher, { _tag: "FromClient", connection, messages })
+    return end === payloads.length ? offered : Effect.andThen(offered, takeIn(options, connection, payloads, end))
   })
 
 const errorFrame = (message: string): Uint8Array => encodeServerMessage({ _tag: "Error", message })
