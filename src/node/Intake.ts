@@ -7,14 +7,16 @@
  */
 import * as Effect from "effect/Effect"
 import { Limits } from "../base/Limits.ts"
+import type { Portions } from "../network/Framed.ts"
 
-export class Intake {
+export class Intake implements Portions {
+  readonly frames_max = Limits.intake_slice_max
   /** Handed to the dispatcher, and not routed. */
   private taken = 0
   /** In the order in which they came. */
   private readonly waiting = new Set<() => void>()
 
-  /** A connection may take in a slice once this ends: at once, unless there is enough, or others wait. */
+  /** Ends once a connection may take in a slice: at once, unless there is enough already, or others wait. */
   readonly turn: Effect.Effect<void> = Effect.suspend(() =>
     this.taken < Limits.intake_requests_max && this.waiting.size === 0 ? Effect.void : this.room)
 

@@ -51,23 +51,16 @@ export const serveClient = (options: ClientServerOptions) => (framed: Framed): E
     )
   })
 
-const read = (options: ClientServerOptions, framed: Framed, connection: ClientConnection): Effect.Effect<void, Closed> =>
-  Effect.flatMap(Effect.andThen(connection.room.await, framed.receive), (payloads) => takeIn(options, connection, payloads, 0))
-
-/** Slice by slice, from the one that begins with that payload. */
-const takeIn = (
-  options: ClientServerOptions,
-  connection: ClientConnection,
-  payloads: ReadonlyArray<Uint8Array>,
-  begin: number
+const read = (
+  { dispatcher, intake, metrics, stopping }: ClientServerOptions,
+  framed: Framed,
+  connection: ClientConnection
 ): Effect.Effect<void, Closed> =>
-  Effect.flatMap(options.intake.turn, () => {
-    const { dispatcher, intake, metrics, stopping } = options
+  Effect.flatMap(Effect.andThen(connection.room.await, framed.receive), (payloads) => {
     if (stopping()) return Effect.never
-    const end = Math.min(begin + Limits.intake_slice_max, payloads.length)
     const messages: Array<ClientMessage> = []
-    for (let i = begin; i < end; i++) {
-      const message = decodeClientMessage(payloads[i]!)
+    for (const payload of payloads) {
+      const message = decodeClientMessage(payload)
       if (message._tag !== "Malformed") {
         messages.push(message)
         continue
@@ -78,8 +71,7 @@ const takeIn = (
       if (admit(connection, complaint.length)) enqueue(connection, [complaint])
     }
     intake.took(messages.length)
-    const offered = Queue.offer(dispatcher, { _tag: "FromClient", connection, messages })
-    return end === payloads.length ? offered : Effect.andThen(offered, takeIn(options, connection, payloads, end))
+    return Queue.offer(dispatcher, { _tag: "FromClient", connection, messages })
   })
 
 const errorFrame = (message: string): Uint8Array => encodeServerMessage({ _tag: "Error", message })
