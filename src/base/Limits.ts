@@ -189,7 +189,7 @@ export const Limits = {
   client_backoff_min_ms: 20,
   client_backoff_max_ms: 500,
   /** The longest time to wait for a node that has too much to do: doubling up to it, from what the node says. */
-  client_overloaded_max_ms: 1_000,
+  client_overloaded_max_ms: 500,
   /** A connection that no session uses is kept for this long. */
   client_idle_ms: 1_000,
   /** How long a lost session waits for what its other requests came to. */

@@ -206,32 +206,37 @@ export class Attachment implements ChannelUser {
     this.probing = false
     this.asked = false
     this.answers += 1
-    if (outcome._tag === "Ok" && this.owner.pace.isLimited) this.owner.pace.served()
+    const { pace, session } = this.owner
+    if (outcome._tag === "Ok" && pace.isLimited) pace.served(session.sendable)
     if (outcome._tag === "Ok" && !this.served) {
       this.proven = true
       this.served = true
       this.pauses = 0
       this.owner.onServed()
     }
-    const { underWay } = this.owner.session
     const trouble = this.owner.session.answer(kind, number, outcome)
-    if (trouble?._tag === "Retry" || trouble?._tag === "Overloaded") this.delay(trouble, underWay)
+    if (trouble?._tag === "Retry" || trouble?._tag === "Overloaded") this.delay(trouble)
     else if (trouble !== null) this.raise(trouble)
     if (this.owner.session.sendable) this.wake()
     if (this.phase === "draining" && !this.owner.session.owed) this.settled.openUnsafe()
   }
 
-  private delay(delay: Delay, underWay: number): void {
+  private delay(delay: Delay): void {
     if (this.pause !== null || this.phase !== "serving") return
-    this.pause = delay
-    this.served = false
-    if (delay._tag === "Overloaded") {
-      this.pause_ms = this.owner.pace.overloaded(delay.ms, underWay)
-      this.owner.onOverloaded(delay.reason)
-    } else {
-      this.pause_ms = delay.ms
+    if (delay._tag === "Retry") {
       this.owner.onDelayed(delay.reason)
+      return this.wait(delay, delay.ms)
     }
+    const { pace, session } = this.owner
+    this.owner.onOverloaded(delay.reason)
+    pace.turnedAway(session.underWay)
+    if (session.underWay === 0) this.wait(delay, pace.pause(delay.ms))
+  }
+
+  private wait(delay: Delay, ms: number): void {
+    this.pause = delay
+    this.pause_ms = ms
+    this.served = false
     this.pausing.openUnsafe()
   }
 

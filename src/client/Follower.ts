@@ -201,7 +201,8 @@ export class Follower implements Owner {
         this.route.delayed(address, trouble.reason)
         this.route.stay(address)
         this.overload = trouble.reason
-        return jittered(this.pace.overloaded(trouble.ms, this.session.underWay))
+        this.pace.turnedAway(0)
+        return jittered(this.pace.pause(trouble.ms))
       case "Lost":
         this.route.failed(address, trouble.reason)
         return Effect.void

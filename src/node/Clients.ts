@@ -30,8 +30,8 @@ export interface Routes {
 const retry_unknown_ms = 50
 const retry_starting_ms = 100
 const retry_busy_ms = 20
-/** About as long as a full pipeline takes. Whoever is told so again waits longer each time. */
-const overloaded_ms = 50
+/** A part of what a full pipeline takes, so that it does not run empty. Whoever is told so again waits longer each time. */
+const overloaded_ms = 20
 
 export const onClientMessage = (routes: Routes, connection: ClientConnection, message: ClientMessage): void => {
   // Cut off, perhaps by a message before this one: whatever is done for it now, nobody hears of it.
