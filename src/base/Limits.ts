@@ -153,7 +153,7 @@ export const Limits = {
   // Queues (elements; see node/Queues.ts for the policy of each)
   dispatcher_queue_max: 65_536,
   /** Clients' requests in that, of all connections; and how many a connection takes in before it is another's turn. */
-  intake_requests_max: 1_024,
+  intake_requests_max: 4_096,
   intake_slice_max: 64,
   replica_queue_max: 16_384,
   /** Clients' requests in those: what a replica takes in one turn, at most. The others are told to come later. */

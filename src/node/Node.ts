@@ -204,7 +204,10 @@ const startServers = Effect.fnUntraced(function*(
   const metrics = yield* Metrics
   const network = yield* Effect.context<Network>()
   const stopping = (): boolean => parts.stopping
-  const start = (what: "admin" | "client" | "cluster" | "peer", options: Pick<ServerOptions, "frame_bytes_max" | "portions" | "serve" | "verify">) => {
+  const start = (
+    what: "admin" | "client" | "cluster" | "peer",
+    options: Pick<ServerOptions, "frame_bytes_max" | "portions" | "serve" | "verify">
+  ) => {
     const key = `${what}_host` as const
     const hello = helloOf(config, `v2r2-${what}`, options.frame_bytes_max)
     return inOrder(startServer({ what, address: config[key], hello, metrics, stopping, ...options })).pipe(
