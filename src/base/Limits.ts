@@ -152,7 +152,12 @@ export const Limits = {
 
   // Queues (elements; see node/Queues.ts for the policy of each)
   dispatcher_queue_max: 65_536,
+  /** Clients' requests in that, of all connections; and how many a connection takes in before it is another's turn. */
+  intake_requests_max: 4_096,
+  intake_slice_max: 256,
   replica_queue_max: 16_384,
+  /** Clients' requests in those: what a replica takes in one turn, at most. The others are told to come later. */
+  replica_requests_max: 16_384,
   /** What those hold of operations and entries. */
   replica_queue_bytes_max: 128 * MiB,
   peer_outbox_max: 4_096,
@@ -183,6 +188,8 @@ export const Limits = {
   /** Between rounds in which no node could help: doubling from the first to the last. */
   client_backoff_min_ms: 20,
   client_backoff_max_ms: 500,
+  /** The longest time to wait for a node that has too much to do: doubling up to it, from what the node says. */
+  client_overloaded_max_ms: 500,
   /** A connection that no session uses is kept for this long. */
   client_idle_ms: 1_000,
   /** How long a lost session waits for what its other requests came to. */

@@ -5,12 +5,12 @@
  */
 import type { AdminError, AdminIndeterminate } from "../client/Admin.ts"
 import type {
-  Attempt, Indeterminate, NoSuchTenant, SessionLost, StoreError, Unavailable
+  Attempt, Indeterminate, NoSuchTenant, Overloaded, SessionLost, StoreError, Unavailable
 } from "../client/Errors.ts"
 import { type ExitName, Failure } from "./Failure.ts"
 
 export type Explainable =
-  | Failure | StoreError | Unavailable | Indeterminate | NoSuchTenant | SessionLost | AdminError | AdminIndeterminate
+  | Failure | StoreError | Unavailable | Overloaded | Indeterminate | NoSuchTenant | SessionLost | AdminError | AdminIndeterminate
 
 type Parts = Omit<ConstructorParameters<typeof Failure>[0], "attempt">
 
@@ -32,6 +32,14 @@ const partsOf = (error: Exclude<Explainable, Failure>): Parts => {
         message: `no answer from the cluster (${attempts(error.attempts)}); nothing was done, so it is safe to repeat`,
         hint: error.hint,
         detail: { attempts: error.attempts }
+      }
+    case "Overloaded":
+      return {
+        exit: "unavailable",
+        code: "overloaded",
+        message: `the cluster has too much to do (${error.reason}); nothing was done, so it is safe to repeat`,
+        hint: `try again in ${error.retry_after_ms} ms or later, or allow more time`,
+        detail: { retry_after_ms: error.retry_after_ms }
       }
     case "Indeterminate":
       return {

@@ -15,6 +15,7 @@ import * as Random from "effect/Random"
 import { Limits } from "../base/Limits.ts"
 import type { ClientMessage } from "../wire/ClientProtocol.ts"
 import type { ChannelMessage, ChannelUser, Connection } from "./Connection.ts"
+import type { Pace } from "./Pace.ts"
 import type { Session, Trouble as SessionTrouble } from "./Session.ts"
 import { silence } from "./Silence.ts"
 
@@ -32,12 +33,17 @@ export interface Owner {
   /** The session's number in the cluster, or null: it has to be registered first. */
   readonly number: number | null
   readonly nonce: Uint8Array
+  readonly pace: Pace
   readonly onOpened: (session: number, tenant: string) => void
   readonly onServed: () => void
   readonly onDelayed: (reason: string) => void
+  readonly onOverloaded: (reason: string) => void
 }
 
-/** So many times in a row a node may ask us to wait, before others are asked. */
+/** A node that is to be asked again after a while. */
+type Delay = Extract<SessionTrouble, { readonly _tag: "Retry" | "Overloaded" }>
+
+/** So many times in a row a node may ask us to wait, before others are asked; not one that has too much to do. */
 const pauses_max = 3
 
 export class Attachment implements ChannelUser {
@@ -47,7 +53,8 @@ export class Attachment implements ChannelUser {
   private readonly owner: Owner
   /** `draining`: the session is lost, and the answers to its requests still come in. */
   private phase: "new" | "opening" | "attaching" | "serving" | "draining" | "over" = "new"
-  private pause: Extract<SessionTrouble, { readonly _tag: "Retry" }> | null = null
+  private pause: Delay | null = null
+  private pause_ms = 0
   private pauses = 0
   /** Since the last pause, has the node answered any request? */
   private served = false
@@ -92,7 +99,8 @@ export class Attachment implements ChannelUser {
 
   take(bytes_max: number): ReadonlyArray<ClientMessage> {
     if (this.phase !== "serving" || this.pause !== null || this.probing) return []
-    const messages = this.owner.session.take(this.channel, this.proven ? bytes_max : 1)
+    const { pace, session } = this.owner
+    const messages = session.take(this.channel, this.proven ? bytes_max : 1, pace.window)
     this.asked ||= messages.length > 0
     this.probing = !this.proven && messages.length > 0
     this.owing.openUnsafe()
@@ -137,7 +145,7 @@ export class Attachment implements ChannelUser {
   /** Resumes after each pause that a node asked for. */
   private readonly pacing: Effect.Effect<never> = Effect.suspend(() =>
     this.pausing.await.pipe(
-      Effect.andThen(Effect.suspend(() => jittered(this.pause?.ms ?? 0))),
+      Effect.andThen(Effect.suspend(() => jittered(this.pause_ms))),
       Effect.andThen(Effect.sync(() => this.resume()))
     )
   ).pipe(Effect.forever)
@@ -198,6 +206,8 @@ export class Attachment implements ChannelUser {
     this.probing = false
     this.asked = false
     this.answers += 1
+    const { pace, session } = this.owner
+    if (outcome._tag === "Ok" && pace.isLimited) pace.served(session.sendable)
     if (outcome._tag === "Ok" && !this.served) {
       this.proven = true
       this.served = true
@@ -205,26 +215,39 @@ export class Attachment implements ChannelUser {
       this.owner.onServed()
     }
     const trouble = this.owner.session.answer(kind, number, outcome)
-    if (trouble?._tag === "Retry") this.delay(trouble)
+    if (trouble?._tag === "Retry" || trouble?._tag === "Overloaded") this.delay(trouble)
     else if (trouble !== null) this.raise(trouble)
     if (this.owner.session.sendable) this.wake()
     if (this.phase === "draining" && !this.owner.session.owed) this.settled.openUnsafe()
   }
 
-  private delay(retry: Extract<SessionTrouble, { readonly _tag: "Retry" }>): void {
+  private delay(delay: Delay): void {
     if (this.pause !== null || this.phase !== "serving") return
-    this.pause = retry
+    if (delay._tag === "Retry") {
+      this.owner.onDelayed(delay.reason)
+      return this.wait(delay, delay.ms)
+    }
+    const { pace, session } = this.owner
+    this.owner.onOverloaded(delay.reason)
+    pace.turnedAway(session.underWay)
+    if (session.underWay === 0) this.wait(delay, pace.pause(delay.ms))
+  }
+
+  private wait(delay: Delay, ms: number): void {
+    this.pause = delay
+    this.pause_ms = ms
     this.served = false
-    this.owner.onDelayed(retry.reason)
     this.pausing.openUnsafe()
   }
 
   private resume(): void {
-    const retry = this.pause
+    const over = this.pause
     this.pause = null
     this.pausing.closeUnsafe()
-    this.pauses += 1
-    if (retry !== null && this.pauses >= pauses_max) this.raise({ ...retry, ms: 0 })
+    if (over?._tag === "Retry") {
+      this.pauses += 1
+      if (this.pauses >= pauses_max) this.raise({ ...over, ms: 0 })
+    }
     this.wake()
   }
 

@@ -10,7 +10,7 @@ import {
   decodeResult, encodeOperation, type Operation, type ReadOperation, refuseOperation, type Refusal, type Result,
   type WriteOperation
 } from "../store/Operation.ts"
-import { Indeterminate, type SessionLost, type Unavailable } from "./Errors.ts"
+import { Indeterminate, type Overloaded, type SessionLost, type Unavailable } from "./Errors.ts"
 import { type Follower, hint_closed } from "./Follower.ts"
 import { Call, type Ending, type Verdict } from "./Session.ts"
 
@@ -22,11 +22,11 @@ export interface Calls {
   readonly write: <A, E>(
     operation: WriteOperation,
     read: (result: Result) => Exit.Exit<A, E>
-  ) => Effect.Effect<A, E | Unavailable | Indeterminate>
+  ) => Effect.Effect<A, E | Unavailable | Overloaded | Indeterminate>
   readonly read: <A, E>(
     operation: ReadOperation,
     read: (result: Result) => Exit.Exit<A, E>
-  ) => Effect.Effect<A, E | Unavailable>
+  ) => Effect.Effect<A, E | Unavailable | Overloaded>
 }
 
 /** Time, and who looks after the deadlines. */
@@ -56,7 +56,7 @@ export const makeCalls = (
     path: string,
     read: (result: Result) => Exit.Exit<A, E>,
     doubt: (reason: string) => Exit.Exit<never, D>
-  ): Exit.Exit<A, E | D | Unavailable> => {
+  ): Exit.Exit<A, E | D | Unavailable | Overloaded> => {
     switch (verdict._tag) {
       case "Ok": {
         const result = decodeResult(verdict.result)
@@ -67,7 +67,7 @@ export const makeCalls = (
       case "Stale":
         return Exit.die(new Error(`client and server count requests differently: ${verdict.message}`))
       case "Undone":
-        return Exit.fail(follower.unavailable(verdict.cause === "closed" ? hint_closed : undefined))
+        return Exit.fail(verdict.cause === "closed" ? follower.unavailable(hint_closed) : follower.late())
       case "InDoubt":
         return doubt(inWords[verdict.cause])
     }
@@ -78,13 +78,13 @@ export const makeCalls = (
     operation: Operation,
     read: (result: Result) => Exit.Exit<A, E>,
     doubt: (reason: string) => Exit.Exit<never, D>
-  ): Effect.Effect<A, E | D | Unavailable> =>
+  ): Effect.Effect<A, E | D | Unavailable | Overloaded> =>
     Effect.callback((resume) => {
       const refusal = refuseUntyped(operation) ?? refuseOperation(operation)
       if (refusal !== undefined) return resume(read(refusal))
       const call = new Call(kind, encodeOperation(operation), deadlines.now_ms() + deadlines.deadline_ms, (verdict) =>
         resume(settled(verdict, operation.path, read, doubt)))
-      if (!follower.submit(call)) return resume(Exit.fail(follower.unavailable(overloaded)))
+      if (!follower.submit(call)) return resume(Exit.fail(follower.overloaded(too_many)))
       deadlines.onCall()
       return Effect.sync(() => follower.session.abandon(call))
     })
@@ -99,7 +99,7 @@ export const makeCalls = (
   }
 }
 
-const overloaded = "Too many calls wait for an answer already: make fewer at once."
+const too_many = "too many calls of this client wait for an answer already"
 
 /** For callers that have no types: a string for data would be stored as zeros. */
 const refuseUntyped = (operation: Operation): Refusal | undefined => {

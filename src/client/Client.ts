@@ -20,7 +20,7 @@ import * as TcpNetwork from "../network/TcpNetwork.ts"
 import type { TenantListing } from "../wire/ClientProtocol.ts"
 import { jittered } from "./Attachment.ts"
 import { type Deadlines, makeCalls } from "./Calls.ts"
-import { NoSuchTenant, Unavailable } from "./Errors.ts"
+import { NoSuchTenant, type Overloaded, Unavailable } from "./Errors.ts"
 import { Follower, hint_closed } from "./Follower.ts"
 import { makeTenant, type TenantService } from "./Operations.ts"
 import { type Dial, makePool } from "./Pool.ts"
@@ -46,7 +46,7 @@ export class V2R2 extends Context.Service<V2R2, {
    * A tenant by name or id, ready to be used, with a session of its own. The end of the Scope ends the session's calls:
    * writes whose outcome is unknown then are `Indeterminate`, everything else is `Unavailable`.
    */
-  readonly tenant: (nameOrId: string) => Effect.Effect<TenantService, Unavailable | NoSuchTenant, Scope.Scope>
+  readonly tenant: (nameOrId: string) => Effect.Effect<TenantService, Unavailable | Overloaded | NoSuchTenant, Scope.Scope>
 }>()("v2r2/client/V2R2") {
   /** Connects to nothing until it is used. */
   static layer(options: ClientOptions): Layer.Layer<V2R2, never, Network> {
@@ -85,7 +85,7 @@ const make = Effect.fnUntraced(function*(
     const fiber = run(Effect.ensuring(follower.run, Effect.sync(() => followers.delete(follower))))
     yield* Effect.addFinalizer(() => Fiber.interrupt(fiber))
     const id = yield* Deferred.await(follower.ready).pipe(
-      Effect.timeoutOrElse({ duration: deadline_ms, orElse: () => Effect.suspend(() => follower.unavailable()) }),
+      Effect.timeoutOrElse({ duration: deadline_ms, orElse: () => Effect.suspend(() => Effect.fail(follower.late())) }),
       // Its last word to a node that does not read would take longer than the caller may be kept waiting.
       Effect.tapCause(() => Effect.sync(() => fiber.interruptUnsafe()))
     )

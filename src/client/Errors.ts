@@ -106,6 +106,22 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   }
 }
 
+/**
+ * The cluster has more to do than it can, and said so until the call's time was over; or too many calls of this client
+ * wait for an answer already. Nothing was done. The library has tried again by itself, less and less often: what helps is
+ * fewer calls at once, a longer deadline, or coming again after `retry_after_ms`.
+ */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
+  /** Who has too much to do, in words. */
+  reason: Schema.String,
+  retry_after_ms: Schema.Int
+}) {
+  override get message(): string {
+    return `overloaded: ${this.reason}. Nothing was done; try again in ${this.retry_after_ms} ms or later, with fewer calls at ` +
+      `once, or allow more time.`
+  }
+}
+
 /** The write to `path` was sent, and what became of it is not known: it may have been executed, or may still be. */
 export class Indeterminate extends Schema.TaggedError<Indeterminate>()("Indeterminate", {
   path: Schema.String,

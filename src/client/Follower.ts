@@ -14,7 +14,8 @@ import type * as Scope from "effect/Scope"
 import { Limits } from "../base/Limits.ts"
 import { Attachment, jittered, type Owner, type Trouble } from "./Attachment.ts"
 import type { Connection } from "./Connection.ts"
-import { NoSuchTenant, SessionLost, Unavailable } from "./Errors.ts"
+import { NoSuchTenant, Overloaded, SessionLost, Unavailable } from "./Errors.ts"
+import { Pace } from "./Pace.ts"
 import type { Dial } from "./Pool.ts"
 import { type AddressBook, hintFor, Route } from "./Routes.ts"
 import { type Call, Session } from "./Session.ts"
@@ -29,17 +30,20 @@ export class Follower implements Owner {
   /** The id as soon as it is known: the name may come to stand for another tenant, with sessions of the same numbers. */
   target: string
   readonly session = new Session()
+  readonly pace = new Pace()
   number: number | null = null
   nonce: Uint8Array = new Uint8Array(0)
   /** The tenant's id, once the first session is open. */
-  readonly ready: Deferred.Deferred<string, NoSuchTenant | Unavailable> = Deferred.makeUnsafe()
+  readonly ready: Deferred.Deferred<string, NoSuchTenant | Overloaded | Unavailable> = Deferred.makeUnsafe()
   private readonly book: AddressBook
   private readonly dial: Dial
   private readonly route = new Route()
   private attachment: Attachment | null = null
   private address = ""
+  /** What the node that serves said last, since when calls have been held back: that it has too much to do. */
+  private overload: string | null = null
   /** Made at most once while calls expire. */
-  private outage: Unavailable | null = null
+  private outage: Unavailable | Overloaded | null = null
   /** Open while somebody waits for something. */
   private readonly demand = Latch.makeUnsafe(true)
   /** What the nodes of this round said of the tenant. */
@@ -70,12 +74,20 @@ export class Follower implements Owner {
     this.outage = null
   }
 
-  /** Why there is no answer now. */
-  unavailable(hint?: string): Unavailable {
-    if (hint !== undefined) return new Unavailable({ attempts: this.route.attempts, hint })
-    const attempts = this.route.attempts
-    this.outage ??= new Unavailable({ attempts, hint: hintFor(attempts) })
+  /** Why a call ends that was not executed, and now there is no time left. */
+  late(): Unavailable | Overloaded {
+    this.outage ??= this.overload === null || !this.pace.isLimited ? this.unavailable() : this.overloaded(this.overload)
     return this.outage
+  }
+
+  /** Nobody answers. */
+  unavailable(hint?: string): Unavailable {
+    const { attempts } = this.route
+    return new Unavailable({ attempts, hint: hint ?? hintFor(attempts) })
+  }
+
+  overloaded(reason: string): Overloaded {
+    return new Overloaded({ reason, retry_after_ms: this.pace.retry_after_ms })
   }
 
   /** Waits for the loss of the session that is current now, and fails with it. */
@@ -176,6 +188,7 @@ export class Follower implements Owner {
 
   private react(address: string, trouble: Trouble): Effect.Effect<void> {
     this.known ||= trouble._tag !== "NoTenant" && trouble._tag !== "Lost"
+    if (trouble._tag !== "Overloaded") this.overload = null
     switch (trouble._tag) {
       case "Redirect":
         this.book.told(trouble.node, trouble.address)
@@ -184,6 +197,12 @@ export class Follower implements Owner {
       case "Retry":
         this.route.delayed(address, trouble.reason)
         return jittered(trouble.ms)
+      case "Overloaded":
+        this.route.delayed(address, trouble.reason)
+        this.route.stay(address)
+        this.overload = trouble.reason
+        this.pace.turnedAway(0)
+        return jittered(this.pace.pause(trouble.ms))
       case "Lost":
         this.route.failed(address, trouble.reason)
         return Effect.void
@@ -229,6 +248,11 @@ export class Follower implements Owner {
   }
 
   onDelayed(reason: string): void {
+    this.route.waiting(this.address, reason)
+  }
+
+  onOverloaded(reason: string): void {
+    this.overload = reason
     this.route.waiting(this.address, reason)
   }
 }

@@ -16,11 +16,11 @@ import type {
 import type { Calls } from "./Calls.ts"
 import {
   type AlreadyExists, type CasFailed, type Indeterminate, type Invalid, type LimitExceeded, type NotEmpty, type NotFound,
-  type ParentNotFound, type SessionLost, storeError, type StoreErrors, type Unavailable, type WrongType
+  type Overloaded, type ParentNotFound, type SessionLost, storeError, type StoreErrors, type Unavailable, type WrongType
 } from "./Errors.ts"
 
-/** A read was refused, or nobody answered it. */
-export type ReadFailure = Invalid | LimitExceeded | Unavailable
+/** A read was refused, or nobody answered it, or the cluster has too much to do. */
+export type ReadFailure = Invalid | LimitExceeded | Unavailable | Overloaded
 /** The same for a write, which may also have an unknown outcome. */
 export type WriteFailure = ReadFailure | Indeterminate
 
@@ -113,9 +113,9 @@ export interface TenantService {
   /** A whole directory, page by page. Each page is a read of its own: changes in between may show. */
   readonly listAll: (path: string) => Stream.Stream<Entry, NotFound | WrongType | ReadFailure>
   /** The general form of a write: the store's answer as it is, refusals included. */
-  readonly write: (operation: WriteOperation) => Effect.Effect<Result, Unavailable | Indeterminate>
+  readonly write: (operation: WriteOperation) => Effect.Effect<Result, Unavailable | Overloaded | Indeterminate>
   /** The general form of a read. */
-  readonly read: (operation: ReadOperation) => Effect.Effect<Result, Unavailable>
+  readonly read: (operation: ReadOperation) => Effect.Effect<Result, Unavailable | Overloaded>
   /**
    * Never succeeds; fails once the session that is current now is lost: race it with work that must not go on then.
    * The loss is noticed with the next request. Calls go on by themselves in a new session.

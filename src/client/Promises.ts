@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { NoSuchTenant, Unavailable } from "./Errors.ts"
+import type { NoSuchTenant, Overloaded, Unavailable } from "./Errors.ts"
 import type {
   CreateOptions, DeleteOptions, Entry, ListOptions, Page, PutOptions, Stat, Value, Written
 } from "./Operations.ts"
@@ -44,7 +44,7 @@ export interface PromiseTenant {
 export const connect = (options: TenantOptions): Promise<PromiseTenant> => connectWith(Tenant.layerTcp(options))
 
 /** The same with a layer of one's own, such as one in memory. */
-export const connectWith = async (layer: Layer.Layer<Tenant, Unavailable | NoSuchTenant>): Promise<PromiseTenant> => {
+export const connectWith = async (layer: Layer.Layer<Tenant, Unavailable | Overloaded | NoSuchTenant>): Promise<PromiseTenant> => {
   // A scope, and no runtime of its own: its end lets the library end the calls, each with the error that is true of it.
   const scope = Scope.makeUnsafe()
   const close = (): Promise<void> => Effect.runPromise(Scope.close(scope, Exit.void))

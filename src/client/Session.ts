@@ -86,6 +86,8 @@ export class Session {
   /** Numbered and not answered, in order of their numbers. */
   private readonly numbered = { write: new Map<number, Call>(), read: new Map<number, Call>() }
   private unansweredBytes = 0
+  /** Sent on the present connection, and not answered there. */
+  private flying = 0
   /** Numbered ones that are to be sent (again). */
   private again: Array<Call> = []
   private nextWrite = 1
@@ -106,6 +108,11 @@ export class Session {
   /** Requests that were numbered and have no answer yet. */
   get unanswered(): number {
     return this.numbered.write.size + this.numbered.read.size
+  }
+
+  /** Requests that the node has now. */
+  get underWay(): number {
+    return this.flying
   }
 
   /** Was any write sent on the present connection that has no answer from there? */
@@ -151,6 +158,7 @@ export class Session {
     } else if (call.state === "numbered") {
       this.numbered[call.kind].delete(call.number)
       this.unansweredBytes -= call.operation.length
+      if (!call.queued) this.flying -= 1
       this.advance()
     }
     this.calls.delete(call)
@@ -175,13 +183,13 @@ export class Session {
 
   /**
    * What to send now: first what has to be sent again, then reads, then writes, as far as the window allows. Stops
-   * behind the message that reaches `bytes_max`.
+   * behind the message that reaches `bytes_max`, and once `flying_max` are under way.
    */
-  take(channel: number, bytes_max: number): ReadonlyArray<ClientMessage> {
+  take(channel: number, bytes_max: number, flying_max = Infinity): ReadonlyArray<ClientMessage> {
     const messages: Array<ClientMessage> = []
     let bytes = 0
     let done = 0
-    for (; done < this.again.length && bytes < bytes_max; done++) {
+    for (; done < this.again.length && bytes < bytes_max && this.flying < flying_max; done++) {
       const call = this.again[done]!
       if (call.state !== "numbered" || !call.queued) continue
       messages.push(this.message(call, channel))
@@ -190,7 +198,7 @@ export class Session {
     this.again = this.again.slice(done)
     for (const kind of ["read", "write"] as const) {
       for (const call of this.waiting[kind]) {
-        if (bytes >= bytes_max || !this.admits(kind)) break
+        if (bytes >= bytes_max || this.flying >= flying_max || !this.admits(kind)) break
         this.number(call)
         messages.push(this.message(call, channel))
         bytes += call.operation.length
@@ -203,6 +211,7 @@ export class Session {
   resend(): void {
     this.again = [...this.numbered.write.values(), ...this.numbered.read.values()]
     for (const call of this.again) call.queued = true
+    this.flying = 0
   }
 
   /** The answer to the write `number`, or read `number`. What it means for the session as a whole, or null. */
@@ -231,6 +240,7 @@ export class Session {
   private requeue(call: Call): void {
     if (call.queued) return
     call.queued = true
+    this.flying -= 1
     this.again.push(call)
   }
 
@@ -246,7 +256,7 @@ export class Session {
       this.renumber(kind, kept)
     }
     for (const call of doubtful) this.abandon(call)
-    invariant(this.unanswered === 0 && this.unansweredBytes === 0, "a new session has nothing under way")
+    invariant(this.unanswered === 0 && this.unansweredBytes === 0 && this.flying === 0, "a new session has nothing under way")
     this.again = []
     this.nextWrite = 1
     this.answered = 0
@@ -258,6 +268,7 @@ export class Session {
       this.numbered[kind].delete(call.number)
       this.unansweredBytes -= call.operation.length
       this.waitingBytes += call.operation.length
+      if (!call.queued) this.flying -= 1
       call.state = "waiting"
       call.number = 0
       call.copies = 0
@@ -287,6 +298,7 @@ export class Session {
   private message(call: Call, channel: number): ClientMessage {
     call.queued = false
     call.copies += 1
+    this.flying += 1
     return call.kind === "write"
       ? { _tag: "Write", channel, request: call.number, answered: this.answered, operation: call.operation }
       : { _tag: "Read", channel, id: call.number, operation: call.operation }

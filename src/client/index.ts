@@ -22,7 +22,7 @@
 export { type ClientOptions, type TenantInfo, V2R2 } from "./Client.ts"
 export {
   AlreadyExists, Attempt, CasFailed, Indeterminate, Invalid, LimitExceeded, NoSuchTenant, NotEmpty, NotFound,
-  ParentNotFound, SessionLost, type StoreError, Unavailable, WrongType
+  Overloaded, ParentNotFound, SessionLost, type StoreError, Unavailable, WrongType
 } from "./Errors.ts"
 export type {
   CreateOptions, DeleteOptions, Entry, ListOptions, Page, PutOptions, ReadFailure, Stat, TenantService, Value,

@@ -33,7 +33,7 @@ export interface Framed {
   /** What the other side said of itself. */
   readonly hello: Hello.Hello
   /**
-   * The payloads of all bytes at hand, at least one. One reader only. After a bad frame (`malformed` in the error)
+   * The payloads of all bytes at hand, or a portion of them, at least one. One reader only. After a bad frame (`malformed` in the error)
    * nothing more can be read, but a complaint may still be sent.
    */
   readonly receive: Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Closed>
@@ -42,6 +42,16 @@ export interface Framed {
   /** Sends what nobody has to wait for, a few tens of KiB at most: true. False: nothing was sent; `send` waits, or says why. */
   readonly sendNow: (frames: NonEmptyReadonlyArray<Uint8Array>) => boolean
 }
+
+/** For a side that hears from many: how much of what has come it takes at a time. The rest stays as it came, in bytes. */
+export interface Portions {
+  /** Payloads that {@link Framed.receive} gives at once, at most. */
+  readonly frames_max: number
+  /** Waited for before each time, once there is something. */
+  readonly turn: Effect.Effect<void>
+}
+
+const unlimited: Portions = { frames_max: Number.MAX_SAFE_INTEGER, turn: Effect.void }
 
 /**
  * Dials `address` and exchanges hellos. `hello.limits.frame_bytes_max` is the longest payload that we accept.
@@ -86,6 +96,7 @@ export const acceptFramed = Effect.fnUntraced(function*(
   options: {
     readonly frame_bytes_max: number
     readonly verify?: (got: Hello.Hello) => Hello.Reject | null
+    readonly portions?: Portions
   }
 ): Effect.fn.Return<Framed, Closed | HelloRejected> {
   const refuse = ({ code, message }: Hello.Reject): Effect.Effect<never, Closed | HelloRejected> =>
@@ -109,7 +120,7 @@ export const acceptFramed = Effect.fnUntraced(function*(
   const problem = Hello.verifyHello(hello, got) ?? options.verify?.(got) ?? null
   if (problem !== null) return yield* refuse(problem)
   yield* duplex.write([Hello.encodeHello(hello)])
-  return framed(duplex, decoder, got, options.frame_bytes_max)
+  return framed(duplex, decoder, got, options.frame_bytes_max, options.portions)
 })
 
 const broken = (decoder: FrameDecoder): Closed =>
@@ -123,20 +134,41 @@ const firstPayload = (duplex: Duplex, decoder: FrameDecoder): Effect.Effect<Uint
     return decoder.fault === null ? firstPayload(duplex, decoder) : Effect.fail(broken(decoder))
   })
 
-const framed = (duplex: Duplex, decoder: FrameDecoder, hello: Hello.Hello, frame_bytes_max: number): Framed => {
+const framed = (
+  duplex: Duplex,
+  decoder: FrameDecoder,
+  hello: Hello.Hello,
+  frame_bytes_max: number,
+  { frames_max, turn }: Portions = unlimited
+): Framed => {
   decoder.setLimit(frame_bytes_max)
-  /** What came in one chunk with the hello. */
-  let early: ReadonlyArray<Uint8Array> = decoder.push(decoder.rest)
-  const more: Framed["receive"] = Effect.suspend(() =>
-    decoder.fault === null ? Effect.flatMap(duplex.pull, decode) : Effect.fail(broken(decoder)))
-  const decode = (chunks: NonEmptyReadonlyArray<Uint8Array>): Framed["receive"] => {
-    const payloads = chunks.length === 1 ? decoder.push(chunks[0]) : chunks.flatMap((chunk) => decoder.push(chunk))
-    return isReadonlyArrayNonEmpty(payloads) ? Effect.succeed(payloads) : more
+  /** Not decoded yet, from `next` on. The first ones may have come with the hello. */
+  let chunks: ReadonlyArray<Uint8Array> = [decoder.rest]
+  let next = decoder.rest.length > 0 ? 0 : 1
+  const take = (): ReadonlyArray<Uint8Array> => {
+    const payloads: Array<Uint8Array> = []
+    // What a chunk has beyond the portion is pushed again.
+    let chunk = decoder.rest.length > 0 ? decoder.rest : chunks[next]
+    while (chunk !== undefined && decoder.fault === null) {
+      for (const payload of decoder.push(chunk, frames_max - payloads.length)) payloads.push(payload)
+      if (decoder.rest.length > 0) break
+      next++
+      chunk = payloads.length < frames_max ? chunks[next] : undefined
+    }
+    return payloads
   }
+  const decode: Framed["receive"] = Effect.suspend(() => {
+    const payloads = take()
+    return isReadonlyArrayNonEmpty(payloads) ? Effect.succeed(payloads) : receive
+  })
   const receive: Framed["receive"] = Effect.suspend(() => {
-    const payloads = early
-    early = []
-    return isReadonlyArrayNonEmpty(payloads) ? Effect.succeed(payloads) : more
+    if (decoder.fault !== null) return Effect.fail(broken(decoder))
+    if (next < chunks.length) return Effect.andThen(turn, decode)
+    return Effect.flatMap(duplex.pull, (pulled) => {
+      chunks = pulled
+      next = 0
+      return Effect.andThen(turn, decode)
+    })
   })
   return { remote: duplex.remote, hello, receive, send: duplex.write, sendNow: duplex.writeNow }
 }

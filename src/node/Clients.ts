@@ -30,7 +30,8 @@ export interface Routes {
 const retry_unknown_ms = 50
 const retry_starting_ms = 100
 const retry_busy_ms = 20
-const retry_full_ms = 50
+/** A part of what a full pipeline takes, so that it does not run empty. Whoever is told so again waits longer each time. */
+const overloaded_ms = 20
 
 export const onClientMessage = (routes: Routes, connection: ClientConnection, message: ClientMessage): void => {
   // Cut off, perhaps by a message before this one: whatever is done for it now, nobody hears of it.
@@ -166,7 +167,7 @@ export const onReply = (routes: Routes, replica: LocalReplica, reply: Reply): vo
   else if (reply.kind === "read") channel.reads--
   if (reply.kind === "register") return onRegistered(routes, connection, channel, replica, reply)
   const fits = reply.kind === "write" || reply.result === null || hasRoom(connection, reply.result.length)
-  const outcome = fits ? outcomeOf(routes, reply) : retry(routes, retry_full_ms, "the answers before are not read yet")
+  const outcome = fits ? outcomeOf(routes, reply) : overloaded(routes, "the answers before are not read yet")
   tell(
     routes,
     connection,
@@ -210,7 +211,9 @@ const outcomeOf = (routes: Routes, reply: Reply): Outcome => {
       routes.metrics.client_retries++
       return { _tag: "Doubt", ms: retry_busy_ms, reason: "the primary gave up before the write was committed" }
     case "busy":
-      return retry(routes, retry_busy_ms, "overloaded: too many operations are under way")
+      return retry(routes, retry_busy_ms, "the group is about to change, or its primary to hand off")
+    case "overloaded":
+      return overloaded(routes, "too many operations are under way")
     case "no session":
       return { _tag: "NoSession", message: "the session is not known: it was evicted, or never registered" }
     case "stale":
@@ -227,6 +230,11 @@ const retry = (routes: Routes, ms: number, reason: string): Outcome => {
   return { _tag: "Retry", ms, reason }
 }
 
+const overloaded = (routes: Routes, reason: string): Outcome => {
+  routes.metrics.client_overloaded++
+  return { _tag: "Overloaded", ms: overloaded_ms, reason }
+}
+
 /** The replica's inbox is full: what was not accepted is answered, so that no client waits for it. */
 export const onOverload = (routes: Routes, replica: LocalReplica, requests: ReadonlyArray<ClientRequest>): void => {
   for (const request of requests) {
@@ -234,7 +242,7 @@ export const onOverload = (routes: Routes, replica: LocalReplica, requests: Read
       to: request.to,
       kind: request.kind,
       request: request.kind === "register" ? 0 : request.request,
-      status: "busy",
+      status: "overloaded",
       result: null,
       session: 0,
       primary: null

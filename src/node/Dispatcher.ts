@@ -16,6 +16,7 @@ import { encodeEnvelope, encodeMessage, type Envelope, tailOf } from "../wire/Pe
 import { admit, answer, type ClientConnection, countUnanswered } from "./ClientConnection.ts"
 import { onClientMessage, onOverload, onReplicaStopped, onReply, type Routes } from "./Clients.ts"
 import { Directory } from "./Directory.ts"
+import type { Intake } from "./Intake.ts"
 import { Laggards } from "./Laggards.ts"
 import type { Counters } from "./Metrics.ts"
 import type { PeerLinks } from "./Peers.ts"
@@ -29,6 +30,8 @@ export interface DispatcherOptions {
   readonly peers: PeerLinks
   /** Of groups that have changed, and of those that replicas start with: what is told twice does no harm. */
   readonly announcements: Queue.Enqueue<Announcement>
+  /** Is told what has been routed. */
+  readonly intake: Intake
   readonly metrics: Counters
 }
 
@@ -74,7 +77,9 @@ export class Dispatcher {
 
   private turn(inputs: ReadonlyArray<DispatcherInput>): Effect.Effect<void> {
     const failures: Array<unknown> = []
+    let taken = 0
     for (const input of inputs) {
+      if (input._tag === "FromClient") taken += input.messages.length
       try {
         this.route(input)
       } catch (failure) {
@@ -85,6 +90,7 @@ export class Dispatcher {
     this.flushAnswers()
     this.options.peers.flush()
     this.lastMessage = null
+    this.options.intake.routed(taken)
     return failures.length === 0
       ? Effect.void
       : Effect.forEach(failures, (failure) => Effect.logError("the dispatcher could not route an input", failure), {
@@ -159,9 +165,12 @@ export class Dispatcher {
   }
 
   private offer(replica: LocalReplica, input: ReplicaInput): boolean {
-    const waiting = replica.waitingBytes + inputBytes(input)
-    const taken = waiting <= Limits.replica_queue_bytes_max && Queue.offerUnsafe(replica.inbox, input)
-    if (taken) replica.waitingBytes = waiting
+    const { waiting } = replica
+    const bytes = waiting.bytes + inputBytes(input)
+    const requests = waiting.requests + (input._tag === "Requests" ? input.requests.length : 0)
+    const fits = bytes <= Limits.replica_queue_bytes_max && requests <= Limits.replica_requests_max
+    const taken = fits && Queue.offerUnsafe(replica.inbox, input)
+    if (taken) replica.waiting = { bytes, requests }
     else this.options.metrics.replica_inputs_dropped++
     return taken
   }

@@ -13,6 +13,8 @@ const makeCounters = () => ({
   client_replies: 0,
   client_redirects: 0,
   client_retries: 0,
+  /** Requests that were turned away, as too much was under way. */
+  client_overloaded: 0,
   peer_messages_received: 0,
   /** From a node that is not known, or for a replica that is not on it. */
   peer_messages_refused: 0,

@@ -35,6 +35,7 @@ import { Metrics } from "./Metrics.ts"
 import { makePeers, type Peers } from "./Peers.ts"
 import { type Announcement, type DispatcherInbox, makeAnnouncements, makeDispatcherInbox } from "./Queues.ts"
 import { type Imports, makeImports } from "./Imports.ts"
+import { Intake } from "./Intake.ts"
 import { makeReplicas } from "./Replicas.ts"
 import * as AdminServer from "./servers/Admin.ts"
 import * as ClientServer from "./servers/Client.ts"
@@ -139,6 +140,7 @@ interface Parts {
   readonly exports: Exports
   readonly imports: Imports
   readonly outboxes: Outboxes
+  readonly intake: Intake
   stopping: boolean
 }
 
@@ -186,9 +188,11 @@ const makeParts = Effect.fnUntraced(function*(
   })
   const imports = yield* makeImports(node)
   const calls = makeCalls({ node, gossip, links, replicas, imports, dispatcher: inbox })
-  const dispatcher = new Dispatcher({ node, inbox, peers, announcements, metrics })
+  const intake = new Intake()
+  const dispatcher = new Dispatcher({ node, inbox, peers, announcements, intake, metrics })
   const exports = yield* makeExports({ node, dispatcher: inbox })
-  return { self, inbox, announcements, gossip, peers, links, calls, dispatcher, exports, imports, outboxes: { bytes: 0 }, stopping: false }
+  const outboxes: Outboxes = { bytes: 0 }
+  return { self, inbox, announcements, gossip, peers, links, calls, dispatcher, exports, imports, outboxes, intake, stopping: false }
 })
 
 const startServers = Effect.fnUntraced(function*(
@@ -200,7 +204,10 @@ const startServers = Effect.fnUntraced(function*(
   const metrics = yield* Metrics
   const network = yield* Effect.context<Network>()
   const stopping = (): boolean => parts.stopping
-  const start = (what: "admin" | "client" | "cluster" | "peer", options: Pick<ServerOptions, "frame_bytes_max" | "serve" | "verify">) => {
+  const start = (
+    what: "admin" | "client" | "cluster" | "peer",
+    options: Pick<ServerOptions, "frame_bytes_max" | "portions" | "serve" | "verify">
+  ) => {
     const key = `${what}_host` as const
     const hello = helloOf(config, `v2r2-${what}`, options.frame_bytes_max)
     return inOrder(startServer({ what, address: config[key], hello, metrics, stopping, ...options })).pipe(
@@ -231,7 +238,8 @@ const startServers = Effect.fnUntraced(function*(
   })
   yield* start("client", {
     frame_bytes_max: ClientServer.frame_bytes_max,
-    serve: ClientServer.serveClient({ dispatcher: inbox, metrics, outboxes: parts.outboxes, stopping })
+    portions: parts.intake,
+    serve: ClientServer.serveClient({ dispatcher: inbox, metrics, outboxes: parts.outboxes, intake: parts.intake, stopping })
   })
 })
 

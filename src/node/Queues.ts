@@ -3,8 +3,8 @@
  *
  * | queue | from → to | bound | when full |
  * |---|---|---|---|
- * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max batches | the offerer waits |
- * | replica inbox | dispatcher → a replica | replica_queue_max, replica_queue_bytes_max | dropped: VR resends, clients retry |
+ * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max, intake_requests_max | the offerer waits |
+ * | replica inbox | dispatcher → a replica | replica_queue_max, replica_requests_max, replica_queue_bytes_max | dropped: VR and clients retry |
  * | appends | a replica → the fiber that makes them durable | pipeline_ops_max, pipeline_bytes_max: a primary admits no more | – |
  * | snapshots | a replica → the fiber that writes them | 1 | the newer one takes the place of the older one |
  * | saved snapshots | that fiber → the replica, which looks at each turn | 1 | likewise |
@@ -71,14 +71,23 @@ export interface LocalReplica {
   readonly tenant: string
   readonly id: ReplicaId
   readonly inbox: ReplicaInbox
-  /** What the inbox holds of operations and entries: the dispatcher counts, and the replica, which takes all, begins anew. */
-  waitingBytes: number
+  /** What is in the inbox: the dispatcher counts, and the replica, which takes all, begins anew. */
+  waiting: Waiting
 }
+
+export interface Waiting {
+  /** Of operations and entries. */
+  readonly bytes: number
+  /** Of clients. */
+  readonly requests: number
+}
+
+export const nothingWaits: Waiting = { bytes: 0, requests: 0 }
 
 /** All that waits for the replica, and at least one. */
 export const takeInputs = (local: LocalReplica): Effect.Effect<ReadonlyArray<ReplicaInput>> =>
   Effect.map(Queue.takeAll(local.inbox), (inputs) => {
-    local.waitingBytes = 0
+    local.waiting = nothingWaits
     return inputs
   })
 

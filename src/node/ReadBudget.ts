@@ -13,7 +13,7 @@ export interface ReadBudget {
   readonly application: Application
   /** A new turn: the budget is whole again. */
   readonly renew: () => void
-  /** What to tell the clients: reads that were not answered are refused, as in any overload. */
+  /** What to tell the clients: reads that were not answered are turned away, as in any overload. */
   readonly settle: (replies: ReadonlyArray<Reply>) => ReadonlyArray<Reply>
 }
 
@@ -45,6 +45,6 @@ export const makeReadBudget = (
     settle: (replies) =>
       spent < bytes_max
         ? replies
-        : replies.map((reply) => reply.result === not_given ? { ...reply, status: "busy", result: null } : reply)
+        : replies.map((reply) => reply.result === not_given ? { ...reply, status: "overloaded", result: null } : reply)
   }
 }

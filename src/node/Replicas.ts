@@ -17,7 +17,7 @@ import { list, noTenants, type Tenant, type Tenants } from "../tenants/Tenants.t
 import type { ReplicaId } from "../vr/Message.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { makePreparing, type Preparing } from "./Preparing.ts"
-import { type Announcement, type LocalReplica, makeReplicaInbox } from "./Queues.ts"
+import { type Announcement, type LocalReplica, makeReplicaInbox, nothingWaits } from "./Queues.ts"
 import type { Ended } from "./ReplicaFiber.ts"
 import { startReplica, type StartingOptions } from "./Starting.ts"
 
@@ -127,7 +127,7 @@ const start = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
 const run = (site: Site, tenant: Tenant, id: string): Effect.Effect<void> =>
   Effect.gen(function*() {
     const { journals, local, options, preparing } = site
-    const replica: LocalReplica = { tenant: tenant.id, id, inbox: yield* makeReplicaInbox, waitingBytes: 0 }
+    const replica: LocalReplica = { tenant: tenant.id, id, inbox: yield* makeReplicaInbox, waiting: nothingWaits }
     // Clients are told at once; and another one of the tenant starts here only after that.
     const stopped = Queue.offer(options.dispatcher, { _tag: "ReplicaStopped", replica })
     const registered = (): Tenant => site.registry.get(tenant.id) ?? tenant

@@ -11,7 +11,7 @@ import type { Millis, ReplicaId } from "./Message.ts"
 import { encodeNextGroup } from "./NextGroup.ts"
 import { quorum } from "./Quorum.ts"
 import type { Now, Outcome, PrimaryState, Replica } from "./Replica.ts"
-import { admit, isFull } from "./Requests.ts"
+import { admit, obstacle } from "./Requests.ts"
 
 /** An admin asks for it, again and again as long as it is wanted; to ask for the present group withdraws what can be. */
 export const onReconfigure = (
@@ -51,7 +51,7 @@ export const proposeChange = (replica: Replica, state: PrimaryState, now: Now, o
     return
   }
   if (state.abdicated || replica.commit < state.viewStart) return
-  if (isFull(replica, state)) return
+  if (obstacle(replica, state) !== null) return
   if (!isReady(replica, state, change, now)) return
   const operation = encodeNextGroup(change.next)
   change.op = admit(replica, state, { kind: "reconfigure", session: 0, request: 0, answered: 0, operation }, now, out)

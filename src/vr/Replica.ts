@@ -86,8 +86,10 @@ export type ReplyStatus =
   | "not primary"
   /** A write that is in the log of a primary that gave up: a later one may execute it, or not. To be asked again. */
   | "in doubt"
-  /** Not executed: too much is under way. */
+  /** Not executed: what is about to happen comes first. To be asked again soon, of whoever is the primary then. */
   | "busy"
+  /** Not executed: too much is under way. To be asked again, here, later. */
+  | "overloaded"
   /** The session is not known and never will be. */
   | "no session"
   /** The client said before that it has this answer. */

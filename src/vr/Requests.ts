@@ -42,12 +42,13 @@ export const onRequests = (
   }
 }
 
-/** Also once the group is about to change, as nothing follows that in the log; and before another one leads. */
-export const isFull = (replica: Replica, state: PrimaryState): boolean =>
-  state.change?.op != null ||
-  state.handOff !== null ||
-  replica.log.op - replica.commit >= Limits.pipeline_ops_max ||
-  state.uncommittedBytes >= Limits.pipeline_bytes_max
+/** Why nothing is put behind the log now; null if something may be. */
+export const obstacle = (replica: Replica, state: PrimaryState): "busy" | "overloaded" | null => {
+  // Nothing follows a change of the group in the log; and another one is about to lead.
+  if (state.change?.op != null || state.handOff !== null) return "busy"
+  const isFull = replica.log.op - replica.commit >= Limits.pipeline_ops_max || state.uncommittedBytes >= Limits.pipeline_bytes_max
+  return isFull ? "overloaded" : null
+}
 
 /** Puts it behind the log. */
 export const admit = (
@@ -103,7 +104,8 @@ const onWrite = (
   const refusal = replica.application.refuseWrite(request.operation)
   if (refusal !== undefined) return reply(out, request, "ok", { result: refusal })
   if (replica.log.bytes >= Limits.log_bytes_max) return reply(out, request, "log full")
-  if (isFull(replica, state)) return reply(out, request, "busy")
+  const inTheWay = obstacle(replica, state)
+  if (inTheWay !== null) return reply(out, request, inTheWay)
   const { answered, operation, session } = request
   const entry = { kind: "request", session, request: request.request, answered, operation } as const
   const op = admit(replica, state, entry, now, out)
@@ -125,7 +127,8 @@ const onRegister = (
     state.waiting.set(pending, request)
     return
   }
-  if (isFull(replica, state)) return reply(out, request, "busy")
+  const inTheWay = obstacle(replica, state)
+  if (inTheWay !== null) return reply(out, request, inTheWay)
   const entry = { kind: "register", session: 0, request: 0, answered: 0, operation: request.nonce } as const
   const op = admit(replica, state, entry, now, out)
   state.waiting.set(op, request)
@@ -133,7 +136,7 @@ const onRegister = (
 }
 
 const awaitRound = (state: PrimaryState, request: RoundRequest, out: Outcome): void => {
-  if (state.readsPending >= Limits.pending_reads_max) return reply(out, request, "busy")
+  if (state.readsPending >= Limits.pending_reads_max) return reply(out, request, "overloaded")
   state.readsPending++
   state.newReads.push(request)
 }

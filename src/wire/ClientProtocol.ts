@@ -55,6 +55,8 @@ export type Outcome =
   /** The node named `node`, with the client address `address`, is or knows the primary. */
   | { readonly _tag: "Redirect"; readonly address: string; readonly node: string }
   | { readonly _tag: "Retry"; readonly ms: number; readonly reason: string }
+  /** This is the node to ask, but it has too much to do: to be asked again, here, after about `ms` and then less often. */
+  | { readonly _tag: "Overloaded"; readonly ms: number; readonly reason: string }
   /** The exception: a write that is in the log, and may be executed or not. To be asked again, with the same number. */
   | { readonly _tag: "Doubt"; readonly ms: number; readonly reason: string }
   | { readonly _tag: "NoTenant"; readonly message: string }
@@ -80,7 +82,10 @@ export interface Malformed {
 
 const ClientType = { open: 1, attach: 2, write: 3, read: 4, close: 5, tenants: 6, ping: 7 } as const
 const ServerType = { opened: 1, written: 3, answer: 4, failed: 5, tenants: 6, pong: 7, push: 8, error: 9 } as const
-const Status = { ok: 0, redirect: 1, retry: 2, noTenant: 3, noSession: 4, stale: 5, refused: 6, doubt: 7 } as const
+const Status = { ok: 0, redirect: 1, retry: 2, noTenant: 3, noSession: 4, stale: 5, refused: 6, doubt: 7, overloaded: 8 } as const
+
+/** Those that say when to come again. */
+const delays = { Retry: Status.retry, Doubt: Status.doubt, Overloaded: Status.overloaded } as const
 
 const writer = new MsgpackWriter()
 const reader = new MsgpackReader()
@@ -285,7 +290,8 @@ const writeOutcome = (outcome: Outcome): MsgpackWriter => {
       return w.string(outcome.node)
     case "Retry":
     case "Doubt":
-      w.uint(outcome._tag === "Retry" ? Status.retry : Status.doubt)
+    case "Overloaded":
+      w.uint(delays[outcome._tag])
       w.array(2)
       w.uint(outcome.ms)
       return w.string(outcome.reason)
@@ -316,12 +322,11 @@ const readOutcome = (): Outcome => {
       return { _tag: "Redirect", address, node: r.string("node", Limits.name_bytes_max) }
     }
     case Status.retry:
-    case Status.doubt: {
-      pair()
-      const ms = r.uint("ms")
-      const reason = r.string("reason", Limits.client_frame_bytes_max)
-      return { _tag: status === Status.retry ? "Retry" : "Doubt", ms, reason }
-    }
+      return { _tag: "Retry", ...readDelay() }
+    case Status.doubt:
+      return { _tag: "Doubt", ...readDelay() }
+    case Status.overloaded:
+      return { _tag: "Overloaded", ...readDelay() }
     case Status.noTenant:
       return { _tag: "NoTenant", message: r.string("message", Limits.client_frame_bytes_max) }
     case Status.noSession:
@@ -332,6 +337,12 @@ const readOutcome = (): Outcome => {
       if (status !== Status.refused) r.fail(`status: ${status} is unknown`)
       return { _tag: "Refused", message: r.string("message", Limits.client_frame_bytes_max) }
   }
+}
+
+const readDelay = (): { readonly ms: number; readonly reason: string } => {
+  pair()
+  const ms = reader.uint("ms")
+  return { ms, reason: reader.string("reason", Limits.client_frame_bytes_max) }
 }
 
 const pair = (): void => {

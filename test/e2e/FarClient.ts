@@ -19,7 +19,7 @@ type Said =
 
 /** What it may say. By these a write may have been executed, or was not. */
 const in_doubt = "Indeterminate"
-const errors_allowed = new Set([in_doubt, "Unavailable", "SessionLost"])
+const errors_allowed = new Set([in_doubt, "Unavailable", "Overloaded", "SessionLost"])
 const breath_ms = 3
 
 export class FarClient {

@@ -13,9 +13,10 @@ import type * as Members from "../../src/members/Members.ts"
 import { type ClientConnection, dequeued, makeClientConnection } from "../../src/node/ClientConnection.ts"
 import { askReplica } from "../../src/node/Asking.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
+import { Intake } from "../../src/node/Intake.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import {
-  type DispatcherInput, type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox
+  type DispatcherInput, type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox, nothingWaits
 } from "../../src/node/Queues.ts"
 import * as Tenants from "../../src/tenants/Tenants.ts"
 import { type Configuration, makeConfiguration } from "../../src/vr/Configuration.ts"
@@ -62,7 +63,7 @@ const makeWorld = Effect.gen(function*() {
   const sentTo: Array<string> = []
   const peers = { isConnected: () => true, send: (node: string) => void sentTo.push(node), flush: () => {}, nudge: () => {}, reconcile: () => Effect.void }
   const announcements = yield* makeAnnouncements
-  const dispatcher = new Dispatcher({ node: "n1", inbox, peers, announcements, metrics })
+  const dispatcher = new Dispatcher({ node: "n1", inbox, peers, announcements, intake: new Intake(), metrics })
   yield* Effect.forkScoped(dispatcher.run)
   return {
     announcements,
@@ -90,7 +91,7 @@ const makeConnection = makeClientConnection(1, client, { bytes: 0 })
 
 /** The one of node n1. */
 const makeReplica = (tenant: Tenants.Tenant): Effect.Effect<LocalReplica> =>
-  Effect.map(makeReplicaInbox, (inbox) => ({ tenant: tenant.id, id: replicaId(tenant.replicas[0]!), inbox, waitingBytes: 0 }))
+  Effect.map(makeReplicaInbox, (inbox) => ({ tenant: tenant.id, id: replicaId(tenant.replicas[0]!), inbox, waiting: nothingWaits }))
 
 const groupOf = ({ epoch, replicas }: Tenants.Tenant): Configuration => makeConfiguration(epoch, replicas.map(replicaId))
 

@@ -10,8 +10,9 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import { Limits } from "../../src/base/Limits.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
+import { Intake } from "../../src/node/Intake.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
-import { type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox, takeInputs } from "../../src/node/Queues.ts"
+import { type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox, nothingWaits, takeInputs } from "../../src/node/Queues.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Envelope } from "../../src/wire/PeerProtocol.ts"
 
@@ -33,10 +34,10 @@ describe("the inbox of a replica", () => {
       const inbox = yield* makeDispatcherInbox
       const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
       const dispatcher = new Dispatcher({
-        node: "n1", inbox, metrics, announcements: yield* makeAnnouncements,
+        node: "n1", inbox, metrics, intake: new Intake(), announcements: yield* makeAnnouncements,
         peers: { isConnected: () => true, send: () => {}, flush: () => {}, nudge: () => {}, reconcile: () => Effect.void }
       })
-      const replica: LocalReplica = { tenant, id: "r1::n1", inbox: yield* makeReplicaInbox, waitingBytes: 0 }
+      const replica: LocalReplica = { tenant, id: "r1::n1", inbox: yield* makeReplicaInbox, waiting: nothingWaits }
       yield* Effect.forkChild(dispatcher.run, { startImmediately: true })
       yield* Queue.offer(inbox, { _tag: "ReplicaStarted", replica, group: makeConfiguration(0, ["r1::n1", "r2::n2"]) })
       const getsTo = Effect.gen(function*() {

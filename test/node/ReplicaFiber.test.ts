@@ -14,7 +14,7 @@ import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
 import { seeded } from "../../src/base/Random.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
-import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox, type ReplicaInput } from "../../src/node/Queues.ts"
+import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox, nothingWaits, type ReplicaInput } from "../../src/node/Queues.ts"
 import { makeReadBudget } from "../../src/node/ReadBudget.ts"
 import { runReplica } from "../../src/node/ReplicaFiber.ts"
 import { type Journal, JournalError, type JournalWrite } from "../../src/storage/Journal.ts"
@@ -61,7 +61,7 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusa
       return Effect.andThen(disk.take(1), refusal ?? Effect.void)
     })
   }
-  const local: LocalReplica = { tenant, id, inbox, waitingBytes: 0 }
+  const local: LocalReplica = { tenant, id, inbox, waiting: nothingWaits }
   const data = { tenant, node: "n1", durability: "disk" as const, doubt: null, store }
   const fiber = yield* Effect.forkScoped(runReplica({
     local, replica, data, reads, journal, dispatcher, metrics, isWhole: !recovering, settings: { current: timers }, registeredEpoch: () => 0

@@ -142,7 +142,7 @@ export class Client {
     const pending = this.pendingOf(reply)
     if (pending === undefined) return
     if (reply.status === "not primary" || reply.status === "in doubt") return this.redirect(pending, reply.primary, from)
-    if (reply.status === "busy") return
+    if (reply.status === "busy" || reply.status === "overloaded") return
     pending.reply = reply
     this.target = from
     if (reply.status === "no session") return this.loseSession()

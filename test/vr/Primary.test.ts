@@ -119,7 +119,7 @@ describe("the pipeline", () => {
   it("admits so many operations and no more, until something commits", () => {
     const one = serving()
     const refused = fill(one, Limits.pipeline_ops_max + 5, (request) => append("k", `${request}`))
-    assert.deepStrictEqual(refused, Array.from({ length: 5 }, () => "busy"))
+    assert.deepStrictEqual(refused, Array.from({ length: 5 }, () => "overloaded"))
     assert.strictEqual(one.replica.log.op - one.replica.commit, Limits.pipeline_ops_max)
     begin(one, { _tag: "Durable", op: one.replica.log.op }, heard("R1", { _tag: "PrepareOk", view: 0, op: 2 }))
     const next = Limits.pipeline_ops_max + 1
@@ -142,7 +142,7 @@ describe("the pipeline", () => {
     assert.strictEqual(next.replica.state._tag, "Primary")
     // Committed in view 2, it does not count any more.
     const ask = { ...write(1, 30), operation: append("k", "30") }
-    assert.strictEqual(next.ask(ask).replies[0]?.status, "busy")
+    assert.strictEqual(next.ask(ask).replies[0]?.status, "overloaded")
     next.receive("R0", { _tag: "PrepareOk", view: 2, op: next.replica.log.op })
     assert.isEmpty(next.ask(ask).replies)
   })
@@ -152,7 +152,7 @@ describe("the pipeline", () => {
     const requests = Array.from({ length: Limits.pending_reads_max + 3 }, (_, request) =>
       ({ kind: "read", to, request, operation: get("k") }) as const)
     const { replies } = begin(one, { _tag: "Requests", requests })
-    assert.deepStrictEqual(replies.map(({ status }) => status), ["busy", "busy", "busy"])
+    assert.deepStrictEqual(replies.map(({ status }) => status), ["overloaded", "overloaded", "overloaded"])
   })
 })
 

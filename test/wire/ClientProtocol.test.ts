@@ -42,7 +42,8 @@ const outcomes: ReadonlyArray<[Outcome, number, unknown]> = [
   [{ _tag: "NoSession", message: "evicted" }, 4, "evicted"],
   [{ _tag: "Stale", message: "" }, 5, ""],
   [{ _tag: "Refused", message: "zu groß: 2 MiB…" }, 6, "zu groß: 2 MiB…"],
-  [{ _tag: "Doubt", ms: 20, reason: "gave up" }, 7, [20, "gave up"]]
+  [{ _tag: "Doubt", ms: 20, reason: "gave up" }, 7, [20, "gave up"]],
+  [{ _tag: "Overloaded", ms: 50, reason: "too much" }, 8, [50, "too much"]]
 ]
 
 const tenants = [
@@ -177,7 +178,7 @@ describe("messages of the server", () => {
   })
 
   it.each<[string, unknown, string]>([
-    ["an unknown status", [4, 1, 1, 8, "x"], "status: 8 is unknown"],
+    ["an unknown status", [4, 1, 1, 9, "x"], "status: 9 is unknown"],
     ["a result that is text", [4, 1, 1, 0, "x"], "result: expected binary data"],
     ["half a redirect", [4, 1, 1, 1, ["a:1"]], "payload: expected two elements"],
     ["a redirect to nowhere", [4, 1, 1, 1, "a:1"], "payload: expected an array"],

@@ -10,7 +10,7 @@ import * as RcMap from "effect/RcMap"
 import * as Ref from "effect/Ref"
 import * as Scope from "effect/Scope"
 import type { V2R2 } from "../../client/Client.ts"
-import type { NoSuchTenant, Unavailable } from "../../client/Errors.ts"
+import type { NoSuchTenant, Overloaded, Unavailable } from "../../client/Errors.ts"
 import type { TenantService } from "../../client/Operations.ts"
 import { type Failure, usage } from "../Failure.ts"
 import { currentOptions, Defaults, tenantOfLine } from "../Options.ts"
@@ -19,9 +19,9 @@ export class Session extends Context.Service<Session, {
   readonly client: Effect.Effect<V2R2["Service"]>
   /** The tenant that commands are for: of `--tenant` in the line, else entered, else of `--tenant` at the start. */
   readonly chosen: Effect.Effect<string | null>
-  readonly tenant: Effect.Effect<TenantService, Failure | Unavailable | NoSuchTenant, Scope.Scope>
+  readonly tenant: Effect.Effect<TenantService, Failure | Unavailable | Overloaded | NoSuchTenant, Scope.Scope>
   /** Makes it the tenant of the following commands, if it exists. */
-  readonly enter: (tenant: string) => Effect.Effect<TenantService, Unavailable | NoSuchTenant, Scope.Scope>
+  readonly enter: (tenant: string) => Effect.Effect<TenantService, Unavailable | Overloaded | NoSuchTenant, Scope.Scope>
 }>()("v2r2/cli/client/Session") {}
 
 /** A tenant that no command was for in so long is left. */

@@ -1,6 +1,6 @@
 /**
- * The client server: decodes whole chunks into one batch for the dispatcher, and writes what the dispatcher queued, one
- * write for all that waits. It stops reading from a client that does not read its replies.
+ * The client server: decodes what has come into batches for the dispatcher, in turn with the other connections, and writes
+ * what the dispatcher queued, one write for all that waits. It stops reading from a client that does not read its replies.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import { type ClientMessage, decodeClientMessage, encodeServerMessage } from "..
 import {
   admit, answer, type ClientConnection, condemn, dequeued, makeClientConnection, type Outboxes
 } from "../ClientConnection.ts"
+import type { Intake } from "../Intake.ts"
 import type { Counters } from "../Metrics.ts"
 import type { DispatcherInbox } from "../Queues.ts"
 import { complain, malformed } from "./Connection.ts"
@@ -21,6 +22,7 @@ export interface ClientServerOptions {
   readonly dispatcher: DispatcherInbox
   readonly metrics: Counters
   readonly outboxes: Outboxes
+  readonly intake: Intake
   /** True once the node stops: what is under way is answered, nothing more is read. */
   readonly stopping: () => boolean
 }
@@ -35,7 +37,7 @@ export const serveClient = (options: ClientServerOptions) => (framed: Framed): E
     const connection = yield* makeClientConnection(++lastConnection, framed, outboxes)
     metrics.client_connections++
     yield* Effect.raceFirst(
-      Effect.forever(read(options, framed, connection), { disableYield: true }).pipe(
+      Effect.forever(read(options, framed, connection)).pipe(
         Effect.tapError(({ malformed, reason }) => malformed === true ? complain(framed, errorFrame(reason)) : Effect.void)
       ),
       write(framed, connection)
@@ -49,7 +51,7 @@ export const serveClient = (options: ClientServerOptions) => (framed: Framed): E
   })
 
 const read = (
-  { dispatcher, metrics, stopping }: ClientServerOptions,
+  { dispatcher, intake, metrics, stopping }: ClientServerOptions,
   framed: Framed,
   connection: ClientConnection
 ): Effect.Effect<void, Closed> =>
@@ -67,6 +69,7 @@ const read = (
       const complaint = errorFrame(message.reason)
       if (admit(connection, complaint.length)) answer(connection, [complaint])
     }
+    intake.took(messages.length)
     return Queue.offer(dispatcher, { _tag: "FromClient", connection, messages })
   })
 

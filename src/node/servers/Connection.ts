@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../../base/Limits.ts"
-import { acceptFramed, type Framed, HelloRejected, impatient } from "../../network/Framed.ts"
+import { acceptFramed, type Framed, HelloRejected, impatient, type Portions } from "../../network/Framed.ts"
 import { makeLineLimit } from "../../network/LineLimit.ts"
 import { Closed, type Duplex, Network, type NetworkError } from "../../network/Network.ts"
 import { encodeReject, type Hello, type Reject, reject } from "../../wire/Hello.ts"
@@ -20,6 +20,7 @@ export interface ServerOptions {
   readonly address: string
   readonly hello: Hello
   readonly frame_bytes_max: number
+  readonly portions?: Portions
   readonly metrics: Counters
   readonly verify?: (hello: Hello) => Reject | null
   /** True once the node stops: nobody is let in any more. */
@@ -30,7 +31,7 @@ export interface ServerOptions {
 
 /** Listens; gives the bound address. Lasts until the Scope ends. */
 export const startServer = Effect.fnUntraced(function*(
-  { address, frame_bytes_max, hello, metrics, serve, stopping, verify, what }: ServerOptions
+  { address, frame_bytes_max, hello, metrics, portions, serve, stopping, verify, what }: ServerOptions
 ): Effect.fn.Return<string, NetworkError, Network | Scope.Scope> {
   const network = yield* Network
   const limited = yield* makeLineLimit(`bad ${what} connections`)
@@ -43,7 +44,7 @@ export const startServer = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       open++
       if (open > Limits.connections_per_server_max) return turnAway(duplex)
-      return Effect.flatMap(acceptFramed(duplex, hello, { frame_bytes_max, verify: check }), (framed) =>
+      return Effect.flatMap(acceptFramed(duplex, hello, { frame_bytes_max, verify: check, ...portions && { portions } }), (framed) =>
         serve({ ...framed, send: impatient(framed) }))
     }).pipe(
       Effect.catchTag("Closed", (closed) => logEnd(what, duplex.remote, closed, limited)),

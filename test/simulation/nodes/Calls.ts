@@ -5,7 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import type { Indeterminate, Unavailable } from "../../../src/client/Errors.ts"
+import type { Indeterminate, Overloaded, Unavailable } from "../../../src/client/Errors.ts"
 import { isWrite, type Operation, type Result } from "../../../src/store/Operation.ts"
 import type { Call } from "../linearizability/Linearizability.ts"
 
@@ -23,7 +23,7 @@ interface Recorded {
 }
 
 /** What a client's method gives. */
-export type Answer = Exit.Exit<Result, Unavailable | Indeterminate>
+export type Answer = Exit.Exit<Result, Unavailable | Overloaded | Indeterminate>
 
 export class Calls {
   private position = 0
@@ -48,7 +48,7 @@ export class Calls {
     }
     const failure = answer.cause.reasons.find(Cause.isFailReason)
     if (failure === undefined) return String(answer.cause)
-    recorded.outcome = failure.error._tag === "Unavailable" ? "undone" : "indeterminate"
+    recorded.outcome = failure.error._tag === "Indeterminate" ? "indeterminate" : "undone"
     return null
   }
 

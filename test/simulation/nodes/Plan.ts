@@ -87,7 +87,7 @@ export const planOf = (seed: number): Plan => {
     write_ms: pick(random, [0, 0, 3, 30]),
     pipe_bytes_max: pick(random, [256, 4_096, Limits.memory_pipe_bytes_max]),
     weather: { latency_ms: pick(random, [[0, 0], [0.05, 0.5], [1, 4], [0, 20]] as const), split_chance: pick(random, [0, 0, 0.2]) },
-    tight: drawLimits(random, clients),
+    tight: { ...drawLimits(random, clients), ...drawIntake(dice(seed, "intake")) },
     tenants,
     clients: Array.from({ length: clients }, (_, index) => drawClient(random, `c${index + 1}`, nodes, tenants)),
     lateJoin_ms: random.next() < 0.3 ? between(random, 0, faults_ms) : 0,
@@ -165,6 +165,14 @@ const drawLimits = (random: Random, clients: number): Tight => {
   }
   return tight
 }
+
+/** Of what nodes take in from clients at once. */
+const drawIntake = (random: Random): Tight =>
+  random.next() < 0.5 ? {} : {
+    intake_requests_max: pick(random, [1, 4]),
+    intake_slice_max: pick(random, [1, 2]),
+    replica_requests_max: pick(random, [2, 8, 16_384])
+  }
 
 export const shuffled = <A>(random: Random, values: ReadonlyArray<A>): ReadonlyArray<A> => {
   const left = [...values]
