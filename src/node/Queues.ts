@@ -4,8 +4,8 @@
  * | queue | from → to | bound | when full |
  * |---|---|---|---|
  * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max, intake_requests_max | the offerer waits |
- * | replica inbox | dispatcher → a replica | replica_queue_max, replica_requests_max, replica_queue_bytes_max | dropped: VR and clients retry |
- * | appends | a replica → the fiber that makes them durable | pipeline_ops_max, pipeline_bytes_max: a primary admits no more | – |
+ * | replica inbox | dispatcher → a replica | replica_queue_max, …requests_max, …bytes_max | dropped: VR and clients retry |
+ * | appends | a replica → the fiber that makes them durable | pipeline_ops_max, pipeline_bytes_max | – : no more is admitted |
  * | snapshots | a replica → the fiber that writes them | 1 | the newer one takes the place of the older one |
  * | saved snapshots | that fiber → the replica, which looks at each turn | 1 | likewise |
  * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames and tails, peer_outbox_bytes_max | dropped: VR resends |

@@ -16,7 +16,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { makeAdmin } from "../../src/client/Admin.ts"
 import { type ClientOptions, V2R2 } from "../../src/client/index.ts"
-import { type Duplex, Network, NetworkError } from "../../src/network/Network.ts"
+import { Closed, type Duplex, Network, NetworkError } from "../../src/network/Network.ts"
 import type { Config } from "../../src/node/Config.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { Node, type NodeFailure } from "../../src/node/Node.ts"
@@ -36,6 +36,8 @@ export class World {
   private readonly network: Network["Service"]
   private readonly nodes: Array<TestNode> = []
   /** By `<host> → <host>`: closed while nothing gets through in that direction. */
+  /** By host. */
+  private readonly losses = new Map<string, number>()
   private readonly held = new Map<string, Latch.Latch>()
   /** Whatever is sent takes up to so long, by chance. */
   latency_ms = 0
@@ -83,6 +85,7 @@ export class World {
       const others = this.nodes.filter((node) => node.scope !== null)
       for (const node of nodes) {
         node.disk = { ...node.disk, locked: false, journals: new Map(node.disk.journals) }
+        this.losses.set(placeOf(node), this.powerLosses(placeOf(node)) + 1)
         for (const other of others) this.hold(node, other)
         this.latch("client", placeOf(node)).closeUnsafe()
         this.latch(placeOf(node), "client").closeUnsafe()
@@ -94,6 +97,10 @@ export class World {
         this.latch(placeOf(node), "client").openUnsafe()
       }
     })
+  }
+
+  private powerLosses(host: string): number {
+    return this.losses.get(host) ?? 0
   }
 
   get stopAll(): Effect.Effect<void> {
@@ -126,10 +133,16 @@ export class World {
           return yield* new NetworkError({ address, reason: "timed out" })
         }
         const { pull, remote, write } = yield* network.connect(address)
+        const before = this.powerLosses(hostOf(address))
         yield* Effect.addFinalizer(() => this.linger)
         return {
           remote,
-          pull: Effect.flatMap(pull, (chunks) => back.await.pipe(Effect.andThen(this.delay), Effect.as(chunks))),
+          pull: Effect.flatMap(pull, (chunks) => back.await.pipe(
+            Effect.andThen(this.delay),
+            // What the machine there said while it was ending, after it had lost its power, nobody may hear.
+            Effect.andThen(Effect.suspend(() =>
+              this.powerLosses(hostOf(address)) === before ? Effect.succeed(chunks) : new Closed({ reason: "reset" })))
+          )),
           write: (chunks) => there.await.pipe(Effect.andThen(this.delay), Effect.andThen(write(chunks))),
           writeNow: () => false
         } satisfies Duplex
