@@ -7,6 +7,7 @@ import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { InvariantViolation } from "../../src/base/Invariant.ts"
 import { seeded } from "../../src/base/Random.ts"
+import { childIndex, firstAtLeast, insert, makeBranch, makeLeaf } from "../../src/store/NameNodes.ts"
 import { OrderedNames } from "../../src/store/OrderedNames.ts"
 
 /** Both at once; every answer of the one is held against the other. */
@@ -59,6 +60,7 @@ class Pair {
     for (const [tree, all] of [...this.#copies, [this.tree, this.#all()] as const]) {
       assert.strictEqual(tree.size, all.length)
       assert.deepStrictEqual(walked(tree), all)
+      for (const [name, value] of all) assert.strictEqual(tree.get(name), value)
     }
   }
 
@@ -224,6 +226,16 @@ describe("ordered names", () => {
       pair.check()
       pair.page(after, limit)
     }))
+  })
+
+  it("does not trust the name in front of a branch, which may be of one that is gone", () => {
+    const root = makeBranch(0, ["m5"], [makeLeaf(0, ["a8", "a9"], [0, 1])])
+    const names = ["a8", "a9", ...Array.from({ length: 100 }, (_, i) => `m${i + 100}`)]
+    for (const [i, name] of names.entries()) if (i > 1) insert(root, name, i, true)
+    for (const name of names) {
+      const leaf = root.nodes[childIndex(root, name)]!
+      assert.strictEqual(leaf.names[firstAtLeast(leaf, name)], name)
+    }
   })
 
   it("does not take a name twice, nor give up one that it has not", () => {
