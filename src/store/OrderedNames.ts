@@ -35,7 +35,7 @@ export class OrderedNames<Value> {
   #size = 0
   /** Absent while empty, as many directories are. */
   #root: Node<Value> | undefined = undefined
-  /** Of those that were added or asked for since it is there. Absent while there are few. */
+  /** Of those that were added or asked for since it is there: from when one is first looked for among enough of them. */
   #index: NameIndex<Value> | undefined = undefined
 
   get size(): number {
@@ -43,6 +43,7 @@ export class OrderedNames<Value> {
   }
 
   get(name: string): Value | undefined {
+    if (this.#size >= indexed_size_min) this.#index ??= new NameIndex()
     const known = this.#index?.get(name)
     if (known !== undefined) return known
     let node = this.#root
@@ -54,14 +55,8 @@ export class OrderedNames<Value> {
     if (own_name !== name) return undefined
     const value = node.values[index]!
     // Not the name that was asked for, which may be a part of a longer string.
-    this.#learn(own_name, value)
+    this.#index?.set(own_name, value, this.#size)
     return value
-  }
-
-  #learn(name: string, value: Value): void {
-    if (this.#index === undefined && this.#size < indexed_size_min) return
-    this.#index ??= new NameIndex()
-    this.#index.set(name, value, this.#size)
   }
 
   /** Adds a name that must not be there yet. */
@@ -73,7 +68,7 @@ export class OrderedNames<Value> {
     }
     this.#root = own(this.#root, epoch)
     const right = insert(this.#root, name, value, true)
-    this.#learn(name, value)
+    this.#index?.set(name, value, this.#size)
     if (right === undefined) return
     this.#root = makeBranch(epoch, ["", firstName(right)], [this.#root, right])
   }

@@ -41,10 +41,16 @@ export class Pin {
   asItWas(element: Element): Element {
     if (element.version <= this.version) return element
     invariant(element.type === "blob", "a directory that a pin has seen is not changed")
-    const map = element.created_version % maps
-    let was: Blob | undefined
-    for (let pin: Pin | undefined = this; pin !== undefined && was === undefined; pin = pin.#next) was = pin.#kept[map]?.get(element)
+    const was = this.#find(element)
     invariant(was !== undefined, "what a blob was is kept before it changes")
+    return was
+  }
+
+  #find(blob: Blob): Blob | undefined {
+    let was = this.#kept[blob.created_version % maps]?.get(blob)
+    for (let pin = this.#next; pin !== undefined && was === undefined; pin = pin.#next) {
+      was = pin.#kept[blob.created_version % maps]?.get(blob)
+    }
     return was
   }
 }

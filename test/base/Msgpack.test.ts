@@ -54,6 +54,26 @@ const faultOf = (reader: MsgpackReader, ask: (reader: MsgpackReader) => unknown)
 const plain = (value: Scalar | undefined): Scalar | undefined => value instanceof Uint8Array ? new Uint8Array(value) : value
 
 describe("msgpack", () => {
+  it("takes one of several words, or nothing", () => {
+    const words = ["put", "pull", "p"]
+    fc.assert(fc.property(fc.oneof(fc.constantFrom(...words, "pu", "putt", "puu"), fc.string()), fc.boolean(), (text, cut) => {
+      const bytes = packed(text)
+      const reader = opened(cut ? bytes.subarray(0, bytes.length - 1) : bytes)
+      const isWord = !cut && words.includes(text)
+      assert.strictEqual(reader.oneOf(words), isWord ? text : undefined)
+      if (cut) return
+      if (!isWord) assert.strictEqual(reader.string("text", max), text.toWellFormed())
+      assert.isTrue(reader.close())
+    }))
+    assert.isUndefined(raw(0xd9, 1, 0x70).oneOf(words), "not in its shortest form: that is for `string`")
+  })
+
+  it("writes what was encoded before, across slabs", () => {
+    const writer = new MsgpackWriter(16)
+    const array = writer.start().array(2).string("a word of some length").take()
+    assert.deepStrictEqual(writer.start().encoded(array).uint(7).take(), packed(["a word of some length", 7]))
+  })
+
   it("reads what it wrote, and what msgpackr writes; and msgpackr reads it", () => {
     const writer = new MsgpackWriter()
     fc.assert(fc.property(fc.array(scalar, { maxLength: 20 }), (values) => {

@@ -7,11 +7,12 @@ import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { InvariantViolation } from "../../src/base/Invariant.ts"
 import { seeded } from "../../src/base/Random.ts"
+import { childIndex, firstAtLeast, insert, makeBranch, makeLeaf } from "../../src/store/NameNodes.ts"
 import { OrderedNames } from "../../src/store/OrderedNames.ts"
 
 /** Both at once; every answer of the one is held against the other. */
 class Pair {
-  readonly tree = new OrderedNames<number>()
+  tree = new OrderedNames<number>()
   names: Array<string> = []
   #values = new Map<string, number>()
   #next = 0
@@ -20,6 +21,7 @@ class Pair {
   #copies: Array<readonly [OrderedNames<number>, ReadonlyArray<readonly [string, number]>]> = []
 
   add(name: string): void {
+    assert.strictEqual(this.tree.get(name), this.#values.get(name))
     if (this.#values.has(name)) return
     this.tree.add(name, this.#assign(name), this.#epoch)
     this.names.push(name)
@@ -33,11 +35,16 @@ class Pair {
   remove(name: string): void {
     if (!this.#values.delete(name)) return
     this.tree.remove(name, this.#epoch)
+    assert.isUndefined(this.tree.get(name))
     this.names.splice(this.names.indexOf(name), 1)
   }
 
+  /** One of the two stays as it is: in turn the copy, and what it was copied from. */
   copy(): void {
-    this.#copies.push([this.tree.copy(), this.#all()])
+    const copy = this.tree.copy()
+    const [kept, changed] = this.#copies.length % 2 === 0 ? [copy, this.tree] : [this.tree, copy]
+    this.#copies.push([kept, this.#all()])
+    this.tree = changed
     this.#epoch += 1
   }
 
@@ -53,6 +60,7 @@ class Pair {
     for (const [tree, all] of [...this.#copies, [this.tree, this.#all()] as const]) {
       assert.strictEqual(tree.size, all.length)
       assert.deepStrictEqual(walked(tree), all)
+      for (const [name, value] of all) assert.strictEqual(tree.get(name), value)
     }
   }
 
@@ -147,6 +155,21 @@ describe("ordered names", () => {
     }
   })
 
+  it("finds its names again when all of their beginnings, or hardly any, are alike", () => {
+    const random = seeded(6)
+    const beginnings = ["", "a", "a".repeat(40), `${"a".repeat(39)}b`, "é".repeat(9), "\x7e", "\x7f", "\x80", "\uffff"]
+    const pair = new Pair()
+    for (let i = 0; i < 3_000; i++) {
+      const name = `${beginnings[Math.floor(random.next() * beginnings.length)]!}${padded(Math.floor(random.next() * 400)).slice(3)}`
+      if (random.next() < 0.7) pair.add(name)
+      else pair.remove(name)
+      if (i % 10 === 0) pair.page(name, 3)
+      if (i % 500 === 100) pair.copy()
+    }
+    pair.check()
+    for (const beginning of beginnings) for (const end of ["", "\0", "5", "zz", "\uffff"]) pair.page(beginning + end, 2)
+  })
+
   it("keeps its bounds when whole stretches go and come again, three levels high", () => {
     const count = 20_000
     const names = Array.from({ length: count }, (_, i) => padded(i))
@@ -203,6 +226,16 @@ describe("ordered names", () => {
       pair.check()
       pair.page(after, limit)
     }))
+  })
+
+  it("does not trust the name in front of a branch, which may be of one that is gone", () => {
+    const root = makeBranch(0, ["m5"], [makeLeaf(0, ["a8", "a9"], [0, 1])])
+    const names = ["a8", "a9", ...Array.from({ length: 100 }, (_, i) => `m${i + 100}`)]
+    for (const [i, name] of names.entries()) if (i > 1) insert(root, name, i, true)
+    for (const name of names) {
+      const leaf = root.nodes[childIndex(root, name)]!
+      assert.strictEqual(leaf.names[firstAtLeast(leaf, name)], name)
+    }
   })
 
   it("does not take a name twice, nor give up one that it has not", () => {

@@ -6,7 +6,7 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { Limits } from "../../src/base/Limits.ts"
-import { flat, namesOf, pathOf, refuseName, refusePath, refuseResumeToken, shownPath } from "../../src/store/Path.ts"
+import { flat, namesOf, pathOf, refuseName, refuseOddPath, refusePath, refuseResumeToken, shownPath } from "../../src/store/Path.ts"
 
 const reason = (path: string): string => {
   const refusal = refusePath(path)
@@ -97,6 +97,20 @@ describe("paths", () => {
       assert.strictEqual(refuseName(first) === undefined, name.test(first))
     }), { numRuns: 2_000 })
     for (const one of ["a/b", "/", "a/"]) assert.isDefined(refuseName(one))
+  })
+
+  it("are refused in the same words, however plain they look", () => {
+    const part = fc.oneof(
+      fc.constantFrom("/", "/", "/a", "a", ".", "..", "/b".repeat(15), "a".repeat(300), "\x1f", " ", "~", "\x7f", "\x80"),
+      fc.string({ unit: "binary", maxLength: 2 })
+    )
+    const path = fc.array(part, { maxLength: 8 }).map((parts) => parts.join(""))
+    fc.assert(fc.property(fc.oneof(path, path.map((rest) => `/${rest}`)), (one) => {
+      assert.deepStrictEqual(refusePath(one), refuseOddPath(one))
+    }), { numRuns: 5_000 })
+    for (const one of [`/${"a".repeat(1023)}`, `/${"a".repeat(1024)}`, "/a".repeat(32), "/a".repeat(33)]) {
+      assert.deepStrictEqual(refusePath(one), refuseOddPath(one))
+    }
   })
 
   it("have names that can be kept without the rest, and stay the same", () => {

@@ -1,0 +1,61 @@
+/**
+ * The index of names: it may not know a name, but what it says is right.
+ *
+ * @module
+ */
+import * as fc from "fast-check"
+import { assert, describe, it } from "vitest"
+import { NameIndex } from "../../src/store/NameIndex.ts"
+
+describe("an index of names", () => {
+  it("finds what it was given last, or nothing, whatever comes and goes", () => {
+    const name = fc.nat(3_000).map((n) => `name-${n}`)
+    const change = fc.record({ kind: fc.constantFrom("set", "set", "set", "replace", "delete"), name })
+    fc.assert(fc.property(fc.array(change, { size: "max", maxLength: 4_000 }), (changes) => {
+      const index = new NameIndex<number>()
+      const all = new Map<string, number>()
+      for (const [i, { kind, name }] of changes.entries()) {
+        if (kind === "delete") {
+          index.delete(name)
+          all.delete(name)
+        } else if (index.get(name) !== undefined) {
+          index.replace(name, i)
+          all.set(name, i)
+        } else if (kind === "set") {
+          all.set(name, i)
+          index.set(name, i, all.size)
+        }
+      }
+      let found = 0
+      for (let n = 0; n <= 3_000; n++) {
+        const value = index.get(`name-${n}`)
+        if (value !== undefined) assert.strictEqual(value, all.get(`name-${n}`))
+        found += value === undefined ? 0 : 1
+      }
+      assert.isAtLeast(found, 0.98 * all.size)
+    }), { numRuns: 30 })
+  })
+
+  it("knows nearly all of a hundred thousand names, in little more room than they need", () => {
+    const index = new NameIndex<number>()
+    const count = 100_000
+    for (let n = 0; n < count; n++) index.set(`n${n}`, n, n + 1)
+    let found = 0
+    for (let n = 0; n < count; n++) {
+      const value = index.get(`n${n}`)
+      found += value === undefined ? 0 : 1
+      if (value !== undefined) assert.strictEqual(value, n)
+    }
+    assert.isAtLeast(found, 0.999 * count)
+    assert.isAtMost(index.slots, 4 * count)
+  })
+
+  it("leaves names out rather than grow for few of them, as for those that were made to collide", () => {
+    const index = new NameIndex<number>()
+    const { slots } = index
+    for (let n = 0; n < 1_000; n++) index.set(`n${n}`, n, 0)
+    assert.strictEqual(index.slots, slots)
+    const known = Array.from({ length: 1_000 }, (_, n) => index.get(`n${n}`)).filter((value) => value !== undefined)
+    assert.isTrue(known.length > slots / 2 && known.length <= slots)
+  })
+})
