@@ -95,7 +95,7 @@ export const Limits = {
   prepare_bytes_max: 1 * MiB,
   transfer_chunk_bytes_max: 2 * MiB,
   pending_reads_max: 16_384,
-  /** What the answers to reads may take in one turn of a replica; the other reads are told to ask again. */
+  /** What the answers to reads may take in one turn of a replica; the other reads are turned away as in any overload. */
   read_results_bytes_max: 16 * MiB,
 
   // The journal of a replica with durability `disk`
@@ -103,6 +103,8 @@ export const Limits = {
   journal_segment_bytes_max: 4 * MiB,
   /** These files grow by this. What a replica takes on the disk at least. */
   journal_step_bytes: 1 * MiB,
+  /** Batches up to this are encoded in memory that a log keeps. */
+  journal_room_bytes: 128 * KiB,
   /** A snapshot is flushed after so much of it, so that a flush of the log does not wait for much else. */
   snapshot_flush_bytes: 4 * MiB,
 
@@ -135,7 +137,7 @@ export const Limits = {
   bad_lines_per_second_max: 100,
   /** A reader of replies that falls this far behind is disconnected. */
   connection_outbox_bytes_max: 256 * MiB,
-  /** Answers to reads wait for a connection up to this; above it the client is told to ask again. */
+  /** Answers to reads wait for a connection up to this; above it the client is told that the node has too much to do. */
   connection_outbox_bytes_reads: 32 * MiB,
   /** The same for all connections of a node together. One that has nothing queued is served up to twice as much. */
   outboxes_bytes_max: 512 * MiB,
@@ -160,6 +162,9 @@ export const Limits = {
   replica_requests_max: 16_384,
   /** What those hold of operations and entries. */
   replica_queue_bytes_max: 128 * MiB,
+  /** What a replica has appended, or has to say, and its disk has not written yet: above this its turns wait for the disk. */
+  appends_bytes_max: 32 * MiB,
+  appends_max: 4_096,
   peer_outbox_max: 4_096,
   peer_outbox_bytes_max: 64 * MiB,
   gossip_queue_max: 4_096,
@@ -245,6 +250,12 @@ invariant(
   Limits.tenants_max + Limits.tenants_known_slack < Limits.tenants_known_max && Limits.members_max < Limits.members_known_max,
   "merging may come to more than an operator may ask for"
 )
+invariant(Limits.appends_bytes_max >= Limits.pipeline_bytes_max, "a whole pipeline may be on its way to the disk")
+invariant(
+  Limits.intake_slice_max <= Limits.intake_requests_max && Limits.intake_requests_max <= Limits.replica_requests_max,
+  "what is taken in at once fits the inbox of one replica"
+)
+invariant(Limits.client_backoff_min_ms <= Limits.client_overloaded_max_ms, "a pause may double")
 invariant(Limits.client_waiting_bytes_max > Limits.client_unanswered_bytes_max, "more may wait than be under way")
 invariant(Limits.client_unanswered_bytes_max < Limits.pipeline_bytes_max, "one session alone does not fill a pipeline")
 invariant(

@@ -189,25 +189,18 @@ const write_bytes = 1024 * 1024
 
 /**
  * Sends what comes on the queue for as long as it can, all that waits in one write. `onSent`: so many bytes of it have left.
- * Ends with the queue's failure, too.
+ * Ends with the queue's failure, too. Where there is nothing it waits; a yield beside that would be a turn for nothing.
  */
 export const sendAll = <E>(
   outbox: Queue.Dequeue<Uint8Array, E>,
-  framed: Pick<Framed, "send" | "sendNow">,
+  framed: Pick<Framed, "send">,
   onSent: (bytes: number) => void
-): Effect.Effect<never, Closed | E> => {
-  const send = impatient(framed)
-  return Queue.takeAll(outbox).pipe(
-    Effect.flatMap((frames) => {
-      if (framed.sendNow(frames)) {
-        onSent(bytesOf(frames))
-        return Effect.void
-      }
-      return Effect.forEach(inWrites(frames), (part) => Effect.map(send(part), () => onSent(bytesOf(part))), { discard: true })
-    }),
+): Effect.Effect<never, Closed | E> =>
+  Queue.takeAll(outbox).pipe(
+    Effect.flatMap((frames) =>
+      Effect.forEach(inWrites(frames), (part) => Effect.map(framed.send(part), () => onSent(bytesOf(part))), { discard: true })),
     Effect.forever({ disableYield: true })
   )
-}
 
 /** Frames in writes of about `write_bytes` each, so that a slow reader can be told from one that does not read. */
 const inWrites = (frames: NonEmptyReadonlyArray<Uint8Array>): ReadonlyArray<NonEmptyReadonlyArray<Uint8Array>> => {

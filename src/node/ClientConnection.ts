@@ -1,17 +1,18 @@
 /**
- * A client's connection as the dispatcher sees it: its channels, and the outbox that its writer fiber empties.
+ * A client's connection as the dispatcher sees it: its channels, how answers leave at once, and the outbox for those that
+ * cannot, which its writer fiber empties.
  *
  * @module
  */
-import * as Queue from "effect/Queue"
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
 import { bytesOf } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 import type { Framed } from "../network/Framed.ts"
 import type { ReplyTo } from "../vr/Replica.ts"
 import { makeConnectionOutbox } from "./Queues.ts"
-import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 
 /** One session of one tenant on one connection. */
 export interface Channel {

@@ -65,7 +65,7 @@ export class Dispatcher {
     }
   }
 
-  /** Runs until it is interrupted. */
+  /** Runs until it is interrupted. It waits where there is nothing to take; a yield beside that would be a turn for nothing. */
   readonly run: Effect.Effect<never> = Effect.suspend(() =>
     Effect.forever(Effect.flatMap(Queue.takeAll(this.options.inbox), (inputs) => this.turn(inputs)), { disableYield: true })
   )

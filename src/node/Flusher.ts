@@ -8,9 +8,11 @@
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
+import { Limits } from "../base/Limits.ts"
 import type { JournalError, JournalWrite } from "../storage/Journal.ts"
 import type { Entry, OpNumber } from "../vr/Message.ts"
 import type { Send } from "../vr/Replica.ts"
+import { entryBytes } from "../vr/Log.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { type AppendQueue, makeAppendQueue } from "./Queues.ts"
 
@@ -37,8 +39,9 @@ export class Flusher {
   private readonly options: FlusherOptions
   private readonly appends: AppendQueue
   private readonly idleness = Latch.makeUnsafe(true)
-  /** Turns whose appends are not durable yet. */
+  /** Turns whose appends are not durable yet, and the bytes of their entries. */
   private waiting = 0
+  private waitingBytes = 0
   private durable: OpNumber = 0
 
   private constructor(options: FlusherOptions, appends: AppendQueue) {
@@ -55,8 +58,14 @@ export class Flusher {
     return this.waiting === 0
   }
 
+  /** More waits for the disk than a replica may have waiting. */
+  get isFull(): boolean {
+    return this.waiting >= Limits.appends_max || this.waitingBytes >= Limits.appends_bytes_max
+  }
+
   append(append: Append): void {
     this.waiting++
+    this.waitingBytes += bytesOf(append)
     this.idleness.closeUnsafe()
     Queue.offerUnsafe(this.appends, append)
   }
@@ -98,7 +107,14 @@ export class Flusher {
     return Effect.map(this.options.release(sends), () => {
       for (const { snapshot } of appends) if (snapshot !== null) this.options.save(snapshot)
       this.waiting -= appends.length
+      for (const append of appends) this.waitingBytes -= bytesOf(append)
       if (this.waiting === 0) this.idleness.openUnsafe()
     })
   }
+}
+
+const bytesOf = ({ entries }: Append): number => {
+  let bytes = 0
+  for (const entry of entries) bytes += entryBytes(entry)
+  return bytes
 }

@@ -151,7 +151,7 @@ const talk = (
     link.end = end
     yield* Effect.logInfo(`node ${node} is connected`)
     let silent_ms = 0
-    const write = sendAll(link.outbox, framed, () => {})
+    const write = sendAll(link.outbox, { send }, () => {})
     const read = Effect.flatMap(framed.receive, (payloads) => {
       silent_ms = 0
       return Effect.forEach(payloads, (payload) => onMessage(options, node, link, decodeClusterMessage(payload)), {

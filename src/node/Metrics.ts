@@ -25,7 +25,7 @@ const makeCounters = () => ({
   replica_inputs_dropped: 0,
   replica_turns: 0,
   entries_appended: 0,
-  /** Each is one flush, where the durability needs one. */
+  /** Each is one durable write, with the entries of one turn or several, where the durability needs one. */
   journal_writes: 0,
   heads_written: 0,
   snapshots_written: 0,

@@ -16,7 +16,7 @@ import type * as Scope from "effect/Scope"
 import { bytesOf } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 import type { Member } from "../members/Members.ts"
-import { connectFramed, type Framed, sendAll } from "../network/Framed.ts"
+import { connectFramed, type Framed, impatient, sendAll } from "../network/Framed.ts"
 import { Closed, type Network } from "../network/Network.ts"
 import type { Hello } from "../wire/Hello.ts"
 import { keepConnected, settled_ms } from "./Dialing.ts"
@@ -85,7 +85,8 @@ export const makePeers = Effect.fnUntraced(function*(
         if (links.has(node)) continue
         const outbox = yield* makePeerOutbox
         const link: Link = {
-          address, outbox, taken: [], sendNow: () => false, wake: Latch.makeUnsafe(), connected: false, since_ms: 0, end: null, waitingBytes: 0
+          address, outbox, taken: [], waitingBytes: 0, sendNow: () => false,
+          wake: Latch.makeUnsafe(), connected: false, since_ms: 0, end: null
         }
         links.set(node, link)
         const talking = keepConnected("peer", node, link.wake, talk(options, node, link))
@@ -132,7 +133,7 @@ const hasRoom = ({ outbox, taken, waitingBytes }: Link, bytes: number): boolean 
 const leave = (link: Link): void => {
   const frames = link.taken
   link.taken = []
-  // Empty, if the connection ended meanwhile.
+  // Empty, if a new connection has begun meanwhile.
   if (!isArrayNonEmpty(frames)) return
   const bytes = bytesOf(frames)
   if (link.waitingBytes === bytes && link.sendNow(frames)) link.waitingBytes = 0
@@ -156,7 +157,7 @@ const talk = ({ hello, metrics, onLost }: PeerOptions, node: string, link: Link)
       metrics.peer_connections_lost++
       return onLost(node)
     }))
-    const write = sendAll(link.outbox, framed, (bytes) => {
+    const write = sendAll(link.outbox, { send: impatient(framed) }, (bytes) => {
       link.waitingBytes -= bytes
     })
     // Nothing is received here; reading is how the end of the connection is noticed while there is nothing to send.

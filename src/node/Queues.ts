@@ -4,18 +4,22 @@
  * | queue | from → to | bound | when full |
  * |---|---|---|---|
  * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max, intake_requests_max | the offerer waits |
- * | replica inbox | dispatcher → a replica | replica_queue_max, …requests_max, …bytes_max | dropped: VR and clients retry |
- * | appends | a replica → the fiber that makes them durable | pipeline_ops_max, pipeline_bytes_max | – : no more is admitted |
+ * | replica inbox | dispatcher, its flusher → a replica | replica_queue_max, replica_requests_max, replica_queue_bytes_max | dropped |
+ * | appends | a replica → its flusher | appends_max, appends_bytes_max, and one turn's | the replica takes no turn until all is durable |
  * | snapshots | a replica → the fiber that writes them | 1 | the newer one takes the place of the older one |
  * | saved snapshots | that fiber → the replica, which looks at each turn | 1 | likewise |
- * | peer outbox | dispatcher → the connection to a node | peer_outbox_max frames and tails, peer_outbox_bytes_max | dropped: VR resends |
- * | connection outbox | dispatcher → a client's connection | connection_outbox_bytes_max | the client is disconnected |
+ * | peer outbox | dispatcher → a connection to a node without room | peer_outbox_max frames, peer_outbox_bytes_max | dropped: VR resends |
+ * | connection outbox | dispatcher → a client's connection without room | connection_outbox_bytes_max | the client is disconnected |
  * | announcements | dispatcher → the fiber that tells gossip | tenants_max | the oldest is dropped: others of its group tell, too |
  * | gossip inbox | servers, links, ticker, adoption, replicas that end → gossip | gossip_queue_max | the offerer waits |
  *
+ * What an inbox of a replica drops is sent again: by VR, by clients; and what its flusher has to say is looked up at each turn.
+ *
  * The dispatcher and the replicas never wait for a queue that they are on the far side of: the dispatcher waits for
  * nothing but its inbox, so whoever waits for the dispatcher goes on. Gossip waits for the dispatcher, for its disk, and for replicas
- * that it stops. Of these only one that has ended by itself waits for gossip, and that can be interrupted. So no cycle holds.
+ * that it stops. A replica waits for its flusher before it writes a promise or a cut, and if its disk lags; the flusher waits
+ * for the disk and the dispatcher. Of these only one that has ended by itself waits for gossip, and that can be interrupted. So no
+ * cycle holds.
  *
  * @module
  */
@@ -33,7 +37,7 @@ import type { ChangeReport, GroupWish, HandOffReport } from "../wire/Changes.ts"
 import type { ClientMessage } from "../wire/ClientProtocol.ts"
 import type { Envelope } from "../wire/PeerProtocol.ts"
 import type { ClientConnection } from "./ClientConnection.ts"
-import type { Append } from "./Flusher.ts"
+import type { Append, Flusher } from "./Flusher.ts"
 
 /** A snapshot, and what its replica says of it. */
 export interface TakenSnapshot {
@@ -125,6 +129,7 @@ export type DispatcherInbox = Queue.Queue<DispatcherInput>
 
 export const makeDispatcherInbox = Queue.bounded<DispatcherInput>(Limits.dispatcher_queue_max)
 export const makeReplicaInbox = Queue.dropping<ReplicaInput>(Limits.replica_queue_max)
+/** Bounded by {@link Flusher}. */
 export const makeAppendQueue = Queue.unbounded<Append>()
 export type AppendQueue = Effect.Success<typeof makeAppendQueue>
 export const makeSnapshotQueue = Queue.sliding<Snapshot>(1)

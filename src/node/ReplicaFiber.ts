@@ -9,6 +9,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
+import { invariant } from "../base/Invariant.ts"
 import type { Journal, JournalError, JournalWrite } from "../storage/Journal.ts"
 import { type Configuration, isMember } from "../vr/Configuration.ts"
 import { emptyOutcome, type Input, type Now, type Outcome, type Replica, type Reply, type Send } from "../vr/Replica.ts"
@@ -110,7 +111,7 @@ const takeTurns = Effect.fnUntraced(function*(
       const recovers = !isWhole && replica.state._tag !== "Recovery"
       isWhole ||= recovers
       const write = writeOf(replica, outcome, { isWhole, recovers })
-      if (write === null || goesBeside(turns, write)) break
+      if (write === null || turns.data.durability === "disk" && isAppendOnly(write)) break
       yield* release(turns, outcome.early, [])
       yield* flusher.settled
       yield* persist(turns, write)
@@ -119,7 +120,9 @@ const takeTurns = Effect.fnUntraced(function*(
       yield* letOut(turns, outcome, outcome.sends)
       outcome = isNews ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
     }
-    yield* goOn(turns, outcome)
+    yield* letOutBeside(turns, outcome)
+    // A disk that is slower than the others' holds up the turns: the inbox drops what it cannot take, and the group misses us.
+    if (flusher.isFull) yield* flusher.settled
     if (replica.forked !== null) return yield* new Forked({ message: `${replica.forked}. ${forked_advice}` })
     if (isOutdated(replica, turns.registeredEpoch())) return yield* new Outdated()
     const why = whyOver(replica, group)
@@ -137,13 +140,15 @@ const ownNews = ({ flusher, saved }: Turns): ReadonlyArray<Input> => {
 }
 
 /** Entries behind those that are there: turns go on while they are written. A promise, or a cut, is waited for. */
-const goesBeside = ({ data }: Turns, { head, snapshot, truncate_to }: JournalWrite): boolean =>
-  data.durability === "disk" && head === null && snapshot === null && truncate_to === null
+const isAppendOnly = ({ head, snapshot, truncate_to }: JournalWrite): boolean =>
+  head === null && snapshot === null && truncate_to === null
 
 /** What needs no write leaves; the rest waits for its own write, and for those of the turns before. */
-const goOn = (turns: Turns, outcome: Outcome): Effect.Effect<void> => {
-  const { early, entries, replies, sends, snapshot } = outcome
+const letOutBeside = (turns: Turns, outcome: Outcome): Effect.Effect<void> => {
+  const { configuration, early, entries, replies, sends, snapshot } = outcome
   const { flusher, replica } = turns
+  // A turn that enters an epoch has a head, and its outcome was let out behind that.
+  invariant(configuration === null, "a new group is written before it is told", { id: replica.id })
   if (entries.length === 0 && flusher.isIdle) return letOut(turns, outcome, early.length === 0 ? sends : [...early, ...sends])
   if (entries.length > 0 || sends.length > 0 || snapshot !== null) {
     flusher.append({ entries, commit: replica.commit, sends, snapshot })

@@ -1,5 +1,5 @@
 /**
- * The journal of a replica of durability `disk`: a write-ahead log, one write and one `fdatasync` for each
+ * The journal of a replica of durability `disk`: a write-ahead log, one durable write for each
  * `JournalWrite`; a head file beside it, which is written anew with every new head and every new segment; and snapshots,
  * which let the first segments go.
  *

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { dirname, join } from "node:path"
 import { crc32 } from "node:zlib"
+import { Limits } from "../base/Limits.ts"
 import type { ReplicaHead } from "./Journal.ts"
 import { opAfter } from "./JournalModel.ts"
 import { alignment_bytes, type Batch, batchBytes, encodeBatch } from "./log/Batch.ts"
@@ -24,9 +25,6 @@ export interface Layout {
   readonly step_bytes: number
 }
 
-/** Larger batches are rare, and have memory of their own. */
-const room_bytes = 128 * 1024
-
 /** The journal before a write. */
 export interface Before {
   readonly op: number
@@ -40,7 +38,7 @@ export class Segments {
   private readonly layout: Layout
   private readonly zeros: Uint8Array
   /** Batches are encoded here, one after the other: memory of its own for each costs the collector dear. */
-  private readonly room = new Uint8Array(room_bytes)
+  private readonly room = new Uint8Array(Limits.journal_room_bytes)
   private log = newLog(randomBytes(8).toString("hex"))
   private tail: Tail | null = null
   private file: LogFile | null = null
@@ -144,6 +142,7 @@ export class Segments {
         yield* file.grow(size)
         yield* file.write(tail.at, [bytes, this.zeros.subarray(0, size - end)])
         yield* file.sync
+        // Through as well: later batches are, so no sync would take it along.
         yield* file.writeThrough(bound_offset, [encodeBound({ size, sequence }, this.log.seed, crc32)])
       })
     return Effect.map(written, () => {

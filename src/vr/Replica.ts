@@ -8,12 +8,14 @@
  *    send `sends` and `replies`; then, if entries were written, tell the replica so with a `Durable` input, before any
  *    other one.
  *
- *    Where a step gives entries and neither head nor snapshot nor cut, or nothing to write at all, the next one may be taken
- *    before they are durable. Its `replies` leave at once: they say what a quorum holds, or that nothing was done. Its
+ *    With one exception: where a step gives entries and neither head nor snapshot nor cut, or nothing to write at all, the next
+ *    one may be taken before they are durable. Its `replies` leave at once: they say what a quorum holds, or that nothing was done. Its
  *    `sends` leave once its own writes, and those of all steps before, are durable, in the order of the steps. Before a
  *    write of a head, a snapshot or a cut all earlier ones have ended; and what they would have told the replica with a
- *    `Durable` is void then, as it may be of entries that were cut.
- * 3. If the writes fail, the replica is stopped: nothing of `sends`, and of the `replies` of such a step, may leave.
+ *    `Durable` is void then, as it may be of entries that were cut: after such a write all of the log is durable, and the
+ *    replica is told that.
+ * 3. If the writes fail, the replica is stopped: nothing of `sends` may leave any more, nor of `replies`, but for those that
+ *    leave at once.
  * 4. A replica that was started before is never created as new: with its whole log it is `restarted`, and `recovering`
  *    otherwise.
  * 5. Disk durability: the commit number is written along with each write. It may lag, and it is nothing to write for.

@@ -61,7 +61,8 @@ const makeWorld = Effect.gen(function*() {
   const metrics = yield* Metrics
   /** The nodes that something was sent to. */
   const sentTo: Array<string> = []
-  const peers = { isConnected: () => true, send: (node: string) => void sentTo.push(node), flush: () => {}, nudge: () => {}, reconcile: () => Effect.void }
+  const send = (node: string) => void sentTo.push(node)
+  const peers = { isConnected: () => true, send, flush: () => {}, nudge: () => {}, reconcile: () => Effect.void }
   const announcements = yield* makeAnnouncements
   const dispatcher = new Dispatcher({ node: "n1", inbox, peers, announcements, intake: new Intake(), metrics })
   yield* Effect.forkScoped(dispatcher.run)

@@ -12,7 +12,9 @@ import { Limits } from "../../src/base/Limits.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
 import { Intake } from "../../src/node/Intake.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
-import { type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox, nothingWaits, takeInputs } from "../../src/node/Queues.ts"
+import {
+  type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox, nothingWaits, takeInputs
+} from "../../src/node/Queues.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Envelope } from "../../src/wire/PeerProtocol.ts"
 

@@ -204,6 +204,21 @@ describe("the fiber of a replica", () => {
       assert.deepStrictEqual([backup.replica.view, backup.replica.durable], [1, 1])
     }).pipe(Effect.scoped))
 
+  it.effect("takes no more turns while too much waits for the disk", () =>
+    Effect.gen(function*() {
+      const release = squeeze({ appends_max: 2 })
+      yield* Effect.addFinalizer(() => Effect.sync(release))
+      const backup = yield* scene("r2::n2")
+      for (const op of [1, 2, 3]) {
+        yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: op, entries: [entry(op)], commit: 0 })
+      }
+      assert.strictEqual(backup.replica.log.op, 2)
+      yield* backup.flushed
+      assert.strictEqual(backup.replica.log.op, 2)
+      yield* backup.flushed
+      assert.strictEqual(backup.replica.log.op, 3)
+    }).pipe(Effect.scoped))
+
   it.effect("ends when the disk refuses, and lets nothing out that waited", () =>
     Effect.gen(function*() {
       const refusal = new JournalError({ during: "write", file: "f", message: "f: no space left on device" })

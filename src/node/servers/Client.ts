@@ -69,8 +69,10 @@ const read = (
       const complaint = errorFrame(message.reason)
       if (admit(connection, complaint.length)) answer(connection, [complaint])
     }
+    const input = { _tag: "FromClient", connection, messages } as const
     intake.took(messages.length)
-    return Queue.offer(dispatcher, { _tag: "FromClient", connection, messages })
+    if (Queue.offerUnsafe(dispatcher, input)) return Effect.void
+    return Effect.onInterrupt(Queue.offer(dispatcher, input), () => Effect.sync(() => intake.routed(messages.length)))
   })
 
 const errorFrame = (message: string): Uint8Array => encodeServerMessage({ _tag: "Error", message })

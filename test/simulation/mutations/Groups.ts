@@ -26,8 +26,8 @@ export const groups: ReadonlyArray<Mutation> = [
     name: "requests behind the change",
     what: "A primary takes requests behind the last operation of its epoch.",
     file: "src/vr/Requests.ts",
-    find: "  state.change?.op != null ||\n",
-    replace: "",
+    find: "if (state.change?.op != null || state.handOff !== null) return",
+    replace: "if (state.handOff !== null) return",
     by: "search",
     budget: 4_000_000
   },
