@@ -37,7 +37,7 @@ import type { ChangeReport, GroupWish, HandOffReport } from "../wire/Changes.ts"
 import type { ClientMessage } from "../wire/ClientProtocol.ts"
 import type { Envelope } from "../wire/PeerProtocol.ts"
 import type { ClientConnection } from "./ClientConnection.ts"
-import type { Append, Flusher } from "./Flusher.ts"
+import type { Append } from "./Flusher.ts"
 
 /** A snapshot, and what its replica says of it. */
 export interface TakenSnapshot {
@@ -129,7 +129,7 @@ export type DispatcherInbox = Queue.Queue<DispatcherInput>
 
 export const makeDispatcherInbox = Queue.bounded<DispatcherInput>(Limits.dispatcher_queue_max)
 export const makeReplicaInbox = Queue.dropping<ReplicaInput>(Limits.replica_queue_max)
-/** Bounded by {@link Flusher}. */
+/** Bounded by `Flusher.ts`. */
 export const makeAppendQueue = Queue.unbounded<Append>()
 export type AppendQueue = Effect.Success<typeof makeAppendQueue>
 export const makeSnapshotQueue = Queue.sliding<Snapshot>(1)

@@ -7,6 +7,7 @@ import { assert, describe, it } from "vitest"
 import { firstView } from "../../src/vr/Message.ts"
 import { append, appendResult } from "../simulation/Register.ts"
 import { Simulation } from "../simulation/Simulation.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 import { entries, entry, heard, One, only, to, write } from "../vr/One.ts"
 
 describe("a transfer to a later view (F2; brief §8.2; the original's defect 7)", () => {
@@ -193,7 +194,9 @@ describe("a replica in transfer", () => {
     assert.isFalse(one.replica.state._tag === "Primary" ? one.replica.state.abdicated : true)
   })
 
-  it("asks once for each chunk, however slow the answers are", () => {
+  it("asks once for each chunk, however slow the answers are", (test) => {
+    // No snapshot: the log is what is fetched.
+    test.onTestFinished(squeeze({ snapshot_log_bytes_min: 64 * 1024 * 1024 }))
     const sim = Simulation.start({ replicas: 3, seed: 9 })
     sim.link("R0", "R2").cut()
     const client = sim.client()
