@@ -56,6 +56,8 @@ export class Attachment implements ChannelUser {
   private pause: Delay | null = null
   private pause_ms = 0
   private pauses = 0
+  /** How long it has paused as the node has too much to do, without one request served. */
+  private inVain_ms = 0
   /** Since the last pause, has the node answered any request? */
   private served = false
   /** Has it ever, on this channel? Before that, one request is sent at a time. */
@@ -212,6 +214,7 @@ export class Attachment implements ChannelUser {
       this.proven = true
       this.served = true
       this.pauses = 0
+      this.inVain_ms = 0
       this.owner.onServed()
     }
     const trouble = this.owner.session.answer(kind, number, outcome)
@@ -247,6 +250,10 @@ export class Attachment implements ChannelUser {
     if (over?._tag === "Retry") {
       this.pauses += 1
       if (this.pauses >= pauses_max) this.raise({ ...over, ms: 0 })
+    } else if (over !== null) {
+      this.inVain_ms += this.pause_ms
+      // One that serves nothing for so long may be a primary that others have replaced: they know.
+      if (this.inVain_ms >= Limits.client_silent_ms) this.raise({ _tag: "Retry", ms: 0, reason: over.reason })
     }
     this.wake()
   }

@@ -24,6 +24,9 @@ export const hint_closed = "The client was closed."
 
 const unanswered = "connected, but it does not answer"
 
+/** So many times a session that is not open yet stays with a node that has too much to do, before it asks others. */
+const turned_away_max = 4
+
 export class Follower implements Owner {
   /** As it was asked for: a name or an id. */
   readonly tenant: string
@@ -48,6 +51,8 @@ export class Follower implements Owner {
   private readonly demand = Latch.makeUnsafe(true)
   /** What the nodes of this round said of the tenant. */
   private denials = 0
+  /** How often a node had too much to do to open or attach the session, since one was served. */
+  private turnedAway = 0
   private denied = ""
   private known = false
   private lastNumber = 0
@@ -199,7 +204,9 @@ export class Follower implements Owner {
         return jittered(trouble.ms)
       case "Overloaded":
         this.route.delayed(address, trouble.reason)
-        this.route.stay(address)
+        // Now and then others are asked: it may be a primary that they have replaced.
+        this.turnedAway += 1
+        if (this.turnedAway % turned_away_max !== 0) this.route.stay(address)
         this.overload = trouble.reason
         this.pace.turnedAway(0)
         return jittered(this.pace.pause(trouble.ms))
@@ -243,6 +250,7 @@ export class Follower implements Owner {
   }
 
   onServed(): void {
+    this.turnedAway = 0
     this.route.succeeded(this.address)
     this.route.waiting(this.address, unanswered)
   }

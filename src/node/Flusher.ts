@@ -93,6 +93,8 @@ export class Flusher {
     if (first === -1) return this.letGo(appends)
     // What was said before these entries came waited for the write before.
     if (first > 0) return Effect.andThen(this.letGo(appends.slice(0, first)), this.flush(appends.slice(first)))
+    const end = endOfBatch(appends)
+    if (end < appends.length) return Effect.andThen(this.flush(appends.slice(0, end)), this.flush(appends.slice(end)))
     const entries = appends.length === 1 ? appends[0]!.entries : appends.flatMap((append) => append.entries)
     const { commit } = appends[appends.length - 1]!
     return Effect.flatMap(this.options.write({ head: null, snapshot: null, truncate_to: null, entries, commit }), () => {
@@ -111,6 +113,15 @@ export class Flusher {
       if (this.waiting === 0) this.idleness.openUnsafe()
     })
   }
+}
+
+/** A write does not hold up its thread, nor fill a file, with all that has gathered: the first ones that make one. */
+const endOfBatch = (appends: ReadonlyArray<Append>): number => {
+  let end = 0
+  let bytes = 0
+  do bytes += bytesOf(appends[end++]!)
+  while (end < appends.length && bytes + bytesOf(appends[end]!) <= Limits.journal_segment_bytes_max / 2)
+  return end
 }
 
 const bytesOf = ({ entries }: Append): number => {

@@ -47,8 +47,11 @@ const openFile = (path: string, flag: "r" | "r+" | "w+"): Effect.Effect<LogFile,
 const descriptor = (path: string, flag: string | number): Effect.Effect<number, DiskError> =>
   systemCall<number>(path, (done) => open(path, flag, done))
 
-/** A descriptor of which every write is durable when it returns. */
-const through = constants.O_WRONLY | constants.O_DSYNC
+/**
+ * A descriptor of which every write is durable when it returns; null where the system has none, or one that leaves it to the
+ * cache of the drive, which `fdatasync` does not (macOS).
+ */
+const through = process.platform === "linux" ? constants.O_WRONLY | constants.O_DSYNC : null
 
 /** The same bytes, not as a `Buffer`. */
 const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -56,15 +59,19 @@ const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, by
 const logFile = (path: string, fd: number): LogFile => {
   /** Opened when it is needed: most files are only read. */
   let durable: number | null = null
-  const opened = Effect.suspend(() =>
-    durable !== null ? Effect.succeed(durable) : Effect.map(descriptor(path, through), (opened) => durable = opened))
+  const opened = (flags: number) => Effect.suspend(() =>
+    durable !== null ? Effect.succeed(durable) : Effect.map(descriptor(path, flags), (opened) => durable = opened))
+  const sync = systemCall(path, (done) => fdatasync(fd, done))
   const closed = (fd: number) => Effect.ignore(systemCall(path, (done) => close(fd, done)))
   return {
     write: (at, chunks) => writeAll(path, fd, at, chunks),
-    writeThrough: (at, chunks) => Effect.flatMap(opened, (durable) => writeAll(path, durable, at, chunks)),
+    writeThrough: (at, chunks) =>
+      through === null
+        ? Effect.andThen(writeAll(path, fd, at, chunks), sync)
+        : Effect.flatMap(opened(through), (durable) => writeAll(path, durable, at, chunks)),
     read: (at, length) => readAll(path, fd, at, length),
     grow: (size) => systemCall(path, (done) => ftruncate(fd, size, done)),
-    sync: systemCall(path, (done) => fdatasync(fd, done)),
+    sync,
     close: Effect.suspend(() => durable === null ? closed(fd) : Effect.andThen(closed(durable), closed(fd)))
   }
 }

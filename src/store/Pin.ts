@@ -17,8 +17,6 @@ export class Pin {
   readonly root: Directory
   /** Of the tree: what has a higher one was changed since. */
   readonly version: number
-  /** The next pin of the same tree: what first changed after that one is kept there, and only there. */
-  #next: Pin | undefined = undefined
   readonly #kept: Array<Map<Blob, Blob> | undefined> = []
 
   constructor(root: Directory) {
@@ -26,31 +24,18 @@ export class Pin {
     this.version = root.version
   }
 
-  /** From now on the next one is told what changes. */
-  follow(next: Pin): void {
-    this.#next = next
-  }
-
-  /** Called before the blob changes for the first time since this pin, if there is none after it. */
-  keep(blob: Blob): void {
+  /** Called before the blob changes for the first time since this pin. `copy`: what it is now, which nobody changes. */
+  keep(blob: Blob, copy: Blob): void {
     const map = this.#kept[blob.created_version % maps] ??= new Map()
-    map.set(blob, blob.copy())
+    map.set(blob, copy)
   }
 
   /** An element below the root as it was. */
   asItWas(element: Element): Element {
     if (element.version <= this.version) return element
     invariant(element.type === "blob", "a directory that a pin has seen is not changed")
-    const was = this.#find(element)
+    const was = this.#kept[element.created_version % maps]?.get(element)
     invariant(was !== undefined, "what a blob was is kept before it changes")
-    return was
-  }
-
-  #find(blob: Blob): Blob | undefined {
-    let was = this.#kept[blob.created_version % maps]?.get(blob)
-    for (let pin = this.#next; pin !== undefined && was === undefined; pin = pin.#next) {
-      was = pin.#kept[blob.created_version % maps]?.get(blob)
-    }
     return was
   }
 }

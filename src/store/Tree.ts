@@ -16,6 +16,7 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
+import type { Blob } from "./elements/Blob.ts"
 import { Directory } from "./elements/Directory.ts"
 import { type Element, elementKinds } from "./elements/Elements.ts"
 import type { ReadOperation, WriteOperation } from "./Operation.ts"
@@ -45,8 +46,8 @@ export class Tree {
   #root = new Directory(0, 0)
   /** The tree's version at the last pin. Also the epoch of all nodes that were made since. */
   #pinned = never_pinned
-  /** The last pin. Weakly: whoever lets go of it lets go of what it keeps. */
-  #pin: WeakRef<Pin> | undefined = undefined
+  /** In order. Weakly: whoever lets go of one lets go of what it keeps. */
+  #pins: ReadonlyArray<WeakRef<Pin>> = []
 
   /** The op number of the last write that changed something; 0 before the first. */
   get version(): number {
@@ -78,8 +79,7 @@ export class Tree {
   /** The present state, which no later write changes. */
   pin(): Pin {
     const pin = new Pin(this.#root)
-    this.#pin?.deref()?.follow(pin)
-    this.#pin = new WeakRef(pin)
+    this.#pins = [...this.#pins.filter((one) => one.deref() !== undefined), new WeakRef(pin)]
     this.#pinned = this.version
     return pin
   }
@@ -87,7 +87,7 @@ export class Tree {
   /** Goes on with another root, to which and to all below it nobody else holds on. Its nodes: of `never_pinned`. */
   install(root: Directory): void {
     this.#pinned = never_pinned
-    this.#pin = undefined
+    this.#pins = []
     this.#root = root
   }
 
@@ -137,12 +137,23 @@ export class Tree {
     const growth = data.length - element.size
     if (element.version <= this.#pinned) {
       this.#own(path, above)
-      this.#pin?.deref()?.keep(element)
+      this.#keep(element)
     }
     element.replace(data)
     element.version = version
     touch(above, version, 0, growth)
     return { _tag: "Written", version }
+  }
+
+  /** What the blob is goes to all pins that have seen it so, and not changed since. */
+  #keep(blob: Blob): void {
+    let copy: Blob | undefined
+    for (const one of this.#pins) {
+      const pin = one.deref()
+      if (pin === undefined || pin.version < blob.version) continue
+      copy ??= blob.copy()
+      pin.keep(blob, copy)
+    }
   }
 
   #delete({ path, version: expected, recursive }: Delete, version: number): Result {

@@ -179,7 +179,11 @@ export interface PrimaryState {
   prepared: OpNumber
   round: number
   heartbeatAt: Millis
-  /** Lost touch with a quorum, or restarted: sends nothing more, admits nothing, and agrees to a view change. */
+  /** When last all of its own log was durable, or more of it than before. */
+  writtenAt: Millis
+  /** How much of it was then. */
+  written: OpNumber
+  /** Lost touch with a quorum, or with its disk, or restarted: sends nothing more, admits nothing, and agrees to a view change. */
   abdicated: boolean
   /**
    * Started this view in an earlier life. What it sent then and had not written is lost to it, so others may hold more of

@@ -293,7 +293,9 @@ const forgiveOwnPause = (replica: Replica, now: Now): void => {
   const forgiven = Math.max(0, gap - replica.timers.heartbeat_ms)
   const state = replica.state
   if (state._tag === "Backup" || state._tag === "StateTransfer") state.heardAt = Math.min(now.mono, state.heardAt + forgiven)
-  if (state._tag === "Primary") state.heardAt.forEach((at, i) => state.heardAt[i] = Math.min(now.mono, at + forgiven))
+  if (state._tag !== "Primary") return
+  state.heardAt.forEach((at, i) => state.heardAt[i] = Math.min(now.mono, at + forgiven))
+  state.writtenAt = Math.min(now.mono, state.writtenAt + forgiven)
 }
 
 /** The back-off is taken back only after a stable period, not on entering the view (F15). */

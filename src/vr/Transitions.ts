@@ -152,6 +152,8 @@ export const makePrimaryState = (
     prepared: replica.log.op,
     round: 0,
     heartbeatAt: now.mono,
+    writtenAt: now.mono,
+    written: 0,
     abdicated: restarted,
     restarted,
     waiting: new Map(),

@@ -84,7 +84,7 @@ describe("a node that has too much to do", () => {
       assert.strictEqual(cluster.node("n1").count("Attach"), 0)
     }))
 
-  scenario("until the deadline: asked less and less often, nobody else is, and the error says so", (cluster, tenant) =>
+  scenario("until the deadline: asked less and less often, others now and then, and the error says so", (cluster, tenant) =>
     Effect.gen(function*() {
       const times = yield* refusing(cluster.node("n1"))
       const call = yield* Effect.forkChild(Effect.flip(tenant.create("/a")))
@@ -101,9 +101,22 @@ describe("a node that has too much to do", () => {
         assert.isAtMost(gap, 1.25 * pauses[i]! + 10, `pause ${i}`)
       }
       assert.isAbove(new Set(gaps.slice(6)).size, 1, "no jitter")
-      assert.deepStrictEqual(cluster.nodes.map(({ connections }) => connections), [1, 0, 0])
-      assert.strictEqual(cluster.node("n1").count("Attach"), 0)
+      // Two seconds without one that was served: it might not be the primary any more. They send the client back.
+      const [own, ...others] = cluster.nodes.map(({ connections }) => connections)
+      assert.strictEqual(own, 1)
+      for (const connections of others) assert.isTrue(connections >= 1 && connections <= 2, `${connections}`)
+      assert.isAtMost(cluster.node("n1").count("Attach"), 2)
       assert.deepStrictEqual(cluster.dev.executed, [])
+    }))
+
+  scenario("and is not the primary any more, which it does not know: the others are asked, and serve",
+    (cluster, tenant) =>
+    Effect.gen(function*() {
+      yield* refusing(cluster.node("n1"))
+      cluster.primary = "n2"
+      yield* timeFlows
+      yield* tenant.create("/a")
+      assert.strictEqual(cluster.dev.executed.length, 1)
     }))
 
   scenario("and reads: the same", (cluster, tenant) =>
@@ -135,7 +148,7 @@ describe("a node that has too much to do", () => {
     yield* pass(5_000)
     assert.strictEqual((yield* Fiber.join(first))._tag, "Overloaded")
     assert.isAtMost(node.count("Open"), 20)
-    assert.strictEqual(cluster.node("n2").connections, 0)
+    assert.isAtMost(cluster.node("n2").connections, 3)
     const nonces = node.received.flatMap((message) => message._tag === "Open" ? [message.nonce.join()] : [])
     assert.strictEqual(new Set(nonces).size, 1)
     const second = yield* Effect.forkChild(v2r2.tenant("dev"))

@@ -311,6 +311,32 @@ describe("a group of one (brief §8.22)", () => {
   })
 })
 
+describe("a primary whose disk hangs", () => {
+  it("goes on while the others are a quorum, but not for long: its log could not be shortened, nor could it say that it lives", () => {
+    const sim = start()
+    sim.append()
+    const r0 = sim.replica("R0")
+    r0.slowedBy_ms = 1_000_000
+    const before = sim.history.op
+    sim.append()
+    assert.isAbove(sim.history.op, before)
+    assert.isAtMost(r0.journal.op, before)
+    // Reads go past the disk, and keep the others from missing it.
+    for (let i = 0; i < 200 && r0.state === "Primary"; i++) {
+      readAt(sim, "R0")
+      sim.run(20)
+    }
+    assert.notStrictEqual(r0.state, "Primary")
+    sim.runUntil(() => sim.primary !== undefined && sim.primary !== "R0")
+    sim.append()
+    r0.slowedBy_ms = 0
+    r0.crash({ finds: false })
+    r0.restart()
+    sim.run(2_000)
+    assert.strictEqual(r0.op, sim.history.op)
+  })
+})
+
 describe("a primary that restarts", () => {
   /** R1 and R2 have acknowledged op 3, which R0, their primary, has not written; R0 crashes. */
   const behind = (): Simulation => {

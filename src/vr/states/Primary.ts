@@ -109,6 +109,10 @@ export const primary: Handlers<PrimaryState> = {
 /** Once a turn: counts, commits, sends what was appended since the last one, serves reads. */
 export const endPrimaryTurn = (replica: Replica, state: PrimaryState, now: Now, out: Outcome): void => {
   advanceCommit(replica, state, out)
+  if (replica.durable > state.written || replica.durable === replica.log.op) {
+    state.written = replica.durable
+    state.writtenAt = now.mono
+  }
   // Of its epoch there is nothing more to do.
   if (replica.hasCrossed) return
   proposeChange(replica, state, now, out)
@@ -146,6 +150,13 @@ export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out
     // Backups that still hear us would wait for ever: fall silent, and let them move on.
     state.abdicated = true
     out.events.push("lost touch with a quorum")
+    turnClientsAway(state, out)
+  }
+  // Others are a quorum without it, but it could not shorten its log, nor say that it lives.
+  const lags = replica.durable < replica.log.op && now.mono - state.writtenAt > replica.timers.view_change_ms * 2 * backOff(replica)
+  if (!state.abdicated && lags) {
+    state.abdicated = true
+    out.events.push("lost touch with its disk")
     turnClientsAway(state, out)
   }
   if (state.abdicated || now.mono < state.heartbeatAt) return

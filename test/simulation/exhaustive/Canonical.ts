@@ -34,6 +34,8 @@ const copyPrimary = (state: PrimaryState, commit: number): PrimaryState => ({
   heardAt: state.heardAt.map(() => 0),
   rounds: state.rounds.map((round) => state.reads.length === 0 ? state.round : round),
   heartbeatAt: 0,
+  writtenAt: 0,
+  written: 0,
   waiting: new Map(),
   change: state.change === null ? null : copyChange(state.change),
   newReads: [...state.newReads],
