@@ -225,7 +225,7 @@ describe("ordered names", () => {
       }
       pair.check()
       pair.page(after, limit)
-    }))
+    }), { numRuns: 40 })
   })
 
   it("does not trust the name in front of a branch, which may be of one that is gone", () => {
