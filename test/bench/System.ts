@@ -49,6 +49,17 @@ export interface System {
   readonly shape: (work: Work) => Work | null
 }
 
+/** Starts all; how long it took until a client that was there before had its first write. All serve then. */
+export const firstWrite = Effect.fnUntraced(function*({ generator, ready, servers }: Pick<Running, "generator" | "ready" | "servers">) {
+  yield* generator.tell("first")
+  const begin_ms = performance.now()
+  yield* Effect.forEach(servers, (server) => server.start(Effect.void), { concurrency: "unbounded" })
+  yield* generator.hear("written")
+  const first_write_ms = performance.now() - begin_ms
+  yield* Effect.forEach(servers.keys(), ready, { concurrency: "unbounded" })
+  return first_write_ms
+})
+
 /** The node that leads, of all but one. */
 export const leaderOf = Effect.fnUntraced(function*({ endpoints, status }: Running, except = -1) {
   let leader = -1

@@ -10,7 +10,7 @@ import type { Trouble } from "../../../src/devrel/Trouble.ts"
 import { freePorts } from "../../e2e/Cluster.ts"
 import { startGenerator } from "../Generator.ts"
 import { makeServer, temporaryFolder, until } from "../Server.ts"
-import { nodes, type NodeStatus, type Running, type System, type SystemOptions } from "../System.ts"
+import { firstWrite, nodes, type NodeStatus, type Running, type System, type SystemOptions } from "../System.ts"
 import { built, type Need } from "./Installed.ts"
 
 const go_path = "/usr/share/gocode"
@@ -76,12 +76,7 @@ const start = Effect.fnUntraced(function*(
     makeServer(`etcd ${i + 1}`, wordsOf(folder, endpoints, peers, durability === "disk", i), () => {}))
   const generator = yield* startGenerator([load, ...endpoints], line)
   const ready = (index: number) => until(`etcd ${index + 1} answers`, Effect.as(status(endpoints[index]!), true))
-  yield* generator.tell("first")
-  const begin_ms = performance.now()
-  yield* Effect.forEach(servers, (server) => server.start(Effect.void), { concurrency: "unbounded" })
-  yield* generator.hear("written")
-  const first_write_ms = performance.now() - begin_ms
-  yield* Effect.forEach(endpoints.keys(), ready, { concurrency: "unbounded" })
+  const first_write_ms = yield* firstWrite({ generator, ready, servers })
   return { first_write_ms, servers, endpoints, generator, ready, status: (index) => status(endpoints[index]!) }
 })
 

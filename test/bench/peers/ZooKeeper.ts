@@ -12,7 +12,7 @@ import type { Trouble } from "../../../src/devrel/Trouble.ts"
 import { freePorts } from "../../e2e/Cluster.ts"
 import { startGenerator } from "../Generator.ts"
 import { makeServer, temporaryFolder, until } from "../Server.ts"
-import { nodes, type NodeStatus, type Running, type System, type SystemOptions } from "../System.ts"
+import { firstWrite, nodes, type NodeStatus, type Running, type System, type SystemOptions } from "../System.ts"
 import { built, type Need } from "./Installed.ts"
 
 const jars = "/usr/share/java"
@@ -90,12 +90,7 @@ const start = Effect.fnUntraced(function*(
   const generator = yield* startGenerator(["java", ...flags, "-cp", classPath, "ZooKeeperLoad", ...endpoints], line)
   const ready = (index: number) =>
     until(`ZooKeeper ${index + 1} serves`, Effect.map(status(ports[index]!), ({ serves }) => serves))
-  yield* generator.tell("first")
-  const begin_ms = performance.now()
-  yield* Effect.forEach(servers, (server) => server.start(Effect.void), { concurrency: "unbounded" })
-  yield* generator.hear("written")
-  const first_write_ms = performance.now() - begin_ms
-  yield* Effect.forEach(endpoints.keys(), ready, { concurrency: "unbounded" })
+  const first_write_ms = yield* firstWrite({ generator, ready, servers })
   return { first_write_ms, servers, endpoints, generator, ready, status: (index) => status(ports[index]!) }
 })
 
