@@ -335,6 +335,22 @@ describe("a primary whose disk hangs", () => {
     sim.run(2_000)
     assert.strictEqual(r0.op, sim.history.op)
   })
+
+  for (const replicas of [1, 2]) {
+    it(`where the group of ${replicas} cannot do without it: serves again once it writes, and has lost nothing`, () => {
+      const sim = start({ replicas })
+      assert.strictEqual(count(sim), 1)
+      const r0 = sim.replica("R0")
+      // Each write takes up to ten seconds, which is longer than anybody waits.
+      r0.slowedBy_ms = 10_000
+      const client = sim.client()
+      client.write(append("k", client.tag()))
+      sim.run(8_000)
+      r0.slowedBy_ms = 0
+      sim.run(15_000)
+      assert.strictEqual(count(sim), 3)
+    })
+  }
 })
 
 describe("a primary that restarts", () => {
