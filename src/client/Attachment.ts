@@ -43,7 +43,7 @@ export interface Owner {
 /** A node that is to be asked again after a while. */
 type Delay = Extract<SessionTrouble, { readonly _tag: "Retry" | "Overloaded" }>
 
-/** So many times in a row a node may ask us to wait, before others are asked; not one that has too much to do. */
+/** So many times in a row a node may ask us to wait, before others are asked. */
 const pauses_max = 3
 
 export class Attachment implements ChannelUser {

@@ -1,5 +1,6 @@
 /**
- * The client when a node has too much to do: it stays there, comes again less and less often, and says so in the end.
+ * The client when a node has too much to do: it stays there for a while, comes again less and less often, and
+ * says so in the end.
  *
  * @module
  */
