@@ -20,7 +20,7 @@ import { type AppendQueue, makeAppendQueue } from "./Queues.ts"
 export interface Append {
   /** May be none, if there is only something that has to wait. */
   readonly entries: ReadonlyArray<Entry>
-  /** The replica's commit number. */
+  /** Up to here all is committed. */
   readonly commit: OpNumber
   readonly sends: ReadonlyArray<Send>
   /** One that is due. What it holds is in the log once this is durable. */

@@ -14,7 +14,8 @@ import type { Journal, JournalError, JournalWrite } from "../storage/Journal.ts"
 import { type Configuration, isMember } from "../vr/Configuration.ts"
 import { emptyOutcome, type Input, type Now, type Outcome, type Replica, type Reply, type Send } from "../vr/Replica.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
-import { step } from "../vr/Step.ts"
+import { isBehind, knownCommit } from "../vr/states/Backup.ts"
+import { step, stepAhead } from "../vr/Step.ts"
 import { Flusher } from "./Flusher.ts"
 import type { Counters } from "./Metrics.ts"
 import {
@@ -94,7 +95,7 @@ const takeTurns = Effect.fnUntraced(function*(
     mono: Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n),
     wall: clock.currentTimeMillisUnsafe()
   })
-  let { isWhole } = turns
+  const whole = { isWhole: turns.isWhole }
   let group = replica.configuration
   while (true) {
     const inputs = yield* takeInputs(local)
@@ -105,22 +106,12 @@ const takeTurns = Effect.fnUntraced(function*(
     const own = ownNews(turns)
     const news = withoutQuestions(inputs, turns, now)
     if (news === "end") return yield* new Ended({ why: "it is not to join any more", group })
-    let outcome = step(replica, own.length === 0 ? news : [...own, ...news], now)
-    while (true) {
-      // Recovered: what was promised before, and what is promised now, is in this log.
-      const recovers = !isWhole && replica.state._tag !== "Recovery"
-      isWhole ||= recovers
-      const write = writeOf(replica, outcome, { isWhole, recovers })
-      if (write === null || turns.data.durability === "disk" && isAppendOnly(write)) break
-      yield* release(turns, outcome.early, [])
-      yield* flusher.settled
-      yield* persist(turns, write)
-      // All that is in the log is durable now; what the flusher has to tell may be of what was cut.
-      const isNews = flusher.takeDurable() > 0 || write.entries.length > 0
-      yield* letOut(turns, outcome, outcome.sends)
-      outcome = isNews ? step(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
+    yield* carryOut(turns, stepAhead(replica, own.length === 0 ? news : [...own, ...news], now), now, whole)
+    if (isBehind(replica)) {
+      // Meanwhile what was appended is on its way to the disk.
+      yield* Effect.yieldNow
+      yield* carryOut(turns, step(replica, [], now), now, whole)
     }
-    yield* letOutBeside(turns, outcome)
     // A disk that is slower than the others' holds up the turns: the inbox drops what it cannot take, and the group misses us.
     if (flusher.isFull) yield* flusher.settled
     if (replica.forked !== null) return yield* new Forked({ message: `${replica.forked}. ${forked_advice}` })
@@ -129,6 +120,32 @@ const takeTurns = Effect.fnUntraced(function*(
     if (why !== null) return yield* new Ended({ why, group: replica.configuration })
     group = replica.configuration
   }
+})
+
+/** As the contract says. `whole`: is its log what it was, or has it recovered? */
+const carryOut = Effect.fnUntraced(function*(
+  turns: Turns,
+  first: Outcome,
+  now: Now,
+  whole: { isWhole: boolean }
+): Effect.fn.Return<void, JournalError> {
+  const { flusher, replica } = turns
+  let outcome = first
+  while (true) {
+    // Recovered: what was promised before, and what is promised now, is in this log.
+    const recovers = !whole.isWhole && replica.state._tag !== "Recovery"
+    whole.isWhole ||= recovers
+    const write = writeOf(replica, outcome, { isWhole: whole.isWhole, recovers })
+    if (write === null || turns.data.durability === "disk" && isAppendOnly(write)) break
+    yield* release(turns, outcome.early, [])
+    yield* flusher.settled
+    yield* persist(turns, write)
+    // All that is in the log is durable now; what the flusher has to tell may be of what was cut.
+    const isNews = flusher.takeDurable() > 0 || write.entries.length > 0
+    yield* letOut(turns, outcome, outcome.sends)
+    outcome = isNews ? stepAhead(replica, [{ _tag: "Durable", op: replica.log.op }], now) : emptyOutcome(replica)
+  }
+  yield* letOutBeside(turns, outcome)
 })
 
 /** What the replica's own disk has done since the last turn: it comes before everything else, as that may cut the log. */
@@ -151,7 +168,7 @@ const letOutBeside = (turns: Turns, outcome: Outcome): Effect.Effect<void> => {
   invariant(configuration === null, "a new group is written before it is told", { id: replica.id })
   if (entries.length === 0 && flusher.isIdle) return letOut(turns, outcome, early.length === 0 ? sends : [...early, ...sends])
   if (entries.length > 0 || sends.length > 0 || snapshot !== null) {
-    flusher.append({ entries, commit: replica.commit, sends, snapshot })
+    flusher.append({ entries, commit: knownCommit(replica), sends, snapshot })
   }
   const released = release(turns, early, replies)
   return outcome.events.length === 0 ? released : Effect.andThen(released, report(turns, outcome))
@@ -171,16 +188,17 @@ const whyOver = ({ configuration, id, left, state }: Replica, before: Configurat
 
 /** One write for all that the turn has changed; null if nothing has. */
 const writeOf = (
-  { commit, configuration, left, logView, view }: Replica,
+  replica: Replica,
   { entries, head, install, truncate_to }: Outcome,
   { isWhole, recovers }: { readonly isWhole: boolean; readonly recovers: boolean }
 ): JournalWrite | null => {
+  const { configuration, left, logView, view } = replica
   const promised = recovers ? { epoch: configuration.epoch, view, log_view: logView } : head
   if (promised === null && install === null && truncate_to === null && entries.length === 0) return null
   // A turn that ends in a later epoch has a head of that one: the group is always its own.
   const { replicas } = configuration
   const kept = promised === null ? null : { ...promised, fresh: false, whole: isWhole, replicas, left }
-  return { head: kept, snapshot: install, truncate_to, entries, commit }
+  return { head: kept, snapshot: install, truncate_to, entries, commit: knownCommit(replica) }
 }
 
 /** Answers the questions among the inputs; the rest is for the protocol. */

@@ -21,7 +21,8 @@
  * 5. Disk durability: the commit number is written along with each write. It may lag, and it is nothing to write for.
  * 6. Parts of snapshots are sent from where they lie: once its receiver has asked for the next one, a part may be
  *    overwritten.
- * 7. A `snapshot` is written after the turn's writes, while turns go on; it is read, part by part, whenever that suits.
+ * 7. What `stepAhead` leaves is taken by another step, without inputs or with the next ones, soon.
+ * 8. A `snapshot` is written after the turn's writes, while turns go on; it is read, part by part, whenever that suits.
  *
  * @module
  */
@@ -218,6 +219,8 @@ export interface BackupState {
   patience: number
   /** Something was received that a PrepareOk at the end of the turn acknowledges. */
   ackDue: boolean
+  /** Up to here all is committed, as the primary said: applied in the same turn, or in the next one (see `stepAhead`). */
+  heard: OpNumber
 }
 
 export interface ViewChangeState {

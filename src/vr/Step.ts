@@ -35,7 +35,7 @@ import { makeReplica, type ReplicaOptions } from "./MakeReplica.ts"
 import { onHandOff } from "./HandOff.ts"
 import { onReconfigure } from "./Reconfiguration.ts"
 import { onRequests, quorumth } from "./Requests.ts"
-import { backup } from "./states/Backup.ts"
+import { applyHeard, backup } from "./states/Backup.ts"
 import { beginWith, commitTo } from "./states/Normal.ts"
 import { send } from "./Sending.ts"
 import { leaving, tickLeaving } from "./states/Leaving.ts"
@@ -60,7 +60,7 @@ export const newReplica = (options: ReplicaOptions, image: Restoration | null = 
   const isPrimary = primaryOf(configuration, 0) === options.id
   const state: State = isPrimary
     ? makePrimaryState({ configuration, log }, now)
-    : { _tag: "Backup", heardAt: now.mono, patience: 0.5 + options.random.next(), ackDue: false }
+    : { _tag: "Backup", heardAt: now.mono, patience: 0.5 + options.random.next(), ackDue: false, heard: 0 }
   const replica = makeReplica(options, state, 0, 0, log)
   replica.durable = log.op
   if (image !== null) beginWith(replica, image, emptyOutcome(replica))
@@ -135,13 +135,35 @@ export const restartedReplica = (options: ReplicaOptions, kept: Kept): Replica =
 }
 
 /** Takes a batch of inputs through the replica. See Replica.ts for what the caller owes. */
-export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome => {
+export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome =>
+  takeTurn(replica, inputs, now, applyHeard)
+
+/**
+ * The same, but what a backup has heard to be committed may be left to the next step: its owner can have written, and sent,
+ * what this one gives before. `isBehind` says whether anything is left.
+ */
+export const stepAhead = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome =>
+  takeTurn(replica, inputs, now, () => {})
+
+const takeTurn = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now, atEnd: typeof applyHeard): Outcome => {
   const out = emptyOutcome(replica)
   const before = { view: replica.view, commit: replica.commit }
-  for (const input of inputs) if (replica.forked === null) stepOne(replica, input, now, out)
+  for (const input of inputs) {
+    if (!isBesideCommit(replica, input)) applyHeard(replica, out)
+    if (replica.forked === null) stepOne(replica, input, now, out)
+  }
+  if (replica.forked === null) atEnd(replica, out)
   if (replica.forked === null) endTurn(replica, now, out)
   checkInvariants(replica, before)
   return out
+}
+
+/** Is it all the same to it whether the replica has applied what it heard to be committed? */
+const isBesideCommit = (replica: Replica, input: Input): boolean => {
+  if (input._tag === "Durable") return true
+  if (input._tag !== "Message" || input.epoch !== replica.configuration.epoch) return false
+  const { message } = input
+  return (message._tag === "Prepare" || message._tag === "Commit") && message.view === replica.view
 }
 
 const stepOne = (replica: Replica, input: Input, now: Now, out: Outcome): void => {

@@ -238,7 +238,7 @@ export const resume = (replica: Replica, now: Now): void => {
 }
 
 export const makeBackupState = (replica: Replica, now: Now): BackupState =>
-  ({ _tag: "Backup", heardAt: now.mono, patience: drawPatience(replica), ackDue: true })
+  ({ _tag: "Backup", heardAt: now.mono, patience: drawPatience(replica), ackDue: true, heard: 0 })
 
 /**
  * Starts to fetch what is missing from `source`, normal in `target`. The view, logView and the log stay as they are

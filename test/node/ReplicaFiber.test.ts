@@ -20,7 +20,7 @@ import { runReplica } from "../../src/node/ReplicaFiber.ts"
 import { type Journal, JournalError, type JournalWrite } from "../../src/storage/Journal.ts"
 import { makeStore } from "../../src/store/Store.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
-import { firstView, type Message, type MessageOf, type MessageTag } from "../../src/vr/Message.ts"
+import { firstView, type Message, type MessageOf, type MessageTag, type OpNumber } from "../../src/vr/Message.ts"
 import { encodeNextGroup } from "../../src/vr/NextGroup.ts"
 import type { Input } from "../../src/vr/Replica.ts"
 import { takeSnapshot } from "../../src/vr/Snapshot.ts"
@@ -48,6 +48,8 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusa
   const { options, reads, store, timers } = optionsOf(id)
   const replica = recovering ? recoveringReplica(options, 0) : newReplica(options)
   const begun: Array<JournalWrite> = []
+  /** The commit numbers of the replica when they began. */
+  const applied: Array<OpNumber> = []
   /** A save ends when the test says so, and how. */
   const saving = yield* Deferred.make<void, JournalError>()
   const disk = yield* Semaphore.make(1)
@@ -58,6 +60,7 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusa
     save: ({ op }) => Effect.andThen(Deferred.await(saving), Effect.succeed({ op, digest: 7, bytes: 9 })),
     write: (write) => Effect.suspend(() => {
       begun.push(write)
+      applied.push(replica.commit)
       return Effect.andThen(disk.take(1), refusal ?? Effect.void)
     })
   }
@@ -83,7 +86,7 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusa
   const flushed = Effect.andThen(disk.release(1), settle)
   const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
-  return { begun, fiber, metrics, replica, saving, sent, tell, hear, flushed, settle, said, replies: () => replies }
+  return { applied, begun, fiber, metrics, replica, saving, sent, tell, hear, flushed, settle, said, replies: () => replies }
 })
 
 const register = (channel: number): ReplicaInput => ({
@@ -124,6 +127,9 @@ describe("the fiber of a replica", () => {
       const backup = yield* scene("r2::n2")
       yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1), entry(2)], commit: 1 })
       assert.deepStrictEqual(backup.begun.map(({ commit, entries }) => [commit, entries.length]), [[1, 2]])
+      // What is committed is applied while the entries are written.
+      assert.deepStrictEqual(backup.applied, [0])
+      assert.strictEqual(backup.replica.commit, 1)
       assert.isEmpty(backup.said("PrepareOk"))
       yield* backup.flushed
       assert.deepStrictEqual(backup.said("PrepareOk"), [{ _tag: "PrepareOk", view: 0, op: 2 }])
@@ -236,8 +242,10 @@ describe("the fiber of a replica", () => {
       const next = { epoch: 1, replicas, leaving: ["r2::n2"] }
       const last = { ...entry(1), kind: "reconfigure" as const, operation: encodeNextGroup(next) }
       yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [last], commit: 1 })
+      assert.deepStrictEqual(backup.begun.map(({ entries, head }) => [entries.length, head]), [[1, null]])
+      yield* backup.flushed
       const view = firstView(1)
-      assert.deepStrictEqual(backup.begun[0]?.head, { epoch: 1, view, log_view: view, fresh: false, whole: true, replicas, left: true })
+      assert.deepStrictEqual(backup.begun[1]?.head, { epoch: 1, view, log_view: view, fresh: false, whole: true, replicas, left: true })
     }).pipe(Effect.scoped))
 })
 

@@ -12,7 +12,8 @@ import type { Entry, OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
 import type { Input, Now, Outcome, Replica, Send, StateTag, Timers } from "../../src/vr/Replica.ts"
 import type { ReplicaOptions } from "../../src/vr/MakeReplica.ts"
 import type { Snapshot } from "../../src/vr/Snapshot.ts"
-import { newLearner, newReplica, recoveringReplica, restartedReplica, step } from "../../src/vr/Step.ts"
+import { isBehind, knownCommit } from "../../src/vr/states/Backup.ts"
+import { newLearner, newReplica, recoveringReplica, restartedReplica, step, stepAhead } from "../../src/vr/Step.ts"
 import type { Replicated } from "./Data.ts"
 import { dice } from "./Dice.ts"
 import type { EventQueue } from "./EventQueue.ts"
@@ -43,7 +44,7 @@ export interface Before {
 /** What a step gave to be written, or to wait for what is being written. */
 interface Waiting {
   readonly out: Outcome
-  /** Of the replica after that step. */
+  /** Of the replica after that step: up to here all is committed. */
   readonly commit: OpNumber
   readonly left: boolean
 }
@@ -273,7 +274,7 @@ export class Process {
   }
 
   private turnSoon(): void {
-    if (this.turnDue || this.inbox.length === 0 && this.durable === 0) return
+    if (this.turnDue || !this.hasToTurn) return
     if (this.options.turn_ms === 0) return this.turn()
     const life = this.life
     this.turnDue = true
@@ -284,16 +285,21 @@ export class Process {
     })
   }
 
+  /** Something has come, is durable, or is to be applied. */
+  private get hasToTurn(): boolean {
+    return this.inbox.length > 0 || this.durable > 0 || this.running !== undefined && isBehind(this.running)
+  }
+
   private turn(): void {
-    if (this.running === undefined || this.paused || this.isHeldUp) return
+    if (this.running === undefined || this.paused || this.isHeldUp || !this.hasToTurn) return
     // What became durable comes first: the others may cut the log.
     const inputs: ReadonlyArray<Input> = this.durable > 0 ? [{ _tag: "Durable", op: this.durable }, ...this.inbox] : this.inbox
-    if (inputs.length === 0) return
     this.inbox = []
     this.durable = 0
     const { commit, log, logView, state, view } = this.running
     const before: Before = { tag: state._tag, view, logView, commit, op: log.op }
-    const out = step(this.running, inputs, this.now)
+    // What is left of a turn is taken by the next one, whatever has come meanwhile.
+    const out = (isBehind(this.running) ? step : stepAhead)(this.running, inputs, this.now)
     this.around.onStep(this, before, out, inputs)
     this.around.onSends(this, out.early)
     if (this.crashAt === "early sent") return this.crash()
@@ -303,7 +309,7 @@ export class Process {
       this.letGo(out)
       return this.turnSoon()
     }
-    this.waiting.push({ out, commit: this.running.commit, left: this.running.left })
+    this.waiting.push({ out, commit: knownCommit(this.running), left: this.running.left })
     this.isHeldUp = !isPlain
     this.writeNext()
     this.turnSoon()

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { MessageOf, ReplicaId } from "../Message.ts"
+import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
 import type { BackupState, Handlers, Now, Outcome, Replica } from "../Replica.ts"
 import { answerStartEpoch } from "../GoingOver.ts"
 import { onGetSnapshot } from "../SnapshotTransfer.ts"
@@ -24,9 +24,12 @@ const onPrepare = (
   out: Outcome
 ): void => {
   state.heardAt = now.mono
-  if (message.first > replica.log.op + 1) return startTransfer(replica, replica.view, from, now, out)
+  if (message.first > replica.log.op + 1) {
+    applyHeard(replica, out)
+    return startTransfer(replica, replica.view, from, now, out)
+  }
   appendAbove(replica, message.entries, out)
-  commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+  hear(replica, state, message.commit)
   state.ackDue = true
 }
 
@@ -39,10 +42,35 @@ const onCommit = (
   out: Outcome
 ): void => {
   state.heardAt = now.mono
-  commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)
+  hear(replica, state, message.commit)
   // Reads wait for this, so it does not wait for the disk: what is not durable yet has a PrepareOk to come.
   sendEarly(out, from, { _tag: "CommitOk", view: replica.view, op: replica.durable, round: message.round })
-  if (message.op > replica.log.op) startTransfer(replica, replica.view, from, now, out)
+  if (message.op <= replica.log.op) return
+  applyHeard(replica, out)
+  startTransfer(replica, replica.view, from, now, out)
+}
+
+/** All up to `commit` is committed. It is applied later in the turn, or behind it: nobody waits for that. */
+const hear = ({ log }: Replica, state: BackupState, commit: OpNumber): void => {
+  state.heard = Math.max(state.heard, Math.min(commit, log.op))
+}
+
+/** Has it heard of ops that are committed, and not applied them yet? */
+export const isBehind = ({ commit, state }: Replica): boolean => state._tag === "Backup" && state.heard > commit
+
+/**
+ * Up to here all is committed, applied or not: what may be written as such. A change of the group is not before it is applied,
+ * as a head belongs to it.
+ */
+export const knownCommit = (replica: Replica): OpNumber => {
+  const { commit, log, state } = replica
+  if (state._tag !== "Backup" || state.heard <= commit) return commit
+  return log.get(state.heard).kind === "reconfigure" ? state.heard - 1 : state.heard
+}
+
+export const applyHeard = (replica: Replica, out: Outcome): void => {
+  const { commit, state } = replica
+  if (state._tag === "Backup" && state.heard > commit) commitTo(replica, state.heard, out)
 }
 
 export const backup: Handlers<BackupState> = {

@@ -6,6 +6,7 @@
 import { Limits } from "../../../src/base/Limits.ts"
 import { entryBytes } from "../../../src/vr/Log.ts"
 import type { Entry, Message } from "../../../src/vr/Message.ts"
+import { knownCommit } from "../../../src/vr/states/Backup.ts"
 import { atMost, same } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
@@ -46,7 +47,7 @@ export const bounds = (): Checker => ({
   onStep: ({ history, processes }, { id, replica }) => {
     const { clients, commit, configuration, log, lost, probes, state } = replica
     atMost(clients.size, history.sessionsMax, id, "sessions")
-    atMost(log.op - commit, Limits.pipeline_ops_max, id, "uncommitted operations")
+    atMost(log.op - knownCommit(replica), Limits.pipeline_ops_max, id, "uncommitted operations")
     atMost(lost.size, configuration.replicas.length, id, "lost replicas")
     atMost(replica.outgoing.size, processes.length - 1, id, "snapshots that are fetched")
     atMost(probes.size, configuration.replicas.length, id, "probes")

@@ -53,7 +53,7 @@ export const fixes: ReadonlyArray<Mutation> = [
     file: "src/vr/states/Backup.ts",
     find: "if (message.view > replica.view) onStartView",
     replace: "if (message.view >= replica.view) onStartView",
-    budget: 50
+    budget: 300
   },
   {
     name: "F4 StartView again, in a transfer",

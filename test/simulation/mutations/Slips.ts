@@ -67,17 +67,18 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "commits all that is held",
     what: "A backup commits its whole log when it hears a heartbeat.",
     file: "src/vr/states/Backup.ts",
-    find: "  commitTo(replica, Math.max(replica.commit, Math.min(message.commit, replica.log.op)), out)\n  // Reads",
-    replace: "  commitTo(replica, replica.log.op, out)\n  // Reads",
+    find: "  hear(replica, state, message.commit)\n  // Reads",
+    replace: "  hear(replica, state, replica.log.op)\n  // Reads",
     budget: 50
   },
   {
     name: "gap ignored",
     what: "A backup appends behind a gap.",
     file: "src/vr/states/Backup.ts",
-    find: `  if (message.first > replica.log.op + 1) return startTransfer(replica, replica.view, from, now, out)
+    find: `    return startTransfer(replica, replica.view, from, now, out)
+  }
   appendAbove`,
-    replace: "  appendAbove",
+    replace: "  }\n  appendAbove",
     budget: 50
   },
   {
