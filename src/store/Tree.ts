@@ -29,14 +29,14 @@ type Put = Extract<WriteOperation, { readonly _tag: "Put" }>
 type Delete = Extract<WriteOperation, { readonly _tag: "Delete" }>
 type List = Extract<ReadOperation, { readonly _tag: "List" }>
 
-/** How far a path leads. */
+/** How far a path leads. The same one is used again for the next path. */
 interface Way {
   /** The directories passed, from the root. */
   readonly above: Array<Directory>
   /** It leads to its end: as many directories are passed as the path has names. */
-  readonly whole: boolean
+  whole: boolean
   /** What stands where the way ends. If it ends early: what is there instead of a directory. */
-  readonly element: Element | undefined
+  element: Element | undefined
 }
 
 /** Below all versions: there was no pin, so there is nothing to spare. */
@@ -48,6 +48,7 @@ export class Tree {
   #pinned = never_pinned
   /** In order. Weakly: whoever lets go of one lets go of what it keeps. */
   #pins: ReadonlyArray<WeakRef<Pin>> = []
+  readonly #way: Way = { above: [], whole: false, element: undefined }
 
   /** The op number of the last write that changed something; 0 before the first. */
   get version(): number {
@@ -196,18 +197,22 @@ export class Tree {
 
   /** Takes the names out of the path one by one: a list of them would cost as much as the rest. */
   #walk(path: string): Way {
-    const above: Array<Directory> = []
+    const way = this.#way
+    const { above } = way
+    let length = 0
     let element: Element | undefined = this.#root
     let from = 1
-    while (from < path.length) {
-      if (element === undefined || element.type !== "directory") return { above, element, whole: false }
-      above.push(element)
+    while (from < path.length && element?.type === "directory") {
+      above[length++] = element
       const slash = path.indexOf("/", from)
       const to = slash < 0 ? path.length : slash
       element = element.entries.get(path.slice(from, to))
       from = to + 1
     }
-    return { above, element, whole: true }
+    above.length = length
+    way.element = element
+    way.whole = from >= path.length
+    return way
   }
 }
 

@@ -7,7 +7,9 @@
  * @module
  */
 import { Limits } from "../base/Limits.ts"
-import type { OpNumber, RequestNumber, SessionId } from "./Message.ts"
+import type { Application } from "./Application.ts"
+import type { Entry, OpNumber, RequestNumber, SessionId } from "./Message.ts"
+import { Window } from "./Window.ts"
 
 interface Session {
   readonly id: SessionId
@@ -15,8 +17,8 @@ interface Session {
   /** Requests up to here are answered and acknowledged; their results are gone. */
   answered: RequestNumber
   /** Results of executed requests above `answered`. */
-  readonly results: Map<RequestNumber, Uint8Array>
-  readonly pending: Map<RequestNumber, OpNumber>
+  readonly results: Window<Uint8Array>
+  readonly pending: Window<OpNumber>
   /** Of the table, when this was made: one of an earlier epoch may be in a snapshot, and is copied before it is changed. */
   readonly epoch: number
 }
@@ -26,7 +28,7 @@ export interface KeptSession {
   readonly id: SessionId
   readonly nonce: Uint8Array
   readonly answered: RequestNumber
-  /** In the order in which they were executed. */
+  /** In order. */
   readonly results: Iterable<readonly [RequestNumber, Uint8Array]>
 }
 
@@ -38,7 +40,7 @@ const forgetThrough = (session: Session, through: RequestNumber): void => {
   if (through - session.answered <= session.results.size) {
     for (let n = session.answered + 1; n <= through; n++) session.results.delete(n)
   } else {
-    for (const n of session.results.keys()) if (n <= through) session.results.delete(n)
+    for (const [n] of session.results) if (n <= through) session.results.delete(n)
   }
   session.answered = through
 }
@@ -90,7 +92,7 @@ export class ClientTable {
       this.touch(this.sessions.get(known)!)
       return known
     }
-    this.add(op, key, 0, new Map())
+    this.add(op, key, 0, new Window())
     if (this.sessions.size > this.sessionsMax) {
       const [oldest] = this.sessions.values()
       this.sessions.delete(oldest!.id)
@@ -100,33 +102,30 @@ export class ClientTable {
   }
 
   /**
-   * A request is applied. Runs `execute` only if this session never ran this request.
+   * A request is applied. Executes it only if this session never ran this request.
    * `undefined`: there is no such session, or the client has acknowledged the answer long ago.
    */
-  apply(
-    id: SessionId,
-    request: RequestNumber,
-    answered: RequestNumber,
-    execute: () => Uint8Array
-  ): Uint8Array | undefined {
-    const known = this.sessions.get(id)
+  apply(entry: Entry, application: Pick<Application, "apply">): Uint8Array | undefined {
+    const { answered, request } = entry
+    const known = this.sessions.get(entry.session)
     if (known === undefined) return undefined
     const session = this.touch(known)
     session.pending.delete(request)
     let result = session.results.get(request)
-    if (result === undefined && request > session.answered) {
-      result = execute()
-      session.results.set(request, result)
-    }
-    // A client cannot acknowledge what it is only asking for now.
+    const isNew = result === undefined && request > session.answered
+    // A client cannot acknowledge what it is only asking for now. What it has acknowledged makes room first.
     const through = Math.min(answered, request - 1)
     if (through > session.answered) forgetThrough(session, through)
+    if (isNew) {
+      result = application.apply(entry.operation, entry)
+      session.results.set(request, result)
+    }
     return result
   }
 
   /** A map keeps what is deleted until it is rebuilt, so a session that is the latest already is left where it is. */
   private touch(known: Session): Session {
-    const session = known.epoch === this.epoch ? known : { ...known, results: new Map(known.results), epoch: this.epoch }
+    const session = known.epoch === this.epoch ? known : { ...known, results: known.results.copy(), epoch: this.epoch }
     if (session.id !== this.latest) {
       this.latest = session.id
       this.sessions.delete(session.id)
@@ -135,8 +134,8 @@ export class ClientTable {
     return session
   }
 
-  private add(id: SessionId, nonce: string, answered: RequestNumber, results: Map<RequestNumber, Uint8Array>): void {
-    this.sessions.set(id, { id, nonce, answered, results, pending: new Map(), epoch: this.epoch })
+  private add(id: SessionId, nonce: string, answered: RequestNumber, results: Window<Uint8Array>): void {
+    this.sessions.set(id, { id, nonce, answered, results, pending: new Window(), epoch: this.epoch })
     this.byNonce.set(nonce, id)
     this.latest = id
   }
@@ -157,8 +156,8 @@ export class ClientTable {
     }))
   }
 
-  /** Replaces all sessions, in order of last committed use. The maps of their answers are its own from now on. */
-  install(sessions: ReadonlyArray<KeptSession & { readonly results: Map<RequestNumber, Uint8Array> }>): void {
+  /** Replaces all sessions, in order of last committed use. Their answers are its own from now on. */
+  install(sessions: ReadonlyArray<KeptSession & { readonly results: Window<Uint8Array> }>): void {
     this.sessions.clear()
     this.byNonce.clear()
     this.pendingRegistrations.clear()

@@ -50,6 +50,7 @@ import type { Change } from "./Change.ts"
 import type { Snapshot } from "./Snapshot.ts"
 import type { Incoming, Outgoing } from "./SnapshotTransfer.ts"
 import type { Staging } from "./Staging.ts"
+import type { Window } from "./Window.ts"
 
 /** Two clocks: `mono` for timers (ms, any origin, never back), `wall` for timestamps in the log (ms since 1970). */
 export interface Now {
@@ -192,7 +193,7 @@ export interface PrimaryState {
    */
   readonly restarted: boolean
   /** Who to answer once that op commits. */
-  readonly waiting: Map<OpNumber, ClientRequest>
+  readonly waiting: Window<ClientRequest>
   uncommittedBytes: number
   /** Of the group, under way. */
   change: Change | null

@@ -22,8 +22,9 @@ import { MsgpackReader } from "../base/MsgpackReader.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 import type { Application, PartReader, StateBuilder } from "./Application.ts"
 import type { ClientTable, KeptSession } from "./ClientTable.ts"
-import type { Millis, OpNumber, RequestNumber } from "./Message.ts"
+import type { Millis, OpNumber } from "./Message.ts"
 import { type EpochStart, readIds, writeIds } from "./NextGroup.ts"
+import { Window } from "./Window.ts"
 
 /** As of the moment in which it was taken. It holds memory for as long as it is held itself. */
 export interface Snapshot {
@@ -177,7 +178,7 @@ export class Restoration {
   digest = 0
   private count = 0
   private kind: number = 0
-  private readonly sessions: Array<KeptSession & { readonly results: Map<RequestNumber, Uint8Array> }> = []
+  private readonly sessions: Array<KeptSession & { readonly results: Window<Uint8Array> }> = []
   private readonly data: StateBuilder
 
   constructor(application: Pick<Application, "restore">) {
@@ -272,10 +273,13 @@ export class Restoration {
     if (fields === 3) {
       const id = r.uint("session")
       const nonce = r.bin("nonce", record.length).slice()
-      this.sessions.push({ id, nonce, answered: r.uint("answered"), results: new Map() })
+      this.sessions.push({ id, nonce, answered: r.uint("answered"), results: new Window() })
     } else if (fields === 2 && last !== undefined) {
       const request = r.uint("request")
-      last.results.set(request, r.bin("result", record.length).slice())
+      const result = r.bin("result", record.length)
+      // Of others there are none, and room for all that lies between would be made.
+      if (request > last.answered && request <= last.answered + Limits.session_window_max) last.results.set(request, result.slice())
+      else r.fail(`request ${request} is not in the window of its session`)
     } else r.fail("an answer belongs to a session")
     return r.close() ? null : r.fault ?? "a session cannot be read"
   }

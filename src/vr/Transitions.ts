@@ -35,6 +35,7 @@ import { askForPart, fetchesSnapshot, wholeSnapshot } from "./SnapshotTransfer.t
 import { keepCommitted, makeStaging, stagedEnd, type Staging } from "./Staging.ts"
 import { commitTo, cutLog, indexOf, replaceSuffix, writeHead } from "./states/Normal.ts"
 import { broadcast, reply, send } from "./Sending.ts"
+import { Window } from "./Window.ts"
 
 const moveTo = (replica: Replica, state: State, out: Outcome): void => {
   const before = replica.state._tag
@@ -48,7 +49,7 @@ const moveTo = (replica: Replica, state: State, out: Outcome): void => {
  * write that is in the log may be executed yet: its client must not be told that it was not. `primary`: the next one, if known.
  */
 export const turnClientsAway = (state: PrimaryState, out: Outcome, primary: ReplicaId | null = null): void => {
-  for (const request of state.waiting.values()) {
+  for (const [, request] of state.waiting) {
     reply(out, request, request.kind === "write" ? "in doubt" : "not primary")
   }
   state.waiting.clear()
@@ -156,7 +157,7 @@ export const makePrimaryState = (
     written: 0,
     abdicated: restarted,
     restarted,
-    waiting: new Map(),
+    waiting: new Window(),
     uncommittedBytes: 0,
     change: null,
     handOff: null,

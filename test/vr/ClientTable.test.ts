@@ -7,6 +7,7 @@ import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { Limits } from "../../src/base/Limits.ts"
 import { ClientTable } from "../../src/vr/ClientTable.ts"
+import { applyTo } from "./Applying.ts"
 
 const nonce = (n: number): Uint8Array => new Uint8Array(16).fill(n)
 const result = (n: number): Uint8Array => new Uint8Array([n & 255, n >> 8])
@@ -19,7 +20,7 @@ const withSession = (sessionsMax = 100): ClientTable => {
 
 /** Executes request `n` of session 1. */
 const execute = (table: ClientTable, request: number, answered = 0): Uint8Array | undefined =>
-  table.apply(1, request, answered, () => result(request))
+  applyTo(table, 1, request, answered, () => result(request))
 
 const never = (): never => assert.fail("it ran a second time")
 
@@ -47,7 +48,7 @@ describe("a request", () => {
   it("runs once, and is answered the same ever after", () => {
     const table = withSession()
     assert.deepStrictEqual(execute(table, 1), result(1))
-    assert.deepStrictEqual(table.apply(1, 1, 0, never), result(1))
+    assert.deepStrictEqual(applyTo(table, 1, 1, 0, never), result(1))
     assert.deepStrictEqual(table.standing(1, 1, 0), { _tag: "Done", result: result(1) })
   })
 
@@ -55,14 +56,14 @@ describe("a request", () => {
     const table = withSession()
     execute(table, 1)
     execute(table, 2, 1)
-    assert.isUndefined(table.apply(1, 1, 0, never))
+    assert.isUndefined(applyTo(table, 1, 1, 0, never))
     assert.strictEqual(table.standing(1, 1, 0)._tag, "Stale")
   })
 
   it("may come in any order within the window", () => {
     const table = withSession()
     for (const request of [3, 1, 2]) assert.deepStrictEqual(execute(table, request), result(request))
-    for (const request of [1, 2, 3]) assert.deepStrictEqual(table.apply(1, request, 0, never), result(request))
+    for (const request of [1, 2, 3]) assert.deepStrictEqual(applyTo(table, 1, request, 0, never), result(request))
   })
 
   it("is pending until it is applied, or until another view", () => {
@@ -78,7 +79,7 @@ describe("a request", () => {
 
   it("of no session does not run", () => {
     const table = withSession()
-    assert.isUndefined(table.apply(2, 1, 0, never))
+    assert.isUndefined(applyTo(table, 2, 1, 0, never))
     assert.strictEqual(table.standing(2, 1, 0)._tag, "Unknown")
     assert.isFalse(table.has(2))
   })
@@ -132,7 +133,7 @@ describe("eviction", () => {
   it("takes the session that was used least recently, when one too many is registered", () => {
     const table = new ClientTable(3)
     for (const op of [1, 2, 3]) table.register(op, nonce(op))
-    table.apply(1, 1, 0, () => result(1))
+    applyTo(table, 1, 1, 0, () => result(1))
     table.register(3, nonce(2))
     // Used last: 3, then 1, then 2 (its registration came again).
     table.register(4, nonce(4))
@@ -146,12 +147,12 @@ describe("eviction", () => {
     const table = new ClientTable(2)
     table.register(1, nonce(1))
     table.register(2, nonce(2))
-    for (const id of [2, 1, 1, 2]) table.apply(id, 1, 0, () => result(1))
+    for (const id of [2, 1, 1, 2]) applyTo(table, id, 1, 0, () => result(1))
     table.register(3, nonce(3))
     assert.deepStrictEqual([1, 2, 3].filter((id) => table.has(id)), [2, 3])
-    table.apply(2, 2, 0, () => result(2))
+    applyTo(table, 2, 2, 0, () => result(2))
     table.register(4, nonce(4))
-    table.apply(2, 3, 0, () => result(3))
+    applyTo(table, 2, 3, 0, () => result(3))
     table.register(5, nonce(5))
     assert.deepStrictEqual([2, 3, 4, 5].filter((id) => table.has(id)), [2, 5])
   })
@@ -161,7 +162,7 @@ describe("eviction", () => {
     table.register(1, nonce(1))
     table.register(2, nonce(2))
     assert.strictEqual(table.register(3, nonce(1)), 3)
-    assert.isUndefined(table.apply(1, 1, 0, never))
+    assert.isUndefined(applyTo(table, 1, 1, 0, never))
   })
 })
 
@@ -204,11 +205,11 @@ describe("any run", () => {
         const model = live.find(({ id }) => id === session)
         const mayRun = model !== undefined && request > model.answered && !ran.has(key)
         let didRun = false
-        const got = table.apply(session, request, answered, () => {
+        const got = applyTo(table, session, request, answered, () => {
           didRun = true
           return result(op)
         })
-        twin.apply(session, request, answered, () => result(op))
+        applyTo(twin, session, request, answered, () => result(op))
         assert.strictEqual(didRun, mayRun)
         if (model === undefined || (request <= model.answered && !mayRun)) assert.isUndefined(got)
         if (mayRun) ran.add(key)

@@ -10,6 +10,7 @@ import { ClientTable } from "../../src/vr/ClientTable.ts"
 import { Restoration, takeSnapshot, type Whole } from "../../src/vr/Snapshot.ts"
 import { append, get, readResult, Register } from "../simulation/Register.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
+import { applyTo } from "./Applying.ts"
 
 const history = [{ epoch: 1, replicas: ["R0", "R1", "R2"], leaving: ["R3"], op: 1, view: 0 }]
 
@@ -31,7 +32,7 @@ const apply = (state: State, drawn: ReadonlyArray<{ readonly session: number; re
     const known = state.clients.sessionOf(new Uint8Array(16).fill(session))
     if (known === undefined) state.clients.register(op, new Uint8Array(16).fill(session))
     else {
-      state.clients.apply(known, op, answered, () =>
+      applyTo(state.clients, known, op, answered, () =>
         state.application.apply(append(`k${session}`, `${op}`), { op, time: op, session: known }))
     }
   }

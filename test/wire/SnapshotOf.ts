@@ -9,6 +9,7 @@ import { ClientTable } from "../../src/vr/ClientTable.ts"
 import { type Snapshot, takeSnapshot } from "../../src/vr/Snapshot.ts"
 import { SnapshotEncoder } from "../../src/wire/SnapshotFile.ts"
 import { User } from "../store/User.ts"
+import { applyTo } from "../vr/Applying.ts"
 
 export const tenant = "3f2b8c1e-9a4d-4e6f-8b1a-0c2d3e4f5a6b"
 export const history = [{ epoch: 2, replicas: ["r1::dev1", "r2::dev2", "r3::dev3"], leaving: ["r4::dev4"], op: 1, view: 7 }]
@@ -19,7 +20,7 @@ export const snapshotOf = (elements: number, value_bytes = 10): Snapshot => {
   const user = new User()
   const clients = new ClientTable()
   for (const nonce of [1, 2]) clients.register(++user.op, new Uint8Array(16).fill(nonce))
-  clients.apply(1, 1, 0, () => Uint8Array.of(7))
+  applyTo(clients, 1, 1, 0, () => Uint8Array.of(7))
   for (let index = 0; index < elements; index++) user.create(`/e${index}`, String(index).padEnd(value_bytes, "."))
   return takeSnapshot({ history, application: user.store, clients, commit: user.op, commitTime: time, sinceSnapshot: 5_000 })
 }

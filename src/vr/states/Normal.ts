@@ -71,8 +71,7 @@ const execute = (replica: Replica, entry: Entry, out: Outcome): void => {
     if (request !== undefined) reply(out, request, "ok", { session })
     return
   }
-  const result = replica.clients.apply(entry.session, entry.request, entry.answered, () =>
-    replica.application.apply(entry.operation, { op: entry.op, time: entry.time, session: entry.session }))
+  const result = replica.clients.apply(entry, replica.application)
   if (request === undefined) return
   if (result !== undefined) reply(out, request, "ok", { result })
   else reply(out, request, replica.clients.has(entry.session) ? "stale" : "no session")

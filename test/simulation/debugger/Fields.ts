@@ -44,7 +44,7 @@ const clientFields = ({ clients }: Replica): ReadonlyArray<Field> =>
     name: `session ${id}`,
     value: [
       `answered up to ${answered}`,
-      ...(results.size === 0 ? [] : [`results of ${[...results.keys()].join(" ")}`]),
+      ...(results.size === 0 ? [] : [`results of ${[...results].map(([request]) => request).join(" ")}`]),
       ...(pending.size === 0 ? [] : [`pending ${[...pending].map(([request, op]) => `#${request} as op ${op}`).join(" ")}`])
     ].join(", ")
   }))

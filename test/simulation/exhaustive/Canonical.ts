@@ -24,6 +24,7 @@ import { highestView, type PrimaryState, type Replica, type State } from "../../
 import type { Staging } from "../../../src/vr/Staging.ts"
 
 import type { Change } from "../../../src/vr/Change.ts"
+import { Window } from "../../../src/vr/Window.ts"
 import { committedWords, copyIncoming, copyOutgoing, imageKey, incomingKey, outgoingsKey } from "./Snapshots.ts"
 
 const copyStaging = (staging: Staging): Staging => ({ ...staging, entries: [...staging.entries] })
@@ -36,7 +37,7 @@ const copyPrimary = (state: PrimaryState, commit: number): PrimaryState => ({
   heartbeatAt: 0,
   writtenAt: 0,
   written: 0,
-  waiting: new Map(),
+  waiting: new Window(),
   change: state.change === null ? null : copyChange(state.change),
   newReads: [...state.newReads],
   reads: [...state.reads]
@@ -54,7 +55,7 @@ const copyState = (state: State, commit: number): State => {
     case "Primary":
       return copyPrimary(state, commit)
     case "Backup":
-      return { ...state, heardAt: 0, patience: 1 }
+      return { ...state, heardAt: 0, patience: 1, heard: 0 }
     case "ViewChange": {
       const fetching = state.fetching === null ? null : { ...state.fetching, staging: copyStaging(state.fetching.staging) }
       const times = { startedAt: 0, patience: 1, resendAt: 0, resendLargeAt: 0, wait_ms: 0 }
@@ -84,7 +85,11 @@ const copyLog = (log: Log): Log => {
 
 const clientsOf = ({ clients, commit, log, state }: Replica): ClientTable => {
   const copy = new ClientTable()
-  copy.install(clients.pin().map((session) => ({ ...session, results: new Map(session.results) })))
+  copy.install(clients.pin().map((session) => {
+    const results = new Window<Uint8Array>()
+    for (const [request, result] of session.results) results.set(request, result)
+    return { ...session, results }
+  }))
   if (state._tag !== "Primary") return copy
   for (const { kind, op, operation } of log.range(commit + 1, log.op)) {
     if (kind === "register") copy.registrationPending(operation, op)
