@@ -70,6 +70,11 @@ export const Limits = {
   pipeline_bytes_max: 16 * MiB,
   /** What a replica holds of the log in memory: if snapshots do not keep up, it takes no more writes above this. */
   log_bytes_max: 1024 * MiB,
+  /** So many committed entries stay as they are before they are packed, all at once. */
+  log_unpacked_max: 256,
+  /** Packed entries lie in memory of this size, of which so many pieces are kept for the next ones. */
+  log_piece_bytes: 256 * KiB,
+  log_pieces_spare_max: 32,
   /**
    * A snapshot is due once the log since the last one is half as large as the data, but within these bounds. The same
    * at every replica, as it decides at which operations there are snapshots.

@@ -63,6 +63,7 @@ const endFaults = (sim: Simulation, delay_ms: readonly [number, number]): void =
     process.loseMessages()
     process.crashAt = null
     process.slowedBy_ms = 0
+    process.goOn()
     process.resume()
     process.restart()
   }

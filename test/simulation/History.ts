@@ -5,7 +5,7 @@
  * @module
  */
 import { type Entry, epochOf, type OpNumber, type SessionId } from "../../src/vr/Message.ts"
-import { same } from "./checkers/Check.ts"
+import { same, sameEntry } from "./checkers/Check.ts"
 import type { Replicated } from "./Data.ts"
 
 interface ModelSession {
@@ -42,7 +42,7 @@ export class History {
   /** A replica has committed `entry`: it is either known, or the next. */
   commit(entry: Entry): void {
     const known = this.entries[entry.op - 1]
-    if (known !== undefined) return same(entry, known, "history", "committed prefixes agree")
+    if (known !== undefined) return sameEntry(entry, known, "history", "committed prefixes agree")
     same(entry.op, this.op + 1, "history", "operations are committed in order")
     this.entries.push(entry)
     same(epochOf(entry.view), this.ends.length, "history", "nothing follows the last operation of an epoch")

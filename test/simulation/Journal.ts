@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isSameEntry } from "./checkers/Check.ts"
 import { invariant } from "../../src/base/Invariant.ts"
 import type { Durability } from "../../src/storage/Journal.ts"
 import { type Configuration } from "../../src/vr/Configuration.ts"
@@ -63,7 +64,8 @@ export class Journal {
 
   /** Is it there, or what it made? */
   holds(entry: Entry): boolean {
-    return entry.op <= this.base || this.entries[entry.op - this.base - 1] === entry
+    const there = this.entry(entry.op)
+    return entry.op <= this.base || there !== undefined && isSameEntry(there, entry)
   }
 
   entry(op: OpNumber): Entry | undefined {

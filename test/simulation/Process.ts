@@ -6,40 +6,17 @@
  */
 import { crc32 } from "../../src/base/Checksum.ts"
 import { type Random, seeded } from "../../src/base/Random.ts"
-import type { Durability } from "../../src/storage/Journal.ts"
 import { type Configuration, isMember } from "../../src/vr/Configuration.ts"
 import type { Entry, OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
-import type { Input, Now, Outcome, Replica, Send, StateTag, Timers } from "../../src/vr/Replica.ts"
+import type { Input, Now, Outcome, Replica, StateTag } from "../../src/vr/Replica.ts"
 import type { ReplicaOptions } from "../../src/vr/MakeReplica.ts"
 import type { Snapshot } from "../../src/vr/Snapshot.ts"
 import { isBehind, knownCommit } from "../../src/vr/states/Backup.ts"
 import { newLearner, newReplica, recoveringReplica, restartedReplica, step, stepAhead } from "../../src/vr/Step.ts"
 import type { Replicated } from "./Data.ts"
 import { dice } from "./Dice.ts"
-import type { EventQueue } from "./EventQueue.ts"
 import { hasToWrite, imageOf, Journal } from "./Journal.ts"
-
-export interface ProcessOptions {
-  readonly timers: Timers
-  readonly tick_ms: number
-  readonly durability: Durability
-  /** A write takes up to this long; 0: it is done at once. */
-  readonly disk_ms: number
-  /** A turn begins up to this long after the input came, so that inputs gather; 0: at once. */
-  readonly turn_ms: number
-  readonly sessionsMax: number
-  /** When full, the newest is dropped. */
-  readonly inboxMax: number
-}
-
-/** What a replica was before a step. */
-export interface Before {
-  readonly tag: StateTag
-  readonly view: View
-  readonly logView: View
-  readonly commit: OpNumber
-  readonly op: OpNumber
-}
+import type { Before, ProcessOptions, Surroundings } from "./Surroundings.ts"
 
 /** What a step gave to be written, or to wait for what is being written. */
 interface Waiting {
@@ -47,21 +24,6 @@ interface Waiting {
   /** Of the replica after that step: up to here all is committed. */
   readonly commit: OpNumber
   readonly left: boolean
-}
-
-export interface Surroundings {
-  readonly events: EventQueue
-  readonly seed: number
-  /** Empty data for a replica. */
-  readonly makeData: () => Replicated
-  readonly onStep: (process: Process, before: Before, out: Outcome, inputs: ReadonlyArray<Input>) => void
-  /** Called when messages leave, with what was durable then. */
-  readonly onSends: (process: Process, sends: ReadonlyArray<Send>) => void
-  readonly onReplies: (process: Process, out: Outcome) => void
-  /** A snapshot is written. */
-  readonly onSnapshot: (process: Process, op: OpNumber, digest: number) => void
-  readonly onCrash: (process: Process) => void
-  readonly onRestart: (process: Process) => void
 }
 
 const epoch_2026 = 1_767_225_600_000
@@ -76,6 +38,10 @@ export class Process {
   paused = false
   /** Writes take up to so much longer. */
   slowedBy_ms = 0
+  /** No write ends. */
+  hangs = false
+  /** The one that would have. */
+  private hung: ReadonlyArray<Waiting> | null = null
   /** Its disk is lost: it will not come back under its name. */
   isGone = false
   /** Parts of the monotonic clock, and the offset of the wall clock. */
@@ -209,6 +175,8 @@ export class Process {
     this.unheeded = null
     this.durable = 0
     this.crashAt = null
+    this.hangs = false
+    this.hung = null
     this.turnDue = false
     this.saving = null
     this.toSave = null
@@ -247,6 +215,18 @@ export class Process {
     this.paused = false
     if (this.unheeded !== null) this.finish(this.unheeded)
     else this.turnSoon()
+  }
+
+  hang(): void {
+    this.hangs = true
+  }
+
+  /** The writes end after all. */
+  goOn(): void {
+    const { hung } = this
+    this.hangs = false
+    this.hung = null
+    if (hung !== null) this.written(hung)
   }
 
   /** What came by connections that are gone, and was not looked at yet. */
@@ -329,6 +309,10 @@ export class Process {
   }
 
   private written(batch: ReadonlyArray<Waiting>): void {
+    if (this.hangs && batch.some(({ out }) => hasToWrite(out))) {
+      this.hung = batch
+      return
+    }
     if (this.crashAt === "flush failed") return this.crash()
     this.write(batch)
     // Set before a crash too, which would find it half of the time only.
@@ -375,11 +359,13 @@ export class Process {
     const life = this.life
     const next = (): void => {
       if (life !== this.life) return
+      if (this.hangs) return later()
       const part = reader.next()
       if (part === null) return this.saved(snapshot.op, parts)
       parts.push(part)
-      this.around.events.after((this.options.disk_ms + this.slowedBy_ms + 1) * this.random.next(), next)
+      later()
     }
+    const later = () => this.around.events.after((this.options.disk_ms + this.slowedBy_ms + 1) * this.random.next(), next)
     next()
   }
 

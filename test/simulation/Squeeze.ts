@@ -22,7 +22,9 @@ export const tightLimits: fc.Arbitrary<Tight> = fc.record({
   pending_reads_max: half(2),
   session_window_max: half(16),
   snapshot_log_bytes_min: fc.constantFrom(undefined, 300, 1_000, 4_000),
-  snapshot_part_bytes_max: half(60, 300)
+  snapshot_part_bytes_max: half(60, 300),
+  log_unpacked_max: half(1, 4),
+  log_piece_bytes: half(400)
 }).map((drawn) => Object.fromEntries(Object.entries(drawn).filter(([, value]) => value !== undefined)))
 
 /** Other bounds, until what it returns is called. They are global: nothing else may run meanwhile. */

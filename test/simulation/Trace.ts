@@ -5,7 +5,8 @@
  */
 import type { ReplicaId } from "../../src/vr/Message.ts"
 import type { Input, Outcome } from "../../src/vr/Replica.ts"
-import type { Before, Process } from "./Process.ts"
+import type { Process } from "./Process.ts"
+import type { Before } from "./Surroundings.ts"
 
 export interface StepLine {
   readonly kind: "step"

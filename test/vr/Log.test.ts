@@ -7,6 +7,7 @@ import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { entryBytes, Log } from "../../src/vr/Log.ts"
 import type { Entry } from "../../src/vr/Message.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 import { entry } from "./One.ts"
 
 const sized = (op: number, bytes: number): Entry => ({ ...entry(op), operation: new Uint8Array(bytes) })
@@ -70,10 +71,49 @@ describe("the log", () => {
   it("does not give, cut or shorten what is not there", () => {
     const log = filled([1, 1, 1, 1])
     log.shorten(2)
-    assert.throws(() => log.get(2), /from its base/)
+    assert.throws(() => log.get(2), /is in it/)
     assert.throws(() => log.range(2, 3), /above its base/)
     assert.throws(() => log.truncate(1), /below its base/)
     assert.throws(() => log.shorten(5), /above its head/)
+  })
+
+  it("is the same when what is settled is packed, in pieces of any size, whatever it is asked", () => {
+    const part = fc.record({ sizes, settled: fc.nat(30), shortened: fc.nat(60) })
+    fc.assert(fc.property(fc.array(part, { maxLength: 6 }), fc.constantFrom(1, 5), fc.constantFrom(200, 1_000), (parts, few, piece) => {
+      const release = squeeze({ log_unpacked_max: few, log_piece_bytes: piece })
+      const log = new Log()
+      const plain: Array<Entry> = []
+      for (const { settled, shortened, sizes } of parts) {
+        for (const bytes of sizes) {
+          const one = { ...sized(log.op + 1, bytes), view: 2 ** 40, time: log.op * 1_000 }
+          one.operation.fill(one.op)
+          log.append(one)
+          plain.push(one)
+        }
+        log.settle(Math.max(log.base, log.op - settled))
+        log.shorten(Math.min(shortened, log.op))
+        const left = plain.slice(log.base)
+        assert.deepStrictEqual(log.range(log.base + 1, log.op), left)
+        assert.strictEqual(log.bytes, left.reduce((sum, one) => sum + entryBytes(one), 0))
+        for (const one of left) assert.deepStrictEqual(log.get(one.op), one)
+        const chunk = log.chunk(log.base + 1, log.op, 500)
+        assert.deepStrictEqual(chunk, left.slice(0, chunk.length))
+      }
+      release()
+    }))
+  })
+
+  it("gives packed entries that stay as they are when their memory is used again", () => {
+    const release = squeeze({ log_unpacked_max: 1 })
+    const log = filled([9, 9])
+    log.settle(2)
+    const before = log.get(1)
+    log.reset(2)
+    log.append({ ...sized(3, 9), operation: new Uint8Array(9).fill(7) })
+    log.settle(3)
+    assert.deepStrictEqual(before, sized(1, 9))
+    assert.throws(() => log.truncate(2), /where it is settled/)
+    release()
   })
 
   it("begins anew behind any op", () => {

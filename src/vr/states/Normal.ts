@@ -49,6 +49,7 @@ export const commitTo = (replica: Replica, op: OpNumber, out: Outcome): void => 
     replica.commit = entry.op
     applyEntry(replica, entry, out)
   }
+  replica.log.settle(op)
 }
 
 const applyEntry = (replica: Replica, entry: Entry, out: Outcome): void => {

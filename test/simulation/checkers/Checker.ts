@@ -8,7 +8,8 @@ import type { Configuration } from "../../../src/vr/Configuration.ts"
 import type { OpNumber, View } from "../../../src/vr/Message.ts"
 import type { ClientRequest, Input, Outcome, Send } from "../../../src/vr/Replica.ts"
 import type { History } from "../History.ts"
-import type { Before, Process } from "../Process.ts"
+import type { Process } from "../Process.ts"
+import type { Before } from "../Surroundings.ts"
 
 export interface World {
   /** Of the epoch of that view. */

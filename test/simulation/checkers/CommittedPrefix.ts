@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Window } from "../../../src/vr/Window.ts"
 import type { Replica } from "../../../src/vr/Replica.ts"
 import { atLeast, same } from "./Check.ts"
 import type { Process } from "../Process.ts"
@@ -13,8 +14,8 @@ import type { Checker } from "./Checker.ts"
 const sessionsOf = (replica: Replica): string =>
   JSON.stringify(replica.clients, (key, value: unknown) => {
     if (key === "pending" || key === "pendingRegistrations" || key === "epoch") return undefined
-    if (!(value instanceof Map)) return value
-    const entries = [...(value as Map<unknown, unknown>)].map(([of, held]) =>
+    if (!(value instanceof Map || value instanceof Window)) return value
+    const entries = [...(value as Iterable<readonly [unknown, unknown]>)].map(([of, held]) =>
       [of, held instanceof Uint8Array ? Buffer.from(held).toString("latin1") : held])
     // In no order: it is looked up only.
     return key === "byNonce" ? entries.sort(([a], [b]) => String(a) < String(b) ? -1 : 1) : entries

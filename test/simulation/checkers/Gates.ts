@@ -8,7 +8,7 @@
 import type { ReplicaHead } from "../../../src/storage/Journal.ts"
 import type { Message, ReplicaId } from "../../../src/vr/Message.ts"
 import type { Journal } from "../Journal.ts"
-import { atLeast, atMost, same } from "./Check.ts"
+import { atLeast, atMost, sameEntry } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 export const gates = (): Checker => ({
@@ -37,7 +37,7 @@ const checkEntries = (id: ReplicaId, journal: Journal, message: Message): void =
     case "StartView": {
       if ((message._tag === "StartView" ? message.view : message.logView) !== log_view) break
       for (const entry of message.entries) {
-        if (entry.op > Math.max(base, commit)) same(journal.entry(entry.op), entry, id, "what is voted for, or started, is on disk")
+        if (entry.op > Math.max(base, commit)) sameEntry(journal.entry(entry.op), entry, id, "what is voted for, or started, is on disk")
       }
       break
     }

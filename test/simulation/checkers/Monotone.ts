@@ -6,7 +6,7 @@
  * @module
  */
 import { isMember } from "../../../src/vr/Configuration.ts"
-import { atLeast, atMost, holds, same } from "./Check.ts"
+import { atLeast, atMost, holds, same, sameEntry } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 export const monotone = (): Checker => ({
@@ -23,7 +23,7 @@ export const monotone = (): Checker => ({
     const kept = out.truncate_to ?? out.install?.op ?? lastHandedOver?.op ?? journal.op
     same(kept + out.entries.length, log.op, id, "what is written is the log")
     const last = out.entries[out.entries.length - 1] ?? (out.install === null ? journal.entry(kept) ?? lastHandedOver : undefined)
-    if (last !== undefined && log.op > log.base) same(log.get(log.op), last, id, "what is written is the log")
+    if (last !== undefined && log.op > log.base) sameEntry(log.get(log.op), last, id, "what is written is the log")
   },
   onRestart: (_world, { id, journal, replica }) => {
     const { commit, configuration, durable, log, logView, state, view } = replica

@@ -8,7 +8,7 @@
 import { primaryOf } from "../../../src/vr/Configuration.ts"
 import type { Entry, OpNumber, View } from "../../../src/vr/Message.ts"
 import type { Process } from "../Process.ts"
-import { atMost, same } from "./Check.ts"
+import { atMost, sameEntry } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 /** A primary that has restarted may have lost what it had not written. */
@@ -26,7 +26,7 @@ export const oneLogPerView = (): Checker => {
     logs.set(logView, known)
     for (let op = Math.max(first, commit + 1); op <= log.op; op++) {
       const entry = log.get(op)
-      same(entry, known[op] ?? entry, id, "one log per view")
+      sameEntry(entry, known[op] ?? entry, id, "one log per view")
       atMost(entry.view, logView, id, "no entry is of a later view than its log")
       known[op] = entry
     }

@@ -8,7 +8,7 @@
 import { type Configuration, isMember } from "../../../src/vr/Configuration.ts"
 import { type Entry, epochOf, firstView, type OpNumber, type View } from "../../../src/vr/Message.ts"
 import type { Process } from "../Process.ts"
-import { holds } from "./Check.ts"
+import { holds, isSameEntry } from "./Check.ts"
 import type { Checker, World } from "./Checker.ts"
 
 /** What a replica may vote with. */
@@ -22,7 +22,7 @@ const isAtMost = (left: Ballot, right: Ballot): boolean =>
   left.logView < right.logView || (left.logView === right.logView && left.op <= right.op)
 
 const holdsInMemory = ({ replica }: Process, entry: Entry): boolean =>
-  replica.log.op >= entry.op && (replica.log.base >= entry.op || replica.log.get(entry.op) === entry)
+  replica.log.op >= entry.op && (replica.log.base >= entry.op || isSameEntry(replica.log.get(entry.op), entry))
 
 const holdsOnDisk = ({ journal }: Process, entry: Entry): boolean => journal.op >= entry.op && journal.holds(entry)
 

@@ -6,7 +6,7 @@
 import { decodeOperation } from "../../../src/store/Operation.ts"
 import type { Entry, Message } from "../../../src/vr/Message.ts"
 import type { ClientRequest, Input, Outcome, Reply } from "../../../src/vr/Replica.ts"
-import type { Before } from "../Process.ts"
+import type { Before } from "../Surroundings.ts"
 import type { TraceLine } from "../Trace.ts"
 
 /** What a value of many parts is cut to. */

@@ -1,5 +1,5 @@
 /**
- * Disks: slow for a while; a flush that fails; a log or a snapshot that is damaged; or lost with the replica on it. A write that a
+ * Disks: slow for a while, or hung; a flush that fails; a log or a snapshot that is damaged; or lost with the replica on it. A write that a
  * crash cuts short belongs to the crash: it is found whole, or not at all.
  *
  * @module
@@ -17,6 +17,25 @@ export const slowDisk: Fault = {
     victim.slowedBy_ms = oneOf([50, 300, 2_000], choice)
     later(sim, durationOf(choice, 3_000), () => {
       victim.slowedBy_ms = 0
+    })
+    return true
+  }
+}
+
+/** No write ends, and none fails, until it goes on: or until somebody has had enough, and starts the process again. */
+export const hungDisk: Fault = {
+  weight: 1,
+  strike: (sim, choice) => {
+    const victim = sim.keepsLogs ? oftenThePrimary(sim, choice) : undefined
+    if (victim === undefined || victim.hangs) return false
+    victim.hang()
+    later(sim, durationOf(choice, 8_000), () => {
+      if (!victim.hangs) return
+      if (oneOf([true, false], choice)) victim.goOn()
+      else {
+        victim.crash()
+        victim.restart()
+      }
     })
     return true
   }

@@ -6,7 +6,7 @@
 import { weatherOf } from "../Weather.ts"
 import { drift, jump, wallClock } from "./Clocks.ts"
 import { crash, crashSeveral, crashWithinTurn, pause, powerLoss } from "./Crashes.ts"
-import { damage, damagedSnapshot, failedFlush, lostDisk, slowDisk } from "./Disks.ts"
+import { damage, damagedSnapshot, failedFlush, hungDisk, lostDisk, slowDisk } from "./Disks.ts"
 import type { Fault } from "./Fault.ts"
 import { handOff, reconfigure } from "./Groups.ts"
 import { alone, breakLink, clog, halves, handOver, heal, holes } from "./Partitions.ts"
@@ -21,7 +21,7 @@ const weather: Fault = {
 
 export const faults = {
   heal, crash, crashWithinTurn, pause, alone, halves, holes, handOver, breakLink, clog, weather, wallClock, drift, jump,
-  slowDisk, lostDisk, powerLoss, crashSeveral, failedFlush, damage, damagedSnapshot,
+  slowDisk, hungDisk, lostDisk, powerLoss, crashSeveral, failedFlush, damage, damagedSnapshot,
   reconfigure, handOff
 } as const satisfies Record<string, Fault>
 

@@ -95,8 +95,8 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "double apply",
     what: "An operation is executed twice.",
     file: "src/vr/ClientTable.ts",
-    find: "      result = execute()\n",
-    replace: "      execute()\n      result = execute()\n",
+    find: "      result = application.apply(entry.operation, entry)\n",
+    replace: "      application.apply(entry.operation, entry)\n      result = application.apply(entry.operation, entry)\n",
     budget: 50
   },
   {

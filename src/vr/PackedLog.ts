@@ -1,0 +1,138 @@
+/**
+ * Entries of a log as bytes, in pieces of memory that are used again and again. As objects they would live just long enough
+ * for the collector to copy every one of them twice, and to look through all of the heap for what is left.
+ *
+ * @module
+ */
+import { invariant } from "../base/Invariant.ts"
+import { Limits } from "../base/Limits.ts"
+import { viewOf } from "../base/Numbers.ts"
+import { type Entry, entryKinds, type OpNumber } from "./Message.ts"
+
+/** Five numbers of 8 bytes, the length of the operation, the kind. */
+const header_bytes = 48
+
+interface Piece {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  /** Of the first entry here. */
+  readonly first: OpNumber
+  /** Where each entry begins. */
+  readonly starts: Array<number>
+  end: number
+}
+
+/** Pieces of the usual size that no log of this process needs at the moment. */
+const spares: Array<Uint8Array> = []
+
+/** Tests change what is usual. */
+const usual = (): Uint8Array => {
+  const spare = spares.pop()
+  return spare?.length === Limits.log_piece_bytes ? spare : new Uint8Array(Limits.log_piece_bytes)
+}
+
+const makePiece = (first: OpNumber, bytes: Uint8Array): Piece => ({ bytes, view: viewOf(bytes), first, starts: [], end: 0 })
+
+const letGo = ({ bytes }: Piece): void => {
+  if (bytes.length === Limits.log_piece_bytes && spares.length < Limits.log_pieces_spare_max) spares.push(bytes)
+}
+
+/** Contiguous, as a log is. */
+export class PackedLog {
+  /** In order. */
+  private pieces: Array<Piece> = []
+  /** The entries are base + 1 to op. */
+  private before: OpNumber
+  private last: OpNumber
+
+  constructor(base: OpNumber) {
+    this.before = base
+    this.last = base
+  }
+
+  get base(): OpNumber {
+    return this.before
+  }
+
+  get op(): OpNumber {
+    return this.last
+  }
+
+  /** Copies the entry. */
+  push({ answered, kind, op, operation, request, session, time, view }: Entry): void {
+    invariant(op === this.last + 1, "the log is contiguous", { op, head: this.last })
+    const piece = this.room(op, header_bytes + operation.length)
+    const at = piece.end
+    const numbers = piece.view
+    numbers.setFloat64(at, view)
+    numbers.setFloat64(at + 8, time)
+    numbers.setFloat64(at + 16, session)
+    numbers.setFloat64(at + 24, request)
+    numbers.setFloat64(at + 32, answered)
+    numbers.setUint32(at + 40, operation.length)
+    numbers.setUint32(at + 44, entryKinds.indexOf(kind))
+    piece.bytes.set(operation, at + header_bytes)
+    piece.starts.push(at)
+    piece.end = at + header_bytes + operation.length
+    this.last = op
+  }
+
+  /** A copy, which stays when the memory here is used for something else. */
+  get(op: OpNumber): Entry {
+    const { bytes, first, starts, view } = this.pieceOf(op)
+    const at = starts[op - first]!
+    const from = at + header_bytes
+    return {
+      op,
+      view: view.getFloat64(at),
+      time: view.getFloat64(at + 8),
+      kind: entryKinds[view.getUint32(at + 44)]!,
+      session: view.getFloat64(at + 16),
+      request: view.getFloat64(at + 24),
+      answered: view.getFloat64(at + 32),
+      operation: bytes.slice(from, from + view.getUint32(at + 40))
+    }
+  }
+
+  /** The length of the operation there. */
+  lengthAt(op: OpNumber): number {
+    const { first, starts, view } = this.pieceOf(op)
+    return view.getUint32(starts[op - first]! + 40)
+  }
+
+  /** Forgets what is at or below `op`. */
+  shorten(op: OpNumber): void {
+    this.before = Math.min(op, this.last)
+    while (this.pieces.length > 0 && lastOf(this.pieces[0]!) <= op) letGo(this.pieces.shift()!)
+  }
+
+  /** Empty, behind `op`. */
+  reset(op: OpNumber): void {
+    for (const piece of this.pieces) letGo(piece)
+    this.pieces = []
+    this.before = op
+    this.last = op
+  }
+
+  private room(op: OpNumber, bytes: number): Piece {
+    const present = this.pieces.at(-1)
+    if (present !== undefined && present.end + bytes <= present.bytes.length) return present
+    const piece = makePiece(op, bytes > Limits.log_piece_bytes ? new Uint8Array(bytes) : usual())
+    this.pieces.push(piece)
+    return piece
+  }
+
+  private pieceOf(op: OpNumber): Piece {
+    invariant(op > this.before && op <= this.last, "what is asked of a log is in it", { op, base: this.before, head: this.last })
+    let low = 0
+    let high = this.pieces.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (this.pieces[middle]!.first <= op) low = middle
+      else high = middle - 1
+    }
+    return this.pieces[low]!
+  }
+}
+
+const lastOf = ({ first, starts }: Piece): OpNumber => first + starts.length - 1
