@@ -13,6 +13,7 @@ import { replicaOf } from "./JournalsLive.ts"
 import { DiskError } from "./log/LogDisk.ts"
 import { segment_name } from "./LogReaderLive.ts"
 import { snapshot_name } from "./SnapshotReadingLive.ts"
+import { spare_name } from "./SpareLive.ts"
 
 /** The files of a replica, be they whole or not. */
 export interface FoundReplica {
@@ -132,5 +133,7 @@ const isKnown = (parts: ReadonlyArray<string>, isFolder: boolean): boolean => {
   if (parts.length === 2) return isFolder && isUuid(tenant)
   if (ownerOf(parts) === null || parts.length > 4) return false
   if (inner === undefined) return isFolder !== file.endsWith(".json")
-  return !isFolder && (file.endsWith(".log") ? segment_name : snapshot_name).test(inner)
+  // A spare is as much at home in a log as a segment. It is none: there is nothing in it to be read.
+  const names = file.endsWith(".log") ? [segment_name, spare_name] : [snapshot_name]
+  return !isFolder && names.some((name) => name.test(inner))
 }

@@ -21,6 +21,7 @@ export const place: Place = {
   snapshots: "/data/r1@dev1.snapshots"
 }
 export const segment = (number: number): string => `${place.folder}/${String(number).padStart(8, "0")}.log`
+export const spare = (number: number): string => segment(number).replace(/log$/, "spare")
 export const snapshotFile = (op: number): string => `${place.snapshots}/${String(op).padStart(16, "0")}.snapshot`
 
 /** Small files that grow by little, so that a few writes come to several of them. */

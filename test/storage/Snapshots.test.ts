@@ -10,7 +10,7 @@ import { seeded } from "../../src/base/Random.ts"
 import { afterSave, afterWrite, type Held, nothingHeld, replacement } from "../../src/storage/JournalModel.ts"
 import { entries, head, write } from "../contracts/Journal.ts"
 import { partsOf, range, restored, snapshotOf } from "../contracts/Snapshots.ts"
-import { journalOn, place, segment, snapshotFile } from "./Scripts.ts"
+import { journalOn, place, segment, snapshotFile, spare } from "./Scripts.ts"
 import { after, drawActions, drawWholeLife, judge, perform, possible } from "./SnapshotScripts.ts"
 import { TestLogDisk } from "./TestLogDisk.ts"
 
@@ -120,7 +120,8 @@ describe("what a save and an install do", () => {
   it.effect("a save: first the file, then its name, then nobody needs what is before the older one", () =>
     Effect.gen(function*() {
       const { disk, journal } = yield* filledDisk
-      assert.deepStrictEqual(disk.names, [place.headFile, ...range(3, 6).map(segment), ...[2, 4].map(snapshotFile)])
+      const log = [...[1, 2].map(spare), ...range(3, 6).map(segment)]
+      assert.deepStrictEqual(disk.names, [place.headFile, ...log, ...[2, 4].map(snapshotFile)])
       disk.steps.length = 0
       yield* journal.save(snapshotOf(5))
       const tmp = `${place.snapshots}/save.tmp`
@@ -148,7 +149,9 @@ describe("what a save and an install do", () => {
         `sync ${tmp}`,
         `sync names ${place.snapshots}`,
         "sync names /data",
-        `put ${segment(7)}`,
+        `write ${spare(1)}`,
+        `sync ${spare(1)}`,
+        `rename ${segment(7)}`,
         `put ${place.headFile}`,
         `rename ${snapshotFile(20)}`,
         ...range(3, 6).map((number) => `remove ${segment(number)}`),
@@ -254,8 +257,8 @@ describe("a disk that refuses a step", () => {
       const again = yield* opened(disk)
       yield* judge(again.journal, again.found, [afterSave(held, { op: 5, parts: partsOf(5) })], "with room")
       const names = disk.steps.filter((step) => /^(put|remove|rename) /.test(step))
-      assert.sameMembers(names.slice(0, 2), files.map((file) => `remove ${file}`))
-      assert.deepStrictEqual(names.slice(2), [`remove ${snapshotFile(2)}`, `put ${place.headFile}`])
+      assert.sameMembers(names.slice(0, 4), [...[1, 2].map(spare), ...files].map((file) => `remove ${file}`))
+      assert.deepStrictEqual(names.slice(4), [`remove ${snapshotFile(2)}`, `put ${place.headFile}`])
     }))
 
   it.effect("of opening is an error, and what was begun is finished later", () =>
@@ -317,7 +320,8 @@ describe("a log that was shortened", () => {
       yield* journal.write(write({ truncate_to: 1, entries: range(2, 9).map(other), commit: 8 }))
       for (const op of [6, 8]) yield* journal.save(snapshotOf(op))
       // That file says that op 6 came before it.
-      assert.deepStrictEqual(disk.names, [place.headFile, segment(7), snapshotFile(6), snapshotFile(8)])
+      const log = [...[1, 2].map(spare), segment(7)]
+      assert.deepStrictEqual(disk.names, [place.headFile, ...log, snapshotFile(6), snapshotFile(8)])
       const { found } = yield* opened(disk)
       assert.deepStrictEqual([found.base, found.snapshot, found.entries], [1, 8, range(2, 9).map(other)])
     }))
