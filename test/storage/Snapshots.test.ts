@@ -11,7 +11,7 @@ import { afterSave, afterWrite, type Held, nothingHeld, replacement } from "../.
 import { entries, head, write } from "../contracts/Journal.ts"
 import { partsOf, range, restored, snapshotOf } from "../contracts/Snapshots.ts"
 import { journalOn, place, segment, snapshotFile, spare } from "./Scripts.ts"
-import { after, drawActions, drawWholeLife, judge, perform, possible } from "./SnapshotScripts.ts"
+import { after, crash, drawActions, judge, perform } from "./SnapshotScripts.ts"
 import { TestLogDisk } from "./TestLogDisk.ts"
 
 const opened = (disk: TestLogDisk) => {
@@ -50,45 +50,14 @@ describe("a journal with snapshots", () => {
 })
 
 describe("a crash at any step of a life with snapshots", () => {
-  /** Fails after `step` steps, twice if need be; then all that was acknowledged is there. Did it fail at all? */
-  const crash = Effect.fnUntraced(function*(seed: number, step: number, power: boolean) {
-    const random = seeded(seed * 1000 + step)
-    const disk = new TestLogDisk(random)
-    disk.isBusy = true
-    const said = `seed ${seed}, step ${step}, power ${power}`
-    const actions = drawActions(seeded(seed), 12)
-    const restart = () => power ? disk.losePower() : disk.repair()
-    const first = yield* opened(disk)
-    disk.failAt(step)
-    const outcome = yield* perform(first.journal, actions)
-    restart()
-    // Opening may be cut short as well.
-    disk.failAt(Math.floor(random.next() * 8))
-    yield* Effect.exit(opened(disk))
-    restart()
-    const { found, journal } = yield* opened(disk)
-    const held = yield* judge(journal, found, possible(actions, outcome), said)
-    // What was found is durable now, and the next life can do all of it.
-    disk.losePower()
-    const again = yield* opened(disk)
-    const now = yield* judge(again.journal, again.found, [held], `${said}, again`)
-    const more = drawWholeLife(random, now)
-    const { failed } = yield* perform(again.journal, more)
-    assert.strictEqual(failed.size, 0, said)
-    disk.losePower()
-    const last = yield* opened(disk)
-    yield* judge(last.journal, last.found, [more.reduce(after, now)], `${said}, at the end`)
-    assert.isFalse(disk.names.some((name) => name.endsWith(".tmp") || name.endsWith(".damaged")), said)
-    return outcome.failed.size > 0
-  })
-
   it.effect.each([["the process", false], ["the power", true]] as const)(
     "of %s leaves what was acknowledged, and of what was under way all or nothing",
     ([, power]) =>
       Effect.gen(function*() {
         let crashes = 0
         for (let seed = 0; seed < 15; seed++) {
-          for (let step = 0; yield* crash(seed, step, power); step++) crashes++
+          const actions = drawActions(seeded(seed), 12)
+          for (let step = 0; (yield* crash(actions, { seed, step, power })).failed; step++) crashes++
         }
         assert.isAbove(crashes, 500)
       }),
