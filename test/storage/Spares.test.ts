@@ -50,7 +50,8 @@ describe("a segment that a snapshot replaced", () => {
       yield* journal.save(snapshotOf(4))
       const one = (file: string) => [`write ${file}`, `sync ${file}`]
       const steps = disk.steps.slice(disk.steps.findIndex((step) => step.includes(".spare")))
-      assert.deepStrictEqual(steps, [...[1, 2].map((number) => `rename ${spare(number)}`), ...[1, 2].flatMap((number) => one(spare(number)))])
+      const both = [spare(1), spare(2)]
+      assert.deepStrictEqual(steps, [...both.map((file) => `rename ${file}`), ...both.flatMap(one)])
       for (const number of [1, 2]) assert.isTrue(disk.content(spare(number)).every((byte) => byte === 0))
       disk.steps.length = 0
       yield* journal.write(longWrite(7))
@@ -119,7 +120,8 @@ describe("a segment that a snapshot replaced", () => {
       // As a crash left it that came before its first write had been acknowledged, or before it was made zeros.
       disk.change(spare(1), disk.content(segment(6)))
       disk.change(spare(2), disk.content(segment(3)))
-      assert.deepStrictEqual((yield* logFiles(disk, place.folder, true))?.names, range(3, 6).map((number) => segment(number).split("/").at(-1)!))
+      const log = range(3, 6).map((number) => `0000000${number}.log`)
+      assert.deepStrictEqual((yield* logFiles(disk, place.folder, true))?.names, log)
       const { found } = yield* opened(disk)
       assert.deepStrictEqual([found.doubt, lastOp(found)], [null, 6])
       assert.deepStrictEqual(sparesOf(disk), [])
