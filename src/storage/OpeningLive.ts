@@ -34,7 +34,7 @@ export interface Opened {
   readonly end: LogEnd | null
   readonly choice: Choice
   readonly headFile: HeadFile | null | "damaged"
-  /** Names of files that were to be used again: nothing in them is, or ever was, of the log that is there. */
+  /** Names of files that were to be used again: what is in them is of no log any more, or not yet. */
   readonly spares: ReadonlyArray<string>
   /** What the log comes to, be it in doubt or not. */
   readonly fold: Fold

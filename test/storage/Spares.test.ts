@@ -10,9 +10,11 @@ import * as Fiber from "effect/Fiber"
 import { Limits } from "../../src/base/Limits.ts"
 import { type Random, seeded } from "../../src/base/Random.ts"
 import { decodeHeadFile } from "../../src/storage/HeadFileLive.ts"
+import { Journals } from "../../src/storage/Journal.ts"
 import { foundIn, type Held, lastOp, nothingHeld, replacement } from "../../src/storage/JournalModel.ts"
+import * as JournalsLive from "../../src/storage/JournalsLive.ts"
 import { logFiles } from "../../src/storage/LogInspectionLive.ts"
-import { entries, head, write } from "../contracts/Journal.ts"
+import { entries, head, own, write } from "../contracts/Journal.ts"
 import { range, snapshotOf } from "../contracts/Snapshots.ts"
 import { below, drawWrite, journalOn, place, segment, small, spare } from "./Scripts.ts"
 import { type Action, after, crash, judge, perform } from "./SnapshotScripts.ts"
@@ -365,6 +367,30 @@ describe("the head file of a new segment", () => {
       assert.deepStrictEqual(yield* Effect.flip(journal.open), error)
       const { found } = yield* opened(disk)
       assert.deepStrictEqual([found.doubt, lastOp(found)], [null, 7])
+    }))
+
+  it.effect("ends the journal also if it fails when that is closed for another owner", () =>
+    Effect.gen(function*() {
+      let pending = 0
+      for (let seed = 0; seed < 20; seed++) {
+        const disk = new TestLogDisk(seeded(seed))
+        const life = Effect.gen(function*() {
+          const journals = yield* Journals
+          const first = yield* journals.journal(...own, "disk")
+          yield* first.open
+          for (const op of [1, 2]) yield* first.write(longWrite(op))
+          disk.isBusy = true
+          yield* first.write(longWrite(3))
+          const isPending = !disk.steps.at(-1)!.endsWith(".head.json")
+          // What it is about to do fails.
+          disk.repair()
+          const exit = yield* Effect.exit((yield* journals.journal(...own, "disk")).open)
+          assert.strictEqual(exit._tag, isPending ? "Failure" : "Success", `seed ${seed}`)
+          pending += isPending ? 1 : 0
+        })
+        yield* Effect.provide(life, JournalsLive.layerOn(disk, "/data", small), { local: true })
+      }
+      assert.isAbove(pending, 4)
     }))
 
   it.effect("of a log that has just begun is waited for: without it, the log would be in doubt", () =>
