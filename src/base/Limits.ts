@@ -108,6 +108,13 @@ export const Limits = {
   journal_segment_bytes_max: 4 * MiB,
   /** These files grow by this. What a replica takes on the disk at least. */
   journal_step_bytes: 1 * MiB,
+  /**
+   * So many files that a snapshot replaced are kept, to be written again. Two: a snapshot replaces one, or two where the
+   * log came to a little more since the one before.
+   */
+  journal_spares_max: 2,
+  /** Such a file is overwritten in pieces of this, so that a write of the log does not wait for more. */
+  journal_zeros_bytes: 256 * KiB,
   /** Batches up to this are encoded in memory that a log keeps. */
   journal_room_bytes: 128 * KiB,
   /** A snapshot is flushed after so much of it, so that a flush of the log does not wait for much else. */

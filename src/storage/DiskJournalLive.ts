@@ -9,6 +9,7 @@
  * @module
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Semaphore from "effect/Semaphore"
 import { basename, dirname } from "node:path"
 import { invariant } from "../base/Invariant.ts"
@@ -50,6 +51,8 @@ export class DiskJournal implements Journal {
   /** The same for saves, which have turns of their own and wait for those of the others. */
   private readonly saving = Semaphore.makeUnsafe(1)
   private state: State | null = null
+  /** Writes the head file beside the writes of the log: of a new segment, not of a new head. */
+  private marking: Fiber.Fiber<void, JournalError> | null = null
   /** Counts openings: a save does not outlive its own. */
   private life = 0
   private isHeadFileDamaged = false
@@ -130,7 +133,8 @@ export class DiskJournal implements Journal {
   private afterAll<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.suspend(() => {
       this.life++
-      return this.saving.withPermits(1)(this.alone.withPermits(1)(effect))
+      const marked = Effect.suspend(() => this.marking === null ? Effect.void : Fiber.await(this.marking))
+      return this.saving.withPermits(1)(this.alone.withPermits(1)(Effect.andThen(marked, effect)))
     })
   }
 
@@ -147,11 +151,13 @@ export class DiskJournal implements Journal {
     })
   }
 
-  private begin({ choice, end, headFile, stored }: Opened): Effect.Effect<void, DiskError> {
+  private begin({ choice, end, headFile, spares, stored }: Opened): Effect.Effect<void, DiskError> {
     const { commit, doubt, head } = stored
     this.isHeadFileDamaged = headFile === "damaged"
     return Effect.gen({ self: this }, function*() {
       if (doubt === null) {
+        // Before all that needs room.
+        yield* this.segments.removeSpares(spares)
         if (end !== null) yield* this.segments.resume(end)
         // A log that was about to begin.
         else if (headFile !== null && headFile !== "damaged" && headFile.log !== null) this.segments.begin(headFile.log.id)
@@ -183,18 +189,31 @@ export class DiskJournal implements Journal {
     })
   }
 
-  private append(batch: Batch): Effect.Effect<void, DiskError> {
+  private append(batch: Batch): Effect.Effect<void, DiskError | JournalError> {
     return Effect.gen({ self: this }, function*() {
       const before = this.state!
       const isNewFile = yield* this.segments.append(batch, before)
       const head = batch.head ?? before.head
       this.state = { head, commit: batch.commit, doubt: null, op: opAfter(batch, before.op) }
-      if (isNewFile || batch.head !== null) yield* this.putHeadFile(this.state.head)
+      if (batch.head !== null || isNewFile) yield* this.mark(head, batch.head === null)
+    })
+  }
+
+  /**
+   * Writes the head file. One at a time, in order: a head is never replaced by an older one. If the head is known, nobody
+   * waits for it: what it says of the log may be late. But a log that has more than its first write has a head file.
+   */
+  private mark(head: ReplicaHead | null, isKnown: boolean): Effect.Effect<void, DiskError | JournalError> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.marking !== null) yield* Fiber.join(this.marking)
+      const put = this.putHeadFile(head)
+      if (!isKnown || this.segments.mark.sequence === 1) yield* put
+      else this.marking = yield* Effect.forkDetach(this.ends("write", put), { startImmediately: true })
     })
   }
 
   /** The snapshot is durable before the batch that relies on it, and that one before anything is removed. */
-  private install(snapshot: Snapshot, write: JournalWrite): Effect.Effect<void, DiskError> {
+  private install(snapshot: Snapshot, write: JournalWrite): Effect.Effect<void, DiskError | JournalError> {
     return Effect.uninterruptibleMask((interruptible) =>
       Effect.gen({ self: this }, function*() {
         const staged = yield* interruptible(this.snapshots.write(install_name, snapshot, () => true))
@@ -225,22 +244,24 @@ export class DiskJournal implements Journal {
     return this.removeUseless
   })
 
-  /** Removes a file that nobody needs. Was there one? */
-  private readonly removeOne: Effect.Effect<boolean, DiskError> = Effect.suspend(() => {
+  /** Removes a file that nobody needs, or makes a spare of it. Was there one? */
+  private removeOne(recycles: boolean): Effect.Effect<boolean, DiskError> {
     const [older, newer] = this.snapshots.kept
-    return Effect.flatMap(this.segments.removeOne(older === undefined || newer === undefined ? null : older), (removed) =>
+    const op = older === undefined || newer === undefined ? null : older
+    return Effect.flatMap(this.segments.removeOne(op, recycles), (removed) =>
       removed ? Effect.succeed(true) : this.snapshots.removeOne)
-  })
+  }
 
   private readonly removeUseless: Effect.Effect<void, DiskError> = Effect.gen({ self: this }, function*() {
-    while (yield* this.removeOne);
+    while (yield* this.removeOne(false));
   })
 
-  /** The same, and writes have their turn after each file. */
+  /** The same, and writes have their turn after each file. Spares are erased beside them. */
   private shorten(goesOn: () => boolean): Effect.Effect<void, DiskError> {
-    const step = Effect.suspend(() => goesOn() ? this.removeOne : Effect.succeed(false))
+    const step = Effect.suspend(() => goesOn() ? this.removeOne(true) : Effect.succeed(false))
     return Effect.gen({ self: this }, function*() {
       while (yield* this.alone.withPermits(1)(Effect.uninterruptible(step)));
+      yield* this.segments.eraseSpares(goesOn)
     })
   }
 

@@ -46,9 +46,9 @@ export const layerOn = (disk: LogDisk, data_dir: string, layout: Layout): Layer.
       const logJournal = (place: Place): Effect.Effect<Journal> =>
         Effect.gen(function*() {
           const earlier = logs.get(place.folder)
-          // What a failed write left is known to nobody, not even to one who reads it again.
+          if (earlier && !earlier.failed) yield* earlier.close
+          // What a failed write left is known to nobody, not even to one who reads it again. The last one may end only now.
           if (earlier?.failed) return earlier
-          if (earlier) yield* earlier.close
           const journal = new DiskJournal(disk, place, layout)
           logs.set(place.folder, journal)
           return journal

@@ -59,6 +59,7 @@ export const logFiles = Effect.fnUntraced(function*(
   const folder = isFolder ? path : dirname(path)
   const name = basename(path)
   const found = yield* disk.list(folder)
+  // Not the spares: what is in them, if anything, is of no log any more, or not yet.
   const names = found.filter((name) => segment_name.test(name)).sort()
   if (!isFolder) {
     const ends = !segment_name.test(name) || !names.includes(segmentName(Number(name.slice(0, 8)) + 1))

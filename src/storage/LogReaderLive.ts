@@ -32,10 +32,11 @@ export interface Tail {
   readonly size: number
 }
 
-/** A segment, and the last op of the log where it ends. */
+/** A segment, its size, and the last op of the log where it ends. */
 export interface SegmentFile {
   readonly number: number
   readonly op: number
+  readonly bytes: number
 }
 
 /** A segment whose header is whole, before anything else of it is judged. */
@@ -160,7 +161,7 @@ export class LogReader {
     const follows = header.sequence === this.sequence + 1 && header.chain === this.chain && header.op === this.fold.op
     if (!follows) return `it begins with write ${header.sequence}, the file before it ends with write ${this.sequence}`
     if (size % header.step_bytes !== 0) return `it has been cut: it has ${size} bytes, no multiple of ${header.step_bytes}`
-    this.files.push({ number, op: header.op })
+    this.files.push({ number, op: header.op, bytes: size })
     return null
   }
 
@@ -206,11 +207,11 @@ export class LogReader {
   }
 
   private took(header: BatchHeader): void {
-    const { number } = this.files.at(-1)!
+    const file = this.files.at(-1)!
     this.sequence = header.sequence
     this.chain = header.checksum
-    if (header.snapshot) this.first = number
-    this.files[this.files.length - 1] = { number, op: this.fold.op }
+    if (header.snapshot) this.first = file.number
+    this.files[this.files.length - 1] = { ...file, op: this.fold.op }
   }
 
   private seen(bytes: Uint8Array, at: number, header: BatchHeader): SeenBatch {

@@ -14,6 +14,7 @@ import {
   LogReader, type LogViewer, openError, orFail, type Place, promiseIn, segment_name, type SegmentFile, type Tail
 } from "./LogReaderLive.ts"
 import { type Choice, chooseSnapshot, noChoice } from "./SnapshotReadingLive.ts"
+import { spare_name } from "./SpareLive.ts"
 
 /** Where a log goes on. */
 export interface LogEnd {
@@ -33,6 +34,8 @@ export interface Opened {
   readonly end: LogEnd | null
   readonly choice: Choice
   readonly headFile: HeadFile | null | "damaged"
+  /** Names of files that were to be used again: what is in them is of no log any more, or not yet. */
+  readonly spares: ReadonlyArray<string>
   /** What the log comes to, be it in doubt or not. */
   readonly fold: Fold
 }
@@ -48,7 +51,8 @@ export const readLog = Effect.fnUntraced(function*(
   const headProblem = decoded !== null && "reason" in decoded ? decoded : null
   if (headProblem?.damaged === false) return yield* openError(place.headFile, headProblem.reason)
   const headFile = decoded === null || "reason" in decoded ? null : decoded
-  const names = (yield* orFail(disk.list(place.folder))).filter((name) => segment_name.test(name)).sort()
+  const listed = yield* orFail(disk.list(place.folder))
+  const names = listed.filter((name) => segment_name.test(name)).sort()
   const reader = new LogReader(disk, place, viewer)
   let doubt: string | null = null
   let promise = headFile?.head ?? null
@@ -68,7 +72,8 @@ export const readLog = Effect.fnUntraced(function*(
   const stored: Stored = doubt === null
     ? { head, base, snapshot, entries, commit, doubt, notes, damage: choice.damage }
     : { ...nothingStored, head, doubt }
-  return { stored, end: endOf(reader), choice, headFile: headProblem ? "damaged" : headFile, fold }
+  const spares = listed.filter((name) => spare_name.test(name))
+  return { stored, end: endOf(reader), choice, headFile: headProblem ? "damaged" : headFile, spares, fold }
 })
 
 /** Durability `memory`: the head file is all that there is. Null: there is none. */

@@ -1,6 +1,6 @@
 /**
  * The files of a write-ahead log that is being written, *segments*: appends batches to the last one, begins the next, and
- * removes the first.
+ * removes the first, or keeps it as a spare for one that is to come.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
 import { bound_offset, encodeBound, encodePreamble, preamble_bytes, seedOf } from "./log/Segment.ts"
 import { type Place, type SegmentFile, segmentName, type Tail } from "./LogReaderLive.ts"
 import type { LogEnd } from "./OpeningLive.ts"
+import { Spares } from "./SpareLive.ts"
 
 /** How a log is laid out; see base/Limits.ts. */
 export interface Layout {
@@ -37,6 +38,7 @@ export class Segments {
   private readonly place: Place
   private readonly layout: Layout
   private readonly zeros: Uint8Array
+  private readonly spares: Spares
   /** Batches are encoded here, one after the other: memory of its own for each costs the collector dear. */
   private readonly room = new Uint8Array(Limits.journal_room_bytes)
   private log = newLog(randomBytes(8).toString("hex"))
@@ -51,6 +53,7 @@ export class Segments {
     this.place = place
     this.layout = layout
     this.zeros = new Uint8Array(layout.step_bytes)
+    this.spares = new Spares(disk, place.folder, this.steps(layout.segment_bytes_max))
   }
 
   /** The log's id, and its last batch. */
@@ -83,7 +86,23 @@ export class Segments {
     })
   }
 
+  /** Lets go of all files. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.spares.forget()
+    return this.closeLast
+  })
+
+  /** Those that an earlier process left. */
+  removeSpares(names: ReadonlyArray<string>): Effect.Effect<void, DiskError> {
+    return this.spares.remove(names)
+  }
+
+  /** Makes what was kept fit for use, until `goesOn` says no. Beside all else but `close`, and one caller at a time. */
+  eraseSpares(goesOn: () => boolean): Effect.Effect<void, DiskError> {
+    return this.spares.erase(goesOn)
+  }
+
+  private readonly closeLast: Effect.Effect<void> = Effect.suspend(() => {
     const { file } = this
     this.file = null
     return file?.close ?? Effect.void
@@ -110,22 +129,26 @@ export class Segments {
 
   /**
    * Removes the first segment, if a snapshot replaced what is in it, or if the log does without it what comes at or below
-   * `op`. Was there one? In this order, and each durably, so that what is left has no gap. The last one stays.
+   * `op`. Was there one? In this order, and each durably, so that what is left has no gap. The last one stays. If it
+   * `recycles`, it may be kept as a spare: to be erased.
    */
-  removeOne(op: number | null): Effect.Effect<boolean, DiskError> {
+  removeOne(op: number | null, recycles: boolean): Effect.Effect<boolean, DiskError> {
     return Effect.suspend(() => {
       const [one, next] = this.files
       const isNeeded = one === undefined || next === undefined || one.number >= this.first && (op === null || one.op > op)
       if (isNeeded) return Effect.succeed(false)
       this.files.shift()
-      return Effect.as(this.disk.remove(join(this.place.folder, segmentName(one.number))), true)
+      const removed = recycles && this.spares.wants(one.bytes)
+        ? this.spares.retire(one.number)
+        : this.disk.remove(join(this.place.folder, segmentName(one.number)))
+      return Effect.as(removed, true)
     })
   }
 
   private appended(batch: Batch, op: number): void {
-    const { number } = this.files.at(-1)!
+    const { number, size } = this.tail!
     if (batch.snapshot !== null) this.first = number
-    this.files[this.files.length - 1] = { number, op: opAfter(batch, op) }
+    this.files[this.files.length - 1] = { number, op: opAfter(batch, op), bytes: size }
   }
 
   private addBatch(
@@ -136,38 +159,50 @@ export class Segments {
   ): Effect.Effect<void, DiskError> {
     const end = tail.at + bytes.length
     const size = Math.max(tail.size, this.steps(end))
-    const written = size === tail.size ? file.writeThrough(tail.at, [bytes])
-      : Effect.gen({ self: this }, function*() {
+    const written = Effect.gen({ self: this }, function*() {
+      if (size > tail.size) {
         // The size changes first, and at once: a file whose size is in between has been cut.
         yield* file.grow(size)
         yield* file.write(tail.at, [bytes, this.zeros.subarray(0, size - end)])
         yield* file.sync
-        // Through as well: later batches are, so no sync would take it along.
-        yield* file.writeThrough(bound_offset, [encodeBound({ size, sequence }, this.log.seed, crc32)])
-      })
-    return Effect.map(written, () => {
+      } else yield* file.writeThrough(tail.at, [bytes])
+      // Through as well: later batches are, so no sync would take it along.
+      yield* file.writeThrough(bound_offset, [encodeBound({ size, sequence }, this.log.seed, crc32)])
+    })
+    // A file that was a spare does not grow, and has its bound raised as often as if it did.
+    const isNewStep = this.steps(end) > this.steps(tail.at)
+    return Effect.map(isNewStep ? written : file.writeThrough(tail.at, [bytes]), () => {
       this.tail = { ...tail, at: end, size }
     })
   }
 
   /** Begins a file, with its first batch in it. */
   private addSegment(batch: Uint8Array, sequence: number, op: number): Effect.Effect<void, DiskError> {
-    const { disk, layout, log, place } = this
+    const { disk, layout, log, place, spares } = this
     return Effect.gen({ self: this }, function*() {
       const number = (this.tail?.number ?? 0) + 1
       const { replica, tenant } = place
       const { step_bytes } = layout
       const header = { tenant, replica, log: log.id, number, step_bytes, sequence, chain: log.chain, op }
+      const preamble = encodePreamble(header, crc32)
       const at = preamble_bytes + batch.length
-      const bytes = new Uint8Array(this.steps(at))
-      bytes.set(encodePreamble(header, crc32))
-      bytes.set(batch, preamble_bytes)
       const file = join(place.folder, segmentName(number))
-      yield* disk.put(file, bytes)
-      yield* this.close
+      const spare = spares.take(at)
+      const size = spare === null ? this.steps(at) : spares.bytes
+      if (spare === null) {
+        const bytes = new Uint8Array(size)
+        bytes.set(preamble)
+        bytes.set(batch, preamble_bytes)
+        yield* disk.put(file, bytes)
+      } else {
+        // All of the size is there from the beginning: less would be a file that was cut.
+        preamble.set(encodeBound({ size, sequence }, log.seed, crc32), bound_offset)
+        yield* spares.fill(spare, file, [preamble, batch])
+      }
+      yield* this.closeLast
       this.file = yield* disk.open(file)
-      this.tail = { file, number, at, size: bytes.length }
-      this.files.push({ number, op })
+      this.tail = { file, number, at, size }
+      this.files.push({ number, op, bytes: size })
     })
   }
 

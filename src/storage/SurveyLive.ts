@@ -13,6 +13,7 @@ import { replicaOf } from "./JournalsLive.ts"
 import { DiskError } from "./log/LogDisk.ts"
 import { segment_name } from "./LogReaderLive.ts"
 import { snapshot_name } from "./SnapshotReadingLive.ts"
+import { spare_name } from "./SpareLive.ts"
 
 /** The files of a replica, be they whole or not. */
 export interface FoundReplica {
@@ -21,6 +22,8 @@ export interface FoundReplica {
   readonly replica: string
   readonly node: string
   readonly bytes: number
+  /** Of these, what is in spares: nobody reads it. */
+  readonly spare_bytes: number
   readonly log: { readonly segments: number; readonly bytes: number } | null
 }
 
@@ -71,7 +74,7 @@ const unlessGone = <A>(effect: Effect.Effect<A, PlatformError>): Effect.Effect<A
   Effect.catchIf(effect, (error) => error.reason._tag === "NotFound", () => Effect.succeed(null))
 
 /** Whose file it is: `tenants/<tenant id>/<replica>@<node>.…`. */
-const ownerOf = ([top, tenant, file]: ReadonlyArray<string>): Omit<FoundReplica, "bytes" | "log"> | null => {
+const ownerOf = ([top, tenant, file]: ReadonlyArray<string>): Pick<FoundReplica, "node" | "replica" | "tenant"> | null => {
   if (top !== "tenants" || tenant === undefined || file === undefined || !isUuid(tenant)) return null
   const name = replicaOf(file)
   return name === null ? null : { tenant, node: name.node, replica: replicaId(name) }
@@ -83,13 +86,14 @@ const replicasOf = (found: ReadonlyArray<Found>): ReadonlyArray<FoundReplica> =>
     const owner = ownerOf(parts)
     if (owner === null) continue
     const key = `${owner.tenant}::${owner.replica}`
-    const known = byOwner.get(key) ?? { ...owner, bytes: 0, log: null }
+    const known = byOwner.get(key) ?? { ...owner, bytes: 0, spare_bytes: 0, log: null }
     const [, , folder = "", file] = parts
     const isLog = folder.endsWith(".log")
     const isSegment = isLog && file !== undefined && segment_name.test(file)
     const before = known.log ?? { segments: 0, bytes: 0 }
     const log = isSegment ? { segments: before.segments + 1, bytes: before.bytes + bytes } : isLog && isFolder ? before : known.log
-    byOwner.set(key, { ...known, bytes: known.bytes + bytes, log })
+    const isSpare = isLog && file !== undefined && spare_name.test(file)
+    byOwner.set(key, { ...known, bytes: known.bytes + bytes, spare_bytes: known.spare_bytes + (isSpare ? bytes : 0), log })
   }
   return [...byOwner.values()]
 }
@@ -132,5 +136,7 @@ const isKnown = (parts: ReadonlyArray<string>, isFolder: boolean): boolean => {
   if (parts.length === 2) return isFolder && isUuid(tenant)
   if (ownerOf(parts) === null || parts.length > 4) return false
   if (inner === undefined) return isFolder !== file.endsWith(".json")
-  return !isFolder && (file.endsWith(".log") ? segment_name : snapshot_name).test(inner)
+  // A spare is as much at home in a log as a segment. It is none: there is nothing in it to be read.
+  const names = file.endsWith(".log") ? [segment_name, spare_name] : [snapshot_name]
+  return !isFolder && names.some((name) => name.test(inner))
 }

@@ -326,6 +326,8 @@ describe("data check, of the files of a node,", () => {
       for (const [path, bytes] of [
         ["notes.txt", 6], ["identity.json.tmp", 7], [`tenants/${tenant}/r1@dev1.snapshots/save.tmp`, 8],
         [`tenants/${tenant}/r1@dev1.log/00000005.log.tmp`, 9],
+        // Of the log, and nothing to be told of.
+        [`tenants/${tenant}/r1@dev1.log/00000001.spare`, 10],
         [`tenants/${tenant}/other`, 11], [`tenants/${tenant}/r1@dev1.log/x`, 12], ["tenants/x", 13],
         ["uploads/x.snapshot", 14]
       ] as const) writeFileSync(join(folder, path), "x".repeat(bytes))

@@ -148,7 +148,9 @@ describe("a check of a folder", () => {
       const seen = yield* surveyData(fs, folder)
       let read = 0
       yield* checkData(fs, folder, seen, (bytes) => Effect.sync(() => void (read += bytes)))
+      const { bytes, spare_bytes } = seen.found.replicas[0]!
+      assert.strictEqual(spare_bytes, 4096)
       // The headers of both snapshots are read before the one that serves.
-      assert.strictEqual(read, seen.found.replicas[0]!.bytes + 2 * header_bytes)
+      assert.strictEqual(read, bytes - spare_bytes + 2 * header_bytes)
     })).pipe(Effect.provide(NodeFileSystem.layer)))
 })

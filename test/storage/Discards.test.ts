@@ -14,7 +14,7 @@ import { seeded } from "../../src/base/Random.ts"
 import { Journals } from "../../src/storage/Journal.ts"
 import * as JournalsLive from "../../src/storage/JournalsLive.ts"
 import { entries, head, own, tenant, write } from "../contracts/Journal.ts"
-import { snapshotOf } from "../contracts/Snapshots.ts"
+import { range, snapshotOf } from "../contracts/Snapshots.ts"
 import { small } from "./Scripts.ts"
 import { makeTestDisk } from "./TestDisk.ts"
 import { TestLogDisk } from "./TestLogDisk.ts"
@@ -32,12 +32,16 @@ const put = (...path: ReadonlyArray<string>): void => {
   writeFileSync(file, "")
 }
 
-/** A log, two snapshots and a head file. */
+/** A log, two snapshots and a head file; where files are small, spares too. */
 const filled = Effect.gen(function*() {
   const journal = yield* (yield* Journals).journal(...own, "disk")
   yield* journal.open
   yield* journal.write(write({ head: head(1), entries: entries(1, 9), commit: 9 }))
-  for (const op of [4, 7]) yield* journal.save(snapshotOf(op))
+  for (const op of range(10, 13)) {
+    const long = { ...entries(op, 1)[0]!, operation: new Uint8Array(4000) }
+    yield* journal.write(write({ entries: [long], commit: op - 1 }))
+  }
+  for (const op of [11, 12]) yield* journal.save(snapshotOf(op))
 })
 
 const discarded = Effect.flatMap(Journals, (journals) => journals.discard(...own))
@@ -113,6 +117,7 @@ describe("a replica that is discarded", () => {
           const life = <A, E>(body: Effect.Effect<A, E, Journals>) =>
             Effect.provide(body, JournalsLive.layerOn(disk, "/data", small), { local: true })
           yield* life(filled)
+          assert.lengthOf(disk.names.filter((name) => name.endsWith(".spare")), 2)
           disk.failAt(step)
           failed = Exit.isFailure(yield* Effect.exit(life(discarded)))
           if (power) disk.losePower()

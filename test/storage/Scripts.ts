@@ -11,7 +11,7 @@ import type { LogDisk } from "../../src/storage/log/LogDisk.ts"
 import type { Place } from "../../src/storage/LogReaderLive.ts"
 import type { Layout } from "../../src/storage/SegmentsLive.ts"
 import type { Entry } from "../../src/vr/Message.ts"
-import { head as headOf, tenant } from "../contracts/Journal.ts"
+import { entries, head as headOf, tenant, write } from "../contracts/Journal.ts"
 
 export const place: Place = {
   tenant,
@@ -21,12 +21,18 @@ export const place: Place = {
   snapshots: "/data/r1@dev1.snapshots"
 }
 export const segment = (number: number): string => `${place.folder}/${String(number).padStart(8, "0")}.log`
+export const spare = (number: number): string => segment(number).replace(/log$/, "spare")
 export const snapshotFile = (op: number): string => `${place.snapshots}/${String(op).padStart(16, "0")}.snapshot`
 
 /** Small files that grow by little, so that a few writes come to several of them. */
 export const small: Layout = { segment_bytes_max: 6144, step_bytes: 2048 }
 
 export const journalOn = (disk: LogDisk, layout = small): DiskJournal => new DiskJournal(disk, place, layout)
+
+export const entryOf = (op: number, bytes: number): Entry =>
+  ({ ...entries(op, 1)[0]!, operation: new Uint8Array(bytes).fill(op) })
+/** Two of these are too long for one {@link small} file. */
+export const longWrite = (op: number, bytes = 4000): JournalWrite => write({ entries: [entryOf(op, bytes)], commit: op - 1 })
 
 export const below = (random: Random, bound: number): number => Math.floor(random.next() * bound)
 

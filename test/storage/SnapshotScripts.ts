@@ -7,12 +7,13 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { Random } from "../../src/base/Random.ts"
+import { type Random, seeded } from "../../src/base/Random.ts"
 import type { DiskJournal } from "../../src/storage/DiskJournalLive.ts"
 import type { JournalWrite, Stored } from "../../src/storage/Journal.ts"
 import { afterSave, afterWrite, type Held, lastOp, nothingHeld } from "../../src/storage/JournalModel.ts"
 import { partsOf, restored, snapshotOf } from "../contracts/Snapshots.ts"
-import { below, drawEntries, drawWrite } from "./Scripts.ts"
+import { below, drawEntries, drawWrite, journalOn } from "./Scripts.ts"
+import { TestLogDisk } from "./TestLogDisk.ts"
 
 export type Action =
   | { readonly _tag: "Write"; readonly write: JournalWrite }
@@ -133,3 +134,51 @@ const summary = (stored: Stored) => {
   const { base, commit, doubt, head, snapshot } = stored
   return { base, commit, doubt, snapshot, op: lastOp(stored), view: head?.view }
 }
+
+export interface Crash {
+  readonly seed: number
+  /** So many steps happen before. */
+  readonly step: number
+  /** Does the power go, or does the process end? */
+  readonly power: boolean
+}
+
+/**
+ * Does the actions until the disk fails, and then opening as well if need be: all that was acknowledged is there, and the
+ * next life can do all of it. Did it fail at all, and what was it about to do? The disk is as it was found after that.
+ */
+export const crash = Effect.fnUntraced(function*(actions: ReadonlyArray<Action>, { power, seed, step }: Crash) {
+  const random = seeded(seed * 1000 + step)
+  const disk = new TestLogDisk(random)
+  disk.isBusy = true
+  const said = `seed ${seed}, step ${step}, power ${power}`
+  const opened = Effect.suspend(() => {
+    const journal = journalOn(disk)
+    return Effect.map(journal.open, (found) => ({ journal, found }))
+  })
+  const restart = () => power ? disk.losePower() : disk.repair()
+  const first = yield* opened
+  disk.steps.length = 0
+  disk.failAt(step)
+  const outcome = yield* perform(first.journal, actions)
+  const steps = disk.steps.slice()
+  restart()
+  // Opening may be cut short as well.
+  disk.failAt(Math.floor(random.next() * 8))
+  yield* Effect.exit(opened)
+  restart()
+  const { found, journal } = yield* opened
+  const held = yield* judge(journal, found, possible(actions, outcome), said)
+  // What was found is durable now, and the next life can do all of it.
+  disk.losePower()
+  const again = yield* opened
+  const now = yield* judge(again.journal, again.found, [held], `${said}, again`)
+  const more = drawWholeLife(random, now)
+  const { failed } = yield* perform(again.journal, more)
+  assert.strictEqual(failed.size, 0, said)
+  disk.losePower()
+  const last = yield* opened
+  yield* judge(last.journal, last.found, [more.reduce(after, now)], `${said}, at the end`)
+  assert.isFalse(disk.names.some((name) => /\.(?:tmp|damaged|spare)$/.test(name)), said)
+  return { failed: outcome.failed.size > 0, cut: outcome.failed.size > 0 ? steps[step] ?? "" : "", steps }
+})

@@ -42,6 +42,8 @@ export class TestLogDisk implements LogDisk {
   /** Steps until it fails. */
   private left = Number.POSITIVE_INFINITY
   private reason = ""
+  /** Counts processes: what one of them was about to do when it ended never happens. */
+  private life = 0
 
   constructor(random: Random) {
     this.random = random
@@ -55,6 +57,7 @@ export class TestLogDisk implements LogDisk {
 
   /** The process ends, and another one comes: nothing is lost. */
   repair(): void {
+    this.life++
     this.left = Number.POSITIVE_INFINITY
   }
 
@@ -217,7 +220,12 @@ export class TestLogDisk implements LogDisk {
       whole()
       return Effect.void
     })
-    return Effect.suspend(() => this.isBusy && this.chance() ? Effect.andThen(Effect.yieldNow, step) : step)
+    return Effect.suspend(() => {
+      const { life } = this
+      const ended = new DiskError({ file: path, reason: "the process has ended" })
+      const later = Effect.suspend(() => life === this.life ? step : ended)
+      return this.isBusy && this.chance() ? Effect.andThen(Effect.yieldNow, later) : step
+    })
   }
 
   private needs(path: string, bytes: () => number): Effect.Effect<void, DiskError> {

@@ -177,7 +177,7 @@ const check = define({
     const seen = isFolder ? yield* Effect.mapError(surveyData(fs, data_dir), unreadable) : null
     if (seen === null || seen.isEmpty) return yield* noNode(data_dir)
     if (seen.running !== null && !while_running) return yield* inUse(data_dir, seen.running)
-    const total = seen.found.replicas.reduce((sum, { bytes }) => sum + bytes, 0)
+    const total = seen.found.replicas.reduce((sum, { bytes, spare_bytes }) => sum + bytes - spare_bytes, 0)
     // The bar goes away before anything is shown.
     const report = yield* Effect.scoped(Effect.flatMap(makeProgress("check", total, options), (advance) =>
       checkData(fs, data_dir, seen, advance)))

@@ -1,0 +1,113 @@
+/**
+ * Files of a log that a snapshot replaced, and that are to be written again: *spares*. One that is there costs a log that
+ * goes on neither a new file nor any growth, and nothing has to be removed.
+ *
+ * All of a spare is made zeros before it is used: what was in it would be taken for writes that follow, as it is of the
+ * same log. That is done beside the writes. A spare is known to the process that made it and to nobody else: those that
+ * are found when a log is opened are removed.
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import { join } from "node:path"
+import { Limits } from "../base/Limits.ts"
+import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
+import { segmentName } from "./LogReaderLive.ts"
+
+/** It keeps the number that it had as a segment: no two have ever had the same. */
+const spareName = (number: number): string => `${String(number).padStart(8, "0")}.spare`
+export const spare_name = /^\d{8}\.spare$/
+
+export class Spares {
+  /** The size that each of them has. */
+  readonly bytes: number
+  private readonly disk: LogDisk
+  private readonly folder: string
+  private readonly zeros: Uint8Array
+  /** Numbers of those that still have something in them. */
+  private used: ReadonlyArray<number> = []
+  /** Of those that are zeros, durably. */
+  private ready: ReadonlyArray<number> = []
+
+  constructor(disk: LogDisk, folder: string, bytes: number) {
+    this.disk = disk
+    this.folder = folder
+    this.bytes = bytes
+    this.zeros = new Uint8Array(Math.min(bytes, Limits.journal_zeros_bytes))
+  }
+
+  /** Would a segment of that size be one more? */
+  wants(bytes: number): boolean {
+    return bytes === this.bytes && this.used.length + this.ready.length < Limits.journal_spares_max
+  }
+
+  /**
+   * Takes a segment that nobody needs. Its old name is gone durably before anything in it is changed: a crash that brought
+   * the name back would bring back a segment that is damaged.
+   */
+  retire(number: number): Effect.Effect<void, DiskError> {
+    const { folder } = this
+    const renamed = this.disk.rename(join(folder, segmentName(number)), this.pathOf(number))
+    return Effect.map(renamed, () => {
+      this.used = [...this.used, number]
+    })
+  }
+
+  /** Makes them zeros, one after the other, until `goesOn` says no. One caller at a time, and writes go on meanwhile. */
+  erase(goesOn: () => boolean): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      while (this.used.length > 0) {
+        const [number, ...rest] = this.used
+        const open = this.disk.open(this.pathOf(number!))
+        if (!(yield* Effect.acquireUseRelease(open, (file) => this.zero(file, goesOn), ({ close }) => close))) return
+        this.used = rest
+        this.ready = [...this.ready, number!]
+      }
+    })
+  }
+
+  /** One that is ready, for so many bytes; nobody gets it again. Null: there is none. */
+  take(bytes: number): number | null {
+    const [number, ...rest] = this.ready
+    if (number === undefined || bytes > this.bytes) return null
+    this.ready = rest
+    return number
+  }
+
+  /** Makes one that was taken the segment `file`, with this at its beginning. That is durable before the file has its name. */
+  fill(number: number, file: string, chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, DiskError> {
+    const path = this.pathOf(number)
+    const written = Effect.acquireUseRelease(
+      this.disk.open(path),
+      (spare) => spare.writeThrough(0, chunks),
+      ({ close }) => close
+    )
+    return Effect.andThen(written, this.disk.rename(path, file))
+  }
+
+  /** Removes those that an earlier process left. A crash came at any time: there is no telling what is in them. */
+  remove(names: ReadonlyArray<string>): Effect.Effect<void, DiskError> {
+    return Effect.forEach(names, (name) => this.disk.remove(join(this.folder, name)), { discard: true })
+  }
+
+  forget(): void {
+    this.used = []
+    this.ready = []
+  }
+
+  /** In pieces, each durable by itself: a write of the log does not wait for more than one. Did it come to the end? */
+  private zero(file: LogFile, goesOn: () => boolean): Effect.Effect<boolean, DiskError> {
+    const { bytes, zeros } = this
+    return Effect.gen(function*() {
+      for (let at = 0; at < bytes; at += zeros.length) {
+        if (!goesOn()) return false
+        yield* file.writeThrough(at, [zeros.subarray(0, bytes - at)])
+      }
+      return true
+    })
+  }
+
+  private pathOf(number: number): string {
+    return join(this.folder, spareName(number))
+  }
+}
