@@ -12,7 +12,7 @@ export const groups: ReadonlyArray<Mutation> = [
     file: "src/vr/Epochs.ts",
     find: "  else startTransfer(replica, view, from, now, out)\n",
     replace: "  else startTransfer(replica, view, replica.configuration.replicas.find((id) => id !== replica.id) ?? from, now, out)\n",
-    budget: 300
+    budget: 2_500
   },
   {
     name: "F14 half of an even group",
