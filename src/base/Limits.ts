@@ -71,7 +71,7 @@ export const Limits = {
   /** What a replica holds of the log in memory: if snapshots do not keep up, it takes no more writes above this. */
   log_bytes_max: 1024 * MiB,
   /** So many committed entries stay as they are before they are packed, all at once. */
-  log_unpacked_max: 256,
+  log_unpacked_max: 32,
   /** Packed entries lie in memory of this size, of which so many pieces are kept for the next ones. */
   log_piece_bytes: 256 * KiB,
   log_pieces_spare_max: 32,
