@@ -169,7 +169,9 @@ const makeParts = Effect.fnUntraced(function*(
     state: () => gossip.frame(),
     onState: (message, from) =>
       Effect.flatMap(gossip.merge(message), (refusal) =>
-        refusal === null || refusal === stopping ? Effect.void : Effect.logWarning(`what node ${from} says of the cluster is refused: ${refusal}`)),
+        refusal === null || refusal === stopping
+          ? Effect.void
+          : Effect.logWarning(`what node ${from} says of the cluster is refused: ${refusal}`)),
     onSilent: (silent) => peers.renew(silent, "it gives no sign of life")
   }), outward)
   let unsaved: string | null = null

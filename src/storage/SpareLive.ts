@@ -53,15 +53,21 @@ export class Spares {
     })
   }
 
-  /** Makes them zeros, one after the other, until `goesOn` says no. One caller at a time, and writes go on meanwhile. */
+  /**
+   * Makes them zeros, one after the other, until `goesOn` says no. One caller at a time, and writes go on meanwhile. One that
+   * cannot be overwritten is removed, as it would have been without all this: where a full disk copies what is changed, only
+   * that makes room.
+   */
   erase(goesOn: () => boolean): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       while (this.used.length > 0) {
         const [number, ...rest] = this.used
         const open = this.disk.open(this.pathOf(number!))
-        if (!(yield* Effect.acquireUseRelease(open, (file) => this.zero(file, goesOn), ({ close }) => close))) return
+        const zeroed = Effect.acquireUseRelease(open, (file) => this.zero(file, goesOn), ({ close }) => close)
+        const isReady = yield* Effect.catch(zeroed, () => Effect.as(this.disk.remove(this.pathOf(number!)), null))
+        if (isReady === false) return
         this.used = rest
-        this.ready = [...this.ready, number!]
+        if (isReady === true) this.ready = [...this.ready, number!]
       }
     })
   }

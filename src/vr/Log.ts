@@ -90,9 +90,8 @@ export class Log {
     invariant(first > this.base, "what is asked of a log is above its base", { first, base: this.base })
     const settled = this.packed.op
     if (first > settled) return this.entries.slice(first - settled - 1, Math.max(0, last - settled))
-    const found: Array<Entry> = []
-    for (let op = first; op <= Math.min(last, this.op); op++) found.push(this.get(op))
-    return found
+    const found = this.packed.range(first, Math.min(last, settled))
+    return last > settled ? [...found, ...this.entries.slice(0, last - settled)] : found
   }
 
   /** Entries from `first` up to `last`, as many as fit `bytesMax`, at least one if there is one. */

@@ -44,6 +44,8 @@ export class PackedLog {
   /** The entries are base + 1 to op. */
   private before: OpNumber
   private last: OpNumber
+  /** That was asked for last. */
+  private latest: Piece | null = null
 
   constructor(base: OpNumber) {
     this.before = base
@@ -79,19 +81,22 @@ export class PackedLog {
 
   /** A copy, which stays when the memory here is used for something else. */
   get(op: OpNumber): Entry {
-    const { bytes, first, starts, view } = this.pieceOf(op)
-    const at = starts[op - first]!
-    const from = at + header_bytes
-    return {
-      op,
-      view: view.getFloat64(at),
-      time: view.getFloat64(at + 8),
-      kind: entryKinds[view.getUint32(at + 44)]!,
-      session: view.getFloat64(at + 16),
-      request: view.getFloat64(at + 24),
-      answered: view.getFloat64(at + 32),
-      operation: bytes.slice(from, from + view.getUint32(at + 40))
+    return this.range(op, op)[0]!
+  }
+
+  /** Copies, as with `get`, of `first` to `last`. Those of a piece share theirs. */
+  range(first: OpNumber, last: OpNumber): Array<Entry> {
+    const found: Array<Entry> = []
+    while (first + found.length <= last) {
+      const piece = this.pieceOf(first + found.length)
+      const { bytes, starts, view } = piece
+      const from = first + found.length - piece.first
+      const to = Math.min(last - piece.first, starts.length - 1)
+      const begin = starts[from]!
+      const copy = bytes.slice(begin, to + 1 < starts.length ? starts[to + 1] : piece.end)
+      for (let index = from; index <= to; index++) found.push(entryAt(piece.first + index, view, starts[index]!, copy, begin))
     }
+    return found
   }
 
   /** The length of the operation there. */
@@ -103,6 +108,7 @@ export class PackedLog {
   /** Forgets what is at or below `op`. */
   shorten(op: OpNumber): void {
     this.before = Math.min(op, this.last)
+    this.latest = null
     while (this.pieces.length > 0 && lastOf(this.pieces[0]!) <= op) letGo(this.pieces.shift()!)
   }
 
@@ -110,6 +116,7 @@ export class PackedLog {
   reset(op: OpNumber): void {
     for (const piece of this.pieces) letGo(piece)
     this.pieces = []
+    this.latest = null
     this.before = op
     this.last = op
   }
@@ -117,13 +124,17 @@ export class PackedLog {
   private room(op: OpNumber, bytes: number): Piece {
     const present = this.pieces.at(-1)
     if (present !== undefined && present.end + bytes <= present.bytes.length) return present
-    const piece = makePiece(op, bytes > Limits.log_piece_bytes ? new Uint8Array(bytes) : usual())
+    // A piece is filled but for a quarter at least: what a log holds is what it counts.
+    const piece = makePiece(op, bytes > Limits.log_piece_bytes / 4 ? new Uint8Array(bytes) : usual())
     this.pieces.push(piece)
     return piece
   }
 
   private pieceOf(op: OpNumber): Piece {
     invariant(op > this.before && op <= this.last, "what is asked of a log is in it", { op, base: this.before, head: this.last })
+    const { latest } = this
+    // Most are read in order.
+    if (latest !== null && op >= latest.first && op <= lastOf(latest)) return latest
     let low = 0
     let high = this.pieces.length - 1
     while (low < high) {
@@ -131,8 +142,23 @@ export class PackedLog {
       if (this.pieces[middle]!.first <= op) low = middle
       else high = middle - 1
     }
-    return this.pieces[low]!
+    return this.latest = this.pieces[low]!
   }
 }
 
 const lastOf = ({ first, starts }: Piece): OpNumber => first + starts.length - 1
+
+/** Its numbers are at `at` in the view, and its bytes in the copy, which has those from `begin` on. */
+const entryAt = (op: OpNumber, view: DataView, at: number, copy: Uint8Array, begin: number): Entry => {
+  const from = at + header_bytes - begin
+  return {
+    op,
+    view: view.getFloat64(at),
+    time: view.getFloat64(at + 8),
+    kind: entryKinds[view.getUint32(at + 44)]!,
+    session: view.getFloat64(at + 16),
+    request: view.getFloat64(at + 24),
+    answered: view.getFloat64(at + 32),
+    operation: copy.subarray(from, from + view.getUint32(at + 40))
+  }
+}

@@ -271,13 +271,14 @@ export class Restoration {
     const fields = r.array("record", 3)
     const last = this.sessions[this.sessions.length - 1]
     if (fields === 3) {
+      if (this.sessions.length === Limits.sessions_max) r.fail(`there are more than ${Limits.sessions_max} sessions`)
       const id = r.uint("session")
       const nonce = r.bin("nonce", record.length).slice()
       this.sessions.push({ id, nonce, answered: r.uint("answered"), results: new Window() })
     } else if (fields === 2 && last !== undefined) {
       const request = r.uint("request")
       const result = r.bin("result", record.length)
-      // Of others there are none, and room for all that lies between would be made.
+      // Of others there are none.
       if (request > last.answered && request <= last.answered + Limits.session_window_max) last.results.set(request, result.slice())
       else r.fail(`request ${request} is not in the window of its session`)
     } else r.fail("an answer belongs to a session")

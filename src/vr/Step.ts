@@ -35,7 +35,7 @@ import { makeReplica, type ReplicaOptions } from "./MakeReplica.ts"
 import { onHandOff } from "./HandOff.ts"
 import { onReconfigure } from "./Reconfiguration.ts"
 import { onRequests, quorumth } from "./Requests.ts"
-import { applyHeard, backup } from "./states/Backup.ts"
+import { applyHeard, backup, isBehind } from "./states/Backup.ts"
 import { beginWith, commitTo } from "./states/Normal.ts"
 import { send } from "./Sending.ts"
 import { leaving, tickLeaving } from "./states/Leaving.ts"
@@ -136,7 +136,7 @@ export const restartedReplica = (options: ReplicaOptions, kept: Kept): Replica =
 
 /** Takes a batch of inputs through the replica. See Replica.ts for what the caller owes. */
 export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome =>
-  takeTurn(replica, inputs, now, applyHeard)
+  takeTurn(replica, inputs, now, catchUp)
 
 /**
  * The same, but what a backup has heard to be committed may be left to the next step: its owner can have written, and sent,
@@ -145,17 +145,24 @@ export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): 
 export const stepAhead = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome =>
   takeTurn(replica, inputs, now, () => {})
 
-const takeTurn = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now, atEnd: typeof applyHeard): Outcome => {
+const takeTurn = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now, atEnd: typeof catchUp): Outcome => {
   const out = emptyOutcome(replica)
   const before = { view: replica.view, commit: replica.commit }
   for (const input of inputs) {
-    if (!isBesideCommit(replica, input)) applyHeard(replica, out)
+    if (!isBesideCommit(replica, input)) catchUp(replica, now, out)
     if (replica.forked === null) stepOne(replica, input, now, out)
   }
-  if (replica.forked === null) atEnd(replica, out)
+  if (replica.forked === null) atEnd(replica, now, out)
   if (replica.forked === null) endTurn(replica, now, out)
   checkInvariants(replica, before)
   return out
+}
+
+/** Applies what it has heard to be committed. If that was the last of an epoch, the next input finds it in the next one. */
+const catchUp = (replica: Replica, now: Now, out: Outcome): void => {
+  if (!isBehind(replica)) return
+  applyHeard(replica, out)
+  settleEpoch(replica, now, out)
 }
 
 /** Is it all the same to it whether the replica has applied what it heard to be committed? */

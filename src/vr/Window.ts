@@ -6,12 +6,18 @@
  */
 
 const capacity_min = 16
-/** An empty one keeps so many places at most. */
-const capacity_kept = 256
+/** One with few numbers left has no more places than this. */
+const capacity_kept = 64
+/** So much of the places is in use before there are more: clients choose their numbers, and would choose the room too. */
+const dense = 4
+const sparse = 16
 
 export class Window<T> {
   private numbers: Array<number>
   private values: Array<T | undefined>
+  /** Those whose place is another's, where there are too few to make room for what lies between. */
+  private others: Map<number, T> | null = null
+  /** Without the others. */
   private held = 0
 
   constructor(capacity: number = capacity_min) {
@@ -20,23 +26,21 @@ export class Window<T> {
   }
 
   get size(): number {
-    return this.held
+    return this.held + (this.others?.size ?? 0)
   }
 
   get(number: number): T | undefined {
     const place = number % this.numbers.length
-    return this.numbers[place] === number ? this.values[place] : undefined
+    return this.numbers[place] === number ? this.values[place] : this.others?.get(number)
   }
 
-  /** Takes as many places as the numbers that are there lie apart, rounded up to a power of two. */
+  /** Takes memory for what is there, however far apart the numbers are. */
   set(number: number, value: T): void {
     const place = number % this.numbers.length
     const present = this.numbers[place]!
     if (present !== number) {
-      if (present >= 0) {
-        this.grow()
-        return this.set(number, value)
-      }
+      if (this.others?.has(number) === true) return void this.others.set(number, value)
+      if (present >= 0) return this.setBeside(number, value)
       this.numbers[place] = number
       this.held++
     }
@@ -44,17 +48,19 @@ export class Window<T> {
   }
 
   delete(number: number): void {
-    const place = number % this.numbers.length
-    if (this.numbers[place] !== number) return
+    const { length } = this.numbers
+    const place = number % length
+    if (this.numbers[place] !== number) return void this.others?.delete(number)
     this.numbers[place] = -1
     this.values[place] = undefined
     this.held--
-    if (this.held === 0 && this.numbers.length > capacity_kept) this.clear()
+    if (length > capacity_kept && this.held * sparse < length) this.resize(capacity_kept)
   }
 
   clear(): void {
     this.numbers = new Array<number>(capacity_min).fill(-1)
     this.values = new Array<T | undefined>(capacity_min).fill(undefined)
+    this.others = null
     this.held = 0
   }
 
@@ -62,27 +68,34 @@ export class Window<T> {
     const copy = new Window<T>(0)
     copy.numbers = this.numbers.slice()
     copy.values = this.values.slice()
+    copy.others = this.others === null ? null : new Map(this.others)
     copy.held = this.held
     return copy
   }
 
   /** In order. */
   *[Symbol.iterator](): Generator<readonly [number, T]> {
-    const numbers = this.numbers.filter((number) => number >= 0).sort((a, b) => a - b)
-    for (const number of numbers) yield [number, this.values[number % this.numbers.length]!]
+    const numbers = [...this.numbers.filter((number) => number >= 0), ...this.others?.keys() ?? []].sort((a, b) => a - b)
+    for (const number of numbers) yield [number, this.get(number)!]
   }
 
-  private grow(): void {
-    const { numbers, values } = this
-    const capacity = numbers.length * 2
+  /** Its place is taken. */
+  private setBeside(number: number, value: T): void {
+    const { length } = this.numbers
+    if (this.held * dense >= length) {
+      this.resize(length * 2)
+      return this.set(number, value)
+    }
+    this.others ??= new Map()
+    this.others.set(number, value)
+  }
+
+  private resize(capacity: number): void {
+    const all = [...this]
     this.numbers = new Array<number>(capacity).fill(-1)
     this.values = new Array<T | undefined>(capacity).fill(undefined)
-    // Twice as many places: what had one of its own has one of its own.
-    for (let place = 0; place < numbers.length; place++) {
-      const number = numbers[place]!
-      if (number < 0) continue
-      this.numbers[number % capacity] = number
-      this.values[number % capacity] = values[place]
-    }
+    this.others = null
+    this.held = 0
+    for (const [number, value] of all) this.set(number, value)
   }
 }

@@ -11,6 +11,7 @@ import { Limits } from "../../src/base/Limits.ts"
 import { type Random, seeded } from "../../src/base/Random.ts"
 import { foundIn, type Held, lastOp, nothingHeld, replacement } from "../../src/storage/JournalModel.ts"
 import { logFiles } from "../../src/storage/LogInspectionLive.ts"
+import { DiskError } from "../../src/storage/log/LogDisk.ts"
 import { head, write } from "../contracts/Journal.ts"
 import { range, snapshotOf } from "../contracts/Snapshots.ts"
 import { below, drawWrite, entryOf, journalOn, longWrite, place, segment, small, spare } from "./Scripts.ts"
@@ -213,6 +214,23 @@ describe("a spare that is being made zeros", () => {
       assert.include(error.message, "input/output error")
       yield* Fiber.await(saving)
       assert.isBelow(zeroed(disk, 1), 20)
+    }))
+
+  it.effect("is removed if it cannot be overwritten, and the replica goes on: a full disk that copies what is changed", () =>
+    Effect.gen(function*() {
+      const disk = new TestLogDisk(seeded(1))
+      const open = disk.open.bind(disk)
+      const full = (path: string) => Effect.fail(new DiskError({ file: path, reason: "no space left on device" }))
+      disk.open = (path) => Effect.map(open(path), (file) =>
+        path.endsWith(".spare") ? { ...file, read: file.read, close: file.close, writeThrough: () => full(path) } : file)
+      const journal = journalOn(disk)
+      yield* journal.open
+      yield* journal.write(write({ head: head(1) }))
+      for (const op of range(1, 6)) yield* journal.write(longWrite(op))
+      yield* journal.save(snapshotOf(2))
+      yield* journal.save(snapshotOf(4))
+      yield* journal.write(longWrite(7))
+      assert.isEmpty((yield* disk.list(place.folder)).filter((name) => name.endsWith(".spare")))
     }))
 })
 

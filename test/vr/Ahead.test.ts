@@ -57,6 +57,20 @@ describe("a step ahead", () => {
     assert.strictEqual(later.replica.commit, 2)
   })
 
+  it("goes over to the next epoch before it hears anything of that, in one batch too", () => {
+    const replicas = ["R0", "R1", "R3"]
+    const last = { ...entries(4, 4)[0]!, kind: "reconfigure" as const, operation: encodeNextGroup({ epoch: 1, replicas, leaving: ["R2"] }) }
+    const commit = heard("R0", { _tag: "Commit", view: 0, op: 4, commit: 4, round: 0 })
+    const leave = heard("R3", { _tag: "StartViewChange", view: firstView(1) + 2, probing: false }, 1)
+    for (const take of [step, stepAhead]) {
+      const one = One.start("R1")
+      one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: [...entries(1, 3), last], commit: 3 })
+      take(one.replica, [commit, leave], one.now)
+      assert.strictEqual(one.replica.state._tag, "ViewChange")
+      assert.strictEqual(one.replica.logView, firstView(1))
+    }
+  })
+
   it("acknowledges the last entry of an epoch before it goes over", () => {
     const one = One.start("R1")
     const replicas = ["R0", "R1", "R3"]
