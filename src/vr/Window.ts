@@ -12,6 +12,9 @@ const capacity_kept = 64
 const dense = 4
 const sparse = 16
 
+const noNumbers = (capacity: number): Array<number> => Array.from({ length: capacity }, () => -1)
+const noValues = (capacity: number): Array<undefined> => Array.from({ length: capacity }, () => undefined)
+
 export class Window<T> {
   private numbers: Array<number>
   private values: Array<T | undefined>
@@ -20,9 +23,9 @@ export class Window<T> {
   /** Without the others. */
   private held = 0
 
-  constructor(capacity: number = capacity_min) {
-    this.numbers = new Array<number>(capacity).fill(-1)
-    this.values = new Array<T | undefined>(capacity).fill(undefined)
+  constructor() {
+    this.numbers = noNumbers(capacity_min)
+    this.values = noValues(capacity_min)
   }
 
   get size(): number {
@@ -58,14 +61,14 @@ export class Window<T> {
   }
 
   clear(): void {
-    this.numbers = new Array<number>(capacity_min).fill(-1)
-    this.values = new Array<T | undefined>(capacity_min).fill(undefined)
+    this.numbers = noNumbers(capacity_min)
+    this.values = noValues(capacity_min)
     this.others = null
     this.held = 0
   }
 
   copy(): Window<T> {
-    const copy = new Window<T>(0)
+    const copy = new Window<T>()
     copy.numbers = this.numbers.slice()
     copy.values = this.values.slice()
     copy.others = this.others === null ? null : new Map(this.others)
@@ -92,8 +95,8 @@ export class Window<T> {
 
   private resize(capacity: number): void {
     const all = [...this]
-    this.numbers = new Array<number>(capacity).fill(-1)
-    this.values = new Array<T | undefined>(capacity).fill(undefined)
+    this.numbers = noNumbers(capacity)
+    this.values = noValues(capacity)
     this.others = null
     this.held = 0
     for (const [number, value] of all) this.set(number, value)
