@@ -68,13 +68,23 @@ export const Limits = {
   pipeline_ops_max: 8_192,
   /** Their bytes; also bounds the suffix in DoViewChange and StartView. */
   pipeline_bytes_max: 16 * MiB,
-  /** What a replica holds of the log in memory: if snapshots do not keep up, it takes no more writes above this. */
+  /**
+   * The entries that a replica holds in memory, as they are counted; packed, they may take up to twice that. If snapshots do
+   * not keep up, it takes no more writes above this.
+   */
   log_bytes_max: 1024 * MiB,
   /** So many committed entries stay as they are before they are packed, all at once. */
   log_unpacked_max: 32,
-  /** Packed entries lie in memory of this size, of which so many pieces are kept for the next ones. */
+  /** Packed entries lie in pieces of memory of this size. A long one has a piece of its own. */
   log_piece_bytes: 256 * KiB,
-  log_pieces_spare_max: 32,
+  /** Pieces that a process keeps for the next entries, for all its logs together. */
+  log_pieces_idle_max: 32,
+  /** Places of a window at first, and at most of one that few numbers are left in. */
+  window_places_min: 16,
+  window_places_kept: 64,
+  /** It grows only if one place in so many is in use, as clients choose the numbers; and shrinks if fewer than one in so many is. */
+  window_grows_at: 4,
+  window_shrinks_at: 16,
   /**
    * A snapshot is due once the log since the last one is half as large as the data, but within these bounds. The same
    * at every replica, as it decides at which operations there are snapshots.

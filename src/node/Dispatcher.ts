@@ -41,6 +41,7 @@ export class Dispatcher {
   private readonly groups = new Map<LocalReplica, Configuration>()
   private readonly laggards = new Laggards()
   private readonly connections = new Map<number, ClientConnection>()
+  /** Made anew each turn: a map that is cleared leaves a table behind that points to what was in it. */
   private requests = new Map<LocalReplica, [ClientRequest, ...Array<ClientRequest>]>()
   private answers = new Map<ClientConnection, [Uint8Array, ...Array<Uint8Array>]>()
   private readonly routes: Routes

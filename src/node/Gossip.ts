@@ -107,7 +107,7 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
     state: () => state,
     unsaved,
     frame: currentFrame,
-    merge: (incoming) => ask<Refusal>((answer) => ({ _tag: "Merge", state: incoming, answer }), () => stopping),
+    merge: (incoming) => ask<Refusal>((answer) => ({ _tag: "Merge", state: incoming, answer }), () => stopping_refusal),
     update: (change) => ask<Tenants.Tenants>((answer) => ({ _tag: "Update", change, answer }), () => state.tenants),
     tick: Effect.asVoid(Queue.offer(inbox, { _tag: "Tick" })),
     run: Effect.andThen(
@@ -117,8 +117,8 @@ export const makeGossip = Effect.fnUntraced(function*({ broadcast, kept, onChang
   })
 })
 
-/** What is heard is not taken any more, and that is nobody's fault. */
-export const stopping = "this node is stopping"
+/** Refuses what a node hears while it stops. That is nobody's fault, so nobody is warned of it. */
+export const stopping_refusal = "this node is stopping"
 
 /** Questions that have an answer also once the fiber has ended: what was begun is taken back while the node stops. */
 const makeAsking = (inbox: Queue.Queue<GossipInput>) => {

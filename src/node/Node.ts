@@ -29,7 +29,7 @@ import { advertisedAddress, type Config } from "./Config.ts"
 import { Dispatcher } from "./Dispatcher.ts"
 import { type Exports, makeExports } from "./Exports.ts"
 import { lost_there } from "./Dialing.ts"
-import { dutiesOf, type Gossip, makeGossip, type State, stopping } from "./Gossip.ts"
+import { dutiesOf, type Gossip, makeGossip, type State, stopping_refusal } from "./Gossip.ts"
 import { type Links, makeLinks } from "./Links.ts"
 import { Metrics } from "./Metrics.ts"
 import { makePeers, type Peers } from "./Peers.ts"
@@ -169,7 +169,7 @@ const makeParts = Effect.fnUntraced(function*(
     state: () => gossip.frame(),
     onState: (message, from) =>
       Effect.flatMap(gossip.merge(message), (refusal) =>
-        refusal === null || refusal === stopping
+        refusal === null || refusal === stopping_refusal
           ? Effect.void
           : Effect.logWarning(`what node ${from} says of the cluster is refused: ${refusal}`)),
     onSilent: (silent) => peers.renew(silent, "it gives no sign of life")

@@ -122,7 +122,10 @@ const takeTurns = Effect.fnUntraced(function*(
   }
 })
 
-/** As the contract says. `whole`: is its log what it was, or has it recovered? */
+/**
+ * Writes and lets out what a step gave, in the order of the contract. `whole` is kept from turn to turn: is the log all that
+ * was promised, or has the replica recovered since?
+ */
 const carryOut = Effect.fnUntraced(function*(
   turns: Turns,
   first: Outcome,

@@ -51,8 +51,8 @@ export class DiskJournal implements Journal {
   /** The same for saves, which have turns of their own and wait for those of the others. */
   private readonly saving = Semaphore.makeUnsafe(1)
   private state: State | null = null
-  /** Writes the head file beside the writes of the log: of a new segment, not of a new head. */
-  private marking: Fiber.Fiber<void, JournalError> | null = null
+  /** The head file is being written, beside the writes of the log: for a new segment, not for a new head. */
+  private renewing: Fiber.Fiber<void, JournalError> | null = null
   /** Counts openings: a save does not outlive its own. */
   private life = 0
   private isHeadFileDamaged = false
@@ -133,7 +133,7 @@ export class DiskJournal implements Journal {
   private afterAll<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.suspend(() => {
       this.life++
-      const marked = Effect.suspend(() => this.marking === null ? Effect.void : Fiber.await(this.marking))
+      const marked = Effect.suspend(() => this.renewing === null ? Effect.void : Fiber.await(this.renewing))
       return this.saving.withPermits(1)(this.alone.withPermits(1)(Effect.andThen(marked, effect)))
     })
   }
@@ -195,7 +195,7 @@ export class DiskJournal implements Journal {
       const isNewFile = yield* this.segments.append(batch, before)
       const head = batch.head ?? before.head
       this.state = { head, commit: batch.commit, doubt: null, op: opAfter(batch, before.op) }
-      if (batch.head !== null || isNewFile) yield* this.mark(head, batch.head === null)
+      if (batch.head !== null || isNewFile) yield* this.renewHeadFile(head, batch.head === null)
     })
   }
 
@@ -203,12 +203,12 @@ export class DiskJournal implements Journal {
    * Writes the head file. One at a time, in order: a head is never replaced by an older one. If the head is known, nobody
    * waits for it: what it says of the log may be late. But a log that has more than its first write has a head file.
    */
-  private mark(head: ReplicaHead | null, isKnown: boolean): Effect.Effect<void, DiskError | JournalError> {
+  private renewHeadFile(head: ReplicaHead | null, isKnown: boolean): Effect.Effect<void, DiskError | JournalError> {
     return Effect.gen({ self: this }, function*() {
-      if (this.marking !== null) yield* Fiber.join(this.marking)
+      if (this.renewing !== null) yield* Fiber.join(this.renewing)
       const put = this.putHeadFile(head)
       if (!isKnown || this.segments.mark.sequence === 1) yield* put
-      else this.marking = yield* Effect.forkDetach(this.ends("write", put), { startImmediately: true })
+      else this.renewing = yield* Effect.forkDetach(this.ends("write", put), { startImmediately: true })
     })
   }
 

@@ -61,7 +61,10 @@ export interface JournalWrite {
   readonly truncate_to: number | null
   /** Then append these: contiguous, and right after what is there. */
   readonly entries: ReadonlyArray<Entry>
-  /** The replica's commit number: everything up to it is committed. Written along, never a reason to write by itself. */
+  /**
+   * Everything up to it is committed, as far as the replica has heard: it may not be applied yet. Written along, never a
+   * reason to write by itself.
+   */
   readonly commit: number
 }
 

@@ -47,7 +47,8 @@ export const layerOn = (disk: LogDisk, data_dir: string, layout: Layout): Layer.
         Effect.gen(function*() {
           const earlier = logs.get(place.folder)
           if (earlier && !earlier.failed) yield* earlier.close
-          // What a failed write left is known to nobody, not even to one who reads it again. The last one may end only now.
+          // What a failed write left is known to nobody, not even to one who reads it again. Closing waits for the head file,
+          // which may fail only then.
           if (earlier?.failed) return earlier
           const journal = new DiskJournal(disk, place, layout)
           logs.set(place.folder, journal)

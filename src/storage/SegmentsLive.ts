@@ -159,7 +159,9 @@ export class Segments {
   ): Effect.Effect<void, DiskError> {
     const end = tail.at + bytes.length
     const size = Math.max(tail.size, this.steps(end))
-    const written = Effect.gen({ self: this }, function*() {
+    // A file that was a spare does not grow, and has its bound raised as often as if it did.
+    const isNewStep = this.steps(end) > this.steps(tail.at)
+    const write = !isNewStep ? file.writeThrough(tail.at, [bytes]) : Effect.gen({ self: this }, function*() {
       if (size > tail.size) {
         // The size changes first, and at once: a file whose size is in between has been cut.
         yield* file.grow(size)
@@ -169,9 +171,7 @@ export class Segments {
       // Through as well: later batches are, so no sync would take it along.
       yield* file.writeThrough(bound_offset, [encodeBound({ size, sequence }, this.log.seed, crc32)])
     })
-    // A file that was a spare does not grow, and has its bound raised as often as if it did.
-    const isNewStep = this.steps(end) > this.steps(tail.at)
-    return Effect.map(isNewStep ? written : file.writeThrough(tail.at, [bytes]), () => {
+    return Effect.map(write, () => {
       this.tail = { ...tail, at: end, size }
     })
   }

@@ -136,7 +136,7 @@ const isKnown = (parts: ReadonlyArray<string>, isFolder: boolean): boolean => {
   if (parts.length === 2) return isFolder && isUuid(tenant)
   if (ownerOf(parts) === null || parts.length > 4) return false
   if (inner === undefined) return isFolder !== file.endsWith(".json")
-  // A spare is as much at home in a log as a segment. It is none: there is nothing in it to be read.
+  // A spare belongs to a log as a segment does, but there is nothing in it to be read.
   const names = file.endsWith(".log") ? [segment_name, spare_name] : [snapshot_name]
   return !isFolder && names.some((name) => name.test(inner))
 }

@@ -171,6 +171,8 @@ export class Tree {
       ? [1 + element.elements_below, element.value_bytes_below]
       : [1, element.size]
     touch(above, version, -elements, -value_bytes)
+    // The way is kept for the next path: what was deleted is not kept with it.
+    this.#way.element = undefined
     return { _tag: "Written", version }
   }
 

@@ -28,7 +28,7 @@ export interface KeptSession {
   readonly id: SessionId
   readonly nonce: Uint8Array
   readonly answered: RequestNumber
-  /** In order. */
+  /** In the order of their numbers. */
   readonly results: Iterable<readonly [RequestNumber, Uint8Array]>
 }
 

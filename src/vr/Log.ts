@@ -40,8 +40,11 @@ export class Log {
   }
 
   get(op: OpNumber): Entry {
-    const entry = this.entries[op - this.packed.op - 1]
-    return entry ?? this.packed.get(op)
+    const at = op - this.packed.op - 1
+    if (at < 0) return this.packed.get(op)
+    const entry = this.entries[at]
+    invariant(entry !== undefined, "the log holds every op from its base to its head", { op, base: this.base, head: this.op })
+    return entry
   }
 
   append(entry: Entry): void {

@@ -22,19 +22,22 @@ interface Piece {
   end: number
 }
 
-/** Pieces of the usual size that no log of this process needs at the moment. */
-const spares: Array<Uint8Array> = []
+/**
+ * Pieces of the usual size that no log of this process needs now. Shared by all: what is given out is a copy, so nobody reads
+ * one that is another's.
+ */
+const idle: Array<Uint8Array> = []
 
 /** Tests change what is usual. */
 const usual = (): Uint8Array => {
-  const spare = spares.pop()
-  return spare?.length === Limits.log_piece_bytes ? spare : new Uint8Array(Limits.log_piece_bytes)
+  const piece = idle.pop()
+  return piece?.length === Limits.log_piece_bytes ? piece : new Uint8Array(Limits.log_piece_bytes)
 }
 
 const makePiece = (first: OpNumber, bytes: Uint8Array): Piece => ({ bytes, view: viewOf(bytes), first, starts: [], end: 0 })
 
 const letGo = ({ bytes }: Piece): void => {
-  if (bytes.length === Limits.log_piece_bytes && spares.length < Limits.log_pieces_spare_max) spares.push(bytes)
+  if (bytes.length === Limits.log_piece_bytes && idle.length < Limits.log_pieces_idle_max) idle.push(bytes)
 }
 
 /** Contiguous, as a log is. */
@@ -107,7 +110,8 @@ export class PackedLog {
 
   /** Forgets what is at or below `op`. */
   shorten(op: OpNumber): void {
-    this.before = Math.min(op, this.last)
+    invariant(op <= this.last, "a packed log is not shortened above its end", { op, last: this.last })
+    this.before = op
     this.latest = null
     while (this.pieces.length > 0 && lastOf(this.pieces[0]!) <= op) letGo(this.pieces.shift()!)
   }
@@ -124,14 +128,15 @@ export class PackedLog {
   private room(op: OpNumber, bytes: number): Piece {
     const present = this.pieces.at(-1)
     if (present !== undefined && present.end + bytes <= present.bytes.length) return present
-    // A piece is filled but for a quarter at least: what a log holds is what it counts.
+    // Entries of up to a quarter leave at most a quarter of a piece empty. Where longer ones come between, half of the memory
+    // may be.
     const piece = makePiece(op, bytes > Limits.log_piece_bytes / 4 ? new Uint8Array(bytes) : usual())
     this.pieces.push(piece)
     return piece
   }
 
   private pieceOf(op: OpNumber): Piece {
-    invariant(op > this.before && op <= this.last, "what is asked of a log is in it", { op, base: this.before, head: this.last })
+    invariant(op > this.before && op <= this.last, "what is asked of a log is in it", { op, base: this.before, settled: this.last })
     const { latest } = this
     // Most are read in order.
     if (latest !== null && op >= latest.first && op <= lastOf(latest)) return latest

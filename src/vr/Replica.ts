@@ -18,10 +18,11 @@
  *    leave at once.
  * 4. A replica that was started before is never created as new: with its whole log it is `restarted`, and `recovering`
  *    otherwise.
- * 5. Disk durability: the commit number is written along with each write. It may lag, and it is nothing to write for.
+ * 5. Disk durability: up to where all is committed (`knownCommit`) is written along with each write. It may lag, and it is
+ *    nothing to write for.
  * 6. Parts of snapshots are sent from where they lie: once its receiver has asked for the next one, a part may be
  *    overwritten.
- * 7. What `stepAhead` leaves is taken by another step, without inputs or with the next ones, soon.
+ * 7. After `stepAhead`, if `isBehind` says so, the owner takes another step without waiting for new inputs; it may have some.
  * 8. A `snapshot` is written after the turn's writes, while turns go on; it is read, part by part, whenever that suits.
  *
  * @module

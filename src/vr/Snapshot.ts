@@ -7,7 +7,7 @@
  * 1  header: [format, op, time, log_bytes, [[epoch, op, view, [replica, …]], …]], the groups that the log up to there has
  *    named, the last ones
  * 2  sessions, in order of last committed use: [record, …], a record being a session, [id, nonce, answered], or an answer
- *    of the session before it, [request, result]
+ *    of the session before it, [request, result], in the order of their numbers
  * 3  data: a part of the application
  * 4  end: [parts, digest], the parts before this one and the CRC-32 of them, one after the other
  * ```

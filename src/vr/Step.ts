@@ -139,8 +139,8 @@ export const step = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): 
   takeTurn(replica, inputs, now, catchUp)
 
 /**
- * The same, but what a backup has heard to be committed may be left to the next step: its owner can have written, and sent,
- * what this one gives before. `isBehind` says whether anything is left.
+ * The same, but a backup may leave what it has heard to be committed to the next step. So its owner can first write and send
+ * what this one gives. `isBehind`: something is left.
  */
 export const stepAhead = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now): Outcome =>
   takeTurn(replica, inputs, now, () => {})
@@ -149,6 +149,7 @@ const takeTurn = (replica: Replica, inputs: ReadonlyArray<Input>, now: Now, atEn
   const out = emptyOutcome(replica)
   const before = { view: replica.view, commit: replica.commit }
   for (const input of inputs) {
+    if (replica.forked !== null) break
     if (!isBesideCommit(replica, input)) catchUp(replica, now, out)
     if (replica.forked === null) stepOne(replica, input, now, out)
   }
@@ -165,7 +166,7 @@ const catchUp = (replica: Replica, now: Now, out: Outcome): void => {
   settleEpoch(replica, now, out)
 }
 
-/** Is it all the same to it whether the replica has applied what it heard to be committed? */
+/** May the replica take it before it has applied what it heard to be committed? */
 const isBesideCommit = (replica: Replica, input: Input): boolean => {
   if (input._tag === "Durable") return true
   if (input._tag !== "Message" || input.epoch !== replica.configuration.epoch) return false

@@ -5,12 +5,7 @@
  * @module
  */
 
-const capacity_min = 16
-/** One with few numbers left has no more places than this. */
-const capacity_kept = 64
-/** So much of the places is in use before there are more: clients choose their numbers, and would choose the room too. */
-const dense = 4
-const sparse = 16
+import { Limits } from "../base/Limits.ts"
 
 const noNumbers = (capacity: number): Array<number> => Array.from({ length: capacity }, () => -1)
 const noValues = (capacity: number): Array<undefined> => Array.from({ length: capacity }, () => undefined)
@@ -24,8 +19,8 @@ export class Window<T> {
   private held = 0
 
   constructor() {
-    this.numbers = noNumbers(capacity_min)
-    this.values = noValues(capacity_min)
+    this.numbers = noNumbers(Limits.window_places_min)
+    this.values = noValues(Limits.window_places_min)
   }
 
   get size(): number {
@@ -57,12 +52,13 @@ export class Window<T> {
     this.numbers[place] = -1
     this.values[place] = undefined
     this.held--
-    if (length > capacity_kept && this.held * sparse < length) this.resize(capacity_kept)
+    const { window_places_kept, window_shrinks_at } = Limits
+    if (length > window_places_kept && this.held * window_shrinks_at < length) this.resize(window_places_kept)
   }
 
   clear(): void {
-    this.numbers = noNumbers(capacity_min)
-    this.values = noValues(capacity_min)
+    this.numbers = noNumbers(Limits.window_places_min)
+    this.values = noValues(Limits.window_places_min)
     this.others = null
     this.held = 0
   }
@@ -85,7 +81,7 @@ export class Window<T> {
   /** Its place is taken. */
   private setBeside(number: number, value: T): void {
     const { length } = this.numbers
-    if (this.held * dense >= length) {
+    if (this.held * Limits.window_grows_at >= length) {
       this.resize(length * 2)
       return this.set(number, value)
     }

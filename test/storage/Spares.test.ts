@@ -231,6 +231,7 @@ describe("a spare that is being made zeros", () => {
       yield* journal.save(snapshotOf(4))
       yield* journal.write(longWrite(7))
       assert.isEmpty((yield* disk.list(place.folder)).filter((name) => name.endsWith(".spare")))
+      for (const number of [1, 2]) assert.include(disk.steps.join(), `remove ${spare(number)}`)
     }))
 })
 

@@ -12,7 +12,7 @@ import { Closed } from "../../network/Network.ts"
 import { type ClusterMessage, decodeClusterMessage, encodeClusterMessage } from "../../wire/ClusterProtocol.ts"
 import { type Hello, type Reject, reject } from "../../wire/Hello.ts"
 import type { Calls } from "../Calls.ts"
-import { type Gossip, stopping } from "../Gossip.ts"
+import { type Gossip, stopping_refusal } from "../Gossip.ts"
 import type { Counters } from "../Metrics.ts"
 import { complain, malformed } from "./Connection.ts"
 
@@ -46,7 +46,7 @@ export const serveCluster = ({ calls, gossip, metrics, onHeard }: ClusterServerO
         const refusal = yield* gossip.merge(message)
         if (refusal !== null) {
           yield* complain(framed, failureFrame("conflict", refusal))
-          if (refusal !== stopping) yield* Effect.logWarning(`what node ${node} says of the cluster is refused: ${refusal}`)
+          if (refusal !== stopping_refusal) yield* Effect.logWarning(`what node ${node} says of the cluster is refused: ${refusal}`)
           return yield* new Closed({ reason: refusal })
         }
         const frame = gossip.frame()

@@ -7,8 +7,10 @@ import { assert, describe, it, vi } from "@effect/vitest"
 import { Sums } from "./Nodes.ts"
 import { runNodes } from "./Run.ts"
 
-/** Among them are all sizes, all orders, and all kinds of faults. */
-/** The last one: a node that stops hears of the others once more, and does not complain of that. */
+/**
+ * Among them are all sizes, all orders, and all kinds of faults. In the last one a node that stops hears of the others
+ * once more, and does not complain of that.
+ */
 const seeds = [1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 578_193_474]
 const fresh_ms = 15_000
 
