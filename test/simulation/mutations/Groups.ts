@@ -7,6 +7,14 @@ import type { Mutation } from "./Row.ts"
 
 export const groups: ReadonlyArray<Mutation> = [
   {
+    name: "F13 news not followed",
+    what: "A replica that hears of a later epoch goes on in its own.",
+    file: "src/vr/Epochs.ts",
+    find: "  else startTransfer(replica, view, from, now, out)\n  return false\n",
+    replace: "  return false\n",
+    budget: 300
+  },
+  {
     name: "F13 asks its old group",
     what: "A replica that is left behind asks the members that it knows, who may all be gone, and not whoever told it.",
     file: "src/vr/Epochs.ts",
