@@ -19,6 +19,16 @@ const isWell = (world: World, nodes: ReadonlyArray<TestNode>) =>
   world.until("all is well", Effect.map(Effect.forEach(nodes, (node) => world.status(node)), (statuses) =>
     statuses.every(({ verdict }) => verdict === "OK")))
 
+/** Three nodes that have lost their power, and a tenant of theirs, to which 1 to 10 were written. */
+const crashed = Effect.fnUntraced(function*(world: World) {
+  const nodes = yield* world.cluster(3)
+  yield* world.tenant("t", nodes)
+  const tenant = yield* enter(world, nodes, "t")
+  yield* write(tenant, 1, 10)
+  yield* world.crash(nodes)
+  return { nodes, tenant }
+})
+
 /** As a disk that has forgotten, or garbled, what it was told. */
 const damage = (node: TestNode, doubt: string): void => {
   for (const [key, stored] of node.disk.journals) node.disk.journals.set(key, { ...stored, entries: [], commit: 0, doubt })
@@ -130,11 +140,7 @@ describe("a replica whose log cannot be trusted", () => {
 
   story("or is not there at all: it is no new voter", (world) =>
     Effect.gen(function*() {
-      const nodes = yield* world.cluster(3)
-      yield* world.tenant("t", nodes)
-      const tenant = yield* enter(world, nodes, "t")
-      yield* write(tenant, 1, 10)
-      yield* world.crash(nodes)
+      const { nodes, tenant } = yield* crashed(world)
       nodes[0]!.disk.journals.clear()
       yield* restart(world, nodes)
       yield* isWell(world, nodes)
@@ -144,11 +150,7 @@ describe("a replica whose log cannot be trusted", () => {
 
   story("as those of the others cannot be: the group serves nothing, and says so", (world) =>
     Effect.gen(function*() {
-      const nodes = yield* world.cluster(3)
-      yield* world.tenant("t", nodes)
-      const tenant = yield* enter(world, nodes, "t")
-      yield* write(tenant, 1, 10)
-      yield* world.crash(nodes)
+      const { nodes, tenant } = yield* crashed(world)
       for (const node of nodes.slice(1)) damage(node, "the record behind op 3 is damaged")
       yield* restart(world, nodes)
       yield* Effect.sleep("30 seconds")
