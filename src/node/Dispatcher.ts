@@ -41,9 +41,8 @@ export class Dispatcher {
   private readonly groups = new Map<LocalReplica, Configuration>()
   private readonly laggards = new Laggards()
   private readonly connections = new Map<number, ClientConnection>()
-  /** Made anew each turn: a map that is cleared leaves a table behind that points to what was in it. */
-  private requests = new Map<LocalReplica, [ClientRequest, ...Array<ClientRequest>]>()
-  private answers = new Map<ClientConnection, [Uint8Array, ...Array<Uint8Array>]>()
+  private readonly requests = new Map<LocalReplica, [ClientRequest, ...Array<ClientRequest>]>()
+  private readonly answers = new Map<ClientConnection, [Uint8Array, ...Array<Uint8Array>]>()
   private readonly routes: Routes
   private readonly options: DispatcherOptions
   /** The message encoded last: one message goes to several replicas in a row. */
@@ -200,12 +199,12 @@ export class Dispatcher {
     for (const [replica, requests] of this.requests) {
       if (!this.offer(replica, { _tag: "Requests", requests })) onOverload(this.routes, replica, requests)
     }
-    this.requests = new Map()
+    this.requests.clear()
   }
 
   private flushAnswers(): void {
     for (const [connection, frames] of this.answers) answer(connection, frames)
-    this.answers = new Map()
+    this.answers.clear()
   }
 }
 

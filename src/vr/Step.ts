@@ -171,7 +171,9 @@ const isBesideCommit = (replica: Replica, input: Input): boolean => {
   if (input._tag === "Durable") return true
   if (input._tag !== "Message" || input.epoch !== replica.configuration.epoch) return false
   const { message } = input
-  return (message._tag === "Prepare" || message._tag === "Commit") && message.view === replica.view
+  // One that shows a gap ends the state that has heard of it.
+  if (message._tag === "Prepare") return message.view === replica.view && message.first <= replica.log.op + 1
+  return message._tag === "Commit" && message.view === replica.view && message.op <= replica.log.op
 }
 
 const stepOne = (replica: Replica, input: Input, now: Now, out: Outcome): void => {

@@ -4,7 +4,6 @@
  *
  * @module
  */
-
 import { Limits } from "../base/Limits.ts"
 
 const noNumbers = (capacity: number): Array<number> => Array.from({ length: capacity }, () => -1)

@@ -7,7 +7,7 @@ import { assert, describe, it } from "vitest"
 import { firstView } from "../../src/vr/Message.ts"
 import { encodeNextGroup } from "../../src/vr/NextGroup.ts"
 import type { Input, Outcome } from "../../src/vr/Replica.ts"
-import { isBehind } from "../../src/vr/states/Backup.ts"
+import { isBehind, knownCommit } from "../../src/vr/states/Backup.ts"
 import { step, stepAhead } from "../../src/vr/Step.ts"
 import { entries, heard, One, only } from "./One.ts"
 
@@ -23,6 +23,7 @@ describe("a step ahead", () => {
     assert.deepStrictEqual(out.entries.map(({ op }) => op), [1, 2, 3])
     assert.deepStrictEqual(only("PrepareOk", out.sends).map(({ op }) => op), [3])
     assert.strictEqual(one.replica.commit, 0)
+    assert.strictEqual(knownCommit(one.replica), 2)
     assert.isTrue(isBehind(one.replica))
     assert.deepStrictEqual(step(one.replica, [], one.now).sends, [])
     assert.strictEqual(one.replica.commit, 2)
@@ -62,12 +63,21 @@ describe("a step ahead", () => {
     const last = { ...entries(4, 4)[0]!, kind: "reconfigure" as const, operation: encodeNextGroup({ epoch: 1, replicas, leaving: ["R2"] }) }
     const commit = heard("R0", { _tag: "Commit", view: 0, op: 4, commit: 4, round: 0 })
     const leave = heard("R3", { _tag: "StartViewChange", view: firstView(1) + 2, probing: false }, 1)
+    const gap = prepare(6, 6, 4)
     for (const take of [step, stepAhead]) {
-      const one = One.start("R1")
-      one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: [...entries(1, 3), last], commit: 3 })
+      const begin = () => {
+        const one = One.start("R1")
+        one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: [...entries(1, 3), last], commit: 3 })
+        return one
+      }
+      const one = begin()
       take(one.replica, [commit, leave], one.now)
       assert.strictEqual(one.replica.state._tag, "ViewChange")
       assert.strictEqual(one.replica.logView, firstView(1))
+      // What is missing from an epoch that is over is not asked for.
+      const other = begin()
+      const { early, sends } = take(other.replica, [commit, gap], other.now)
+      assert.isEmpty(only("GetState", [...early, ...sends]))
     }
   })
 
@@ -78,6 +88,8 @@ describe("a step ahead", () => {
     const first = ahead(one, heard("R0", { _tag: "Prepare", view: 0, first: 1, entries: [last], commit: 1 }))
     assert.deepStrictEqual(only("PrepareOk", first.sends).map(({ op, view }) => [op, view]), [[1, 0]])
     assert.isNull(first.head)
+    // It is written as committed with the head of the next epoch, not before.
+    assert.strictEqual(knownCommit(one.replica), 0)
     const second = step(one.replica, [], one.now)
     assert.deepStrictEqual(second.head, { epoch: 1, view: firstView(1), log_view: firstView(1) })
     assert.deepStrictEqual(second.configuration?.replicas, replicas)

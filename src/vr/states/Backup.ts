@@ -24,10 +24,7 @@ const onPrepare = (
   out: Outcome
 ): void => {
   state.heardAt = now.mono
-  if (message.first > replica.log.op + 1) {
-    applyHeard(replica, out)
-    return startTransfer(replica, replica.view, from, now, out)
-  }
+  if (message.first > replica.log.op + 1) return startTransfer(replica, replica.view, from, now, out)
   appendAbove(replica, message.entries, out)
   hear(replica, state, message.commit)
   state.ackDue = true

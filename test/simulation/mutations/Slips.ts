@@ -75,10 +75,9 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "gap ignored",
     what: "A backup appends behind a gap.",
     file: "src/vr/states/Backup.ts",
-    find: `    return startTransfer(replica, replica.view, from, now, out)
-  }
+    find: `  if (message.first > replica.log.op + 1) return startTransfer(replica, replica.view, from, now, out)
   appendAbove`,
-    replace: "  }\n  appendAbove",
+    replace: "  appendAbove",
     budget: 50
   },
   {
