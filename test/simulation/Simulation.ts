@@ -186,10 +186,13 @@ export class Simulation implements World {
     this.ask(this.configuration.replicas)
   }
 
-  /** Is a change of the group still to come? */
+  /** Is a change of the group still to come? What a primary of an earlier one has in its log has no quorum any more. */
   get isChanging(): boolean {
-    return this.processes.some((process) =>
-      process.isUp && process.replica.state._tag === "Primary" && process.replica.state.change !== null)
+    return this.processes.some((process) => {
+      if (!process.isUp || process.replica.configuration.epoch < this.configuration.epoch) return false
+      const { state } = process.replica
+      return state._tag === "Primary" && state.change !== null
+    })
   }
 
   /** Groups of which each needs a quorum with its memory, until its successor has begun. */
