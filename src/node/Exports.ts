@@ -10,7 +10,7 @@ import { Limits } from "../base/Limits.ts"
 import { replicaId, uuid } from "../base/Names.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
 import type { PartReader } from "../vr/Application.ts"
-import { partRoom } from "../vr/Snapshot.ts"
+import { partRoom, type Snapshot } from "../vr/Snapshot.ts"
 import { AdminError, type Args, type Ok } from "../wire/AdminProtocol.ts"
 import { askReplica } from "./Asking.ts"
 import { makeCustody } from "./Custody.ts"
@@ -26,6 +26,7 @@ export interface Exports {
 
 /** One that is being read. */
 interface Export {
+  readonly snapshot: Snapshot
   readonly reader: PartReader
   /** One piece of memory for all parts. */
   readonly room: Uint8Array
@@ -43,7 +44,11 @@ export const makeExports = Effect.fnUntraced(function*(
   const kept = yield* makeCustody<Export>({
     max: Limits.exports_max,
     idle_ms: Limits.export_idle_ms,
-    onIdle: (_, id) => Effect.logInfo(`the snapshot ${id}, which nobody has asked for of late, is let go`)
+    onIdle: ({ snapshot }, id) =>
+      Effect.suspend(() => {
+        snapshot.release()
+        return Effect.logInfo(`the snapshot ${id}, which nobody has asked for of late, is let go`)
+      })
   })
 
   const open: Exports["open"] = Effect.fnUntraced(function*(tenant, from) {
@@ -53,13 +58,16 @@ export const makeExports = Effect.fnUntraced(function*(
     const taken = yield* takeFrom(dispatcher, tenant)
     if (taken === null) return yield* unavailable(`replica ${replicaId(own)} of tenant ${label} does not serve at this moment`)
     if (from === "primary" && !taken.isPrimary) {
+      taken.snapshot.release()
       return yield* unavailable(`replica ${replicaId(own)} is not the primary of tenant ${label}`)
     }
-    const { elements, snapshot: { op, read, size } } = taken
+    const { elements, snapshot } = taken
+    const { op, read, size } = snapshot
     const random = yield* Random.Random
     const id = uuid({ next: () => random.nextDoubleUnsafe() })
     const room = partRoom()
-    if (!(yield* kept.put(id, { reader: read(), room, index: -1, bytes: null }))) {
+    if (!(yield* kept.put(id, { snapshot, reader: read(), room, index: -1, bytes: null }))) {
+      snapshot.release()
       return yield* unavailable(
         `${Limits.exports_max} snapshots are being read from node ${node} already; one that is not asked for is let go ` +
           `after ${Limits.export_idle_ms / 1_000} s`
@@ -85,7 +93,7 @@ export const makeExports = Effect.fnUntraced(function*(
           ? Effect.succeed({ bytes: known.bytes })
           : Effect.fail(new AdminError({ code: "usage", message: `part ${index} does not follow part ${known.index}` }))
       }),
-    close: (snapshot) => Effect.asVoid(kept.take(snapshot))
+    close: (snapshot) => Effect.map(kept.take(snapshot), (known) => known?.snapshot.release())
   }
 })
 

@@ -28,7 +28,7 @@ import {
   takeInputs
 } from "./Queues.ts"
 import type { ReadBudget } from "./ReadBudget.ts"
-import { saveSnapshots } from "./Snapshots.ts"
+import { handOver, saveSnapshots } from "./Snapshots.ts"
 import { answerQuestion } from "./Questions.ts"
 import type { ReplicaData } from "./Status.ts"
 import type { Settings } from "./Settings.ts"
@@ -74,7 +74,7 @@ const makeFlusher = (options: ReplicaFiberOptions, snapshots: Queue.Queue<Snapsh
   Flusher.make({
     write: (write) => persist(options, write),
     release: (sends) => release(options, sends, []),
-    save: (snapshot) => Queue.offerUnsafe(snapshots, snapshot),
+    save: (snapshot) => handOver(snapshots, snapshot),
     // If the inbox is full, there is a turn coming that looks anyway.
     onDurable: () => Queue.offerUnsafe(options.local.inbox, { _tag: "Flushed" })
   })
@@ -143,6 +143,7 @@ const carryOut = Effect.fnUntraced(function*(
     yield* release(turns, outcome.early, [])
     yield* flusher.settled
     yield* persist(turns, write)
+    outcome.install?.release()
     // All that is in the log is durable now; what the flusher has to tell may be of what was cut.
     const isNews = flusher.takeDurable() > 0 || write.entries.length > 0
     yield* letOut(turns, outcome, outcome.sends)
@@ -244,7 +245,7 @@ const letOut = (turns: Turns, outcome: Outcome, sends: Outcome["sends"]): Effect
     yield* released
     yield* report(turns, outcome)
     if (group !== null) yield* Queue.offer(turns.dispatcher, { _tag: "GroupChanged", replica: turns.local, group })
-    if (snapshot !== null) Queue.offerUnsafe(turns.snapshots, snapshot)
+    if (snapshot !== null) handOver(turns.snapshots, snapshot)
   })
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type { Journal, JournalError } from "../storage/Journal.ts"
@@ -21,14 +22,23 @@ export interface SavingOptions {
 /** A snapshot that is whole on the disk, and that this program cannot make data of. */
 export class Unreadable extends Schema.TaggedError<Unreadable>()("Unreadable", { message: Schema.String }) {}
 
-/** Writes what comes on the queue, one after the other, and says so. A disk that refuses stops the replica. */
+/** Hands over a snapshot to be written. One that has waited since before takes up memory for nothing. */
+export const handOver = (snapshots: Queue.Queue<Snapshot>, snapshot: Snapshot): void => {
+  const before = Queue.takeUnsafe(snapshots)
+  if (before !== undefined && Exit.isSuccess(before)) before.value.release()
+  Queue.offerUnsafe(snapshots, snapshot)
+}
+
+/** Writes what comes on the queue, one after the other, releases it and says so. A disk that refuses stops the replica. */
 export const saveSnapshots = (
   { journal, metrics }: SavingOptions,
   snapshots: Queue.Queue<Snapshot>,
   saved: SavedQueue
 ): Effect.Effect<never, JournalError> =>
   Effect.forever(Effect.gen(function*() {
-    const { bytes, digest, op } = yield* journal.save(yield* Queue.take(snapshots))
+    const snapshot = yield* Queue.take(snapshots)
+    const { bytes, digest, op } = yield* journal.save(snapshot)
+    snapshot.release()
     metrics.snapshots_written++
     metrics.snapshot_bytes_written += bytes
     yield* Queue.offer(saved, { _tag: "Snapshotted", op, digest })

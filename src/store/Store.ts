@@ -21,6 +21,8 @@ export interface StoreStats {
 
 export interface Store extends Application {
   readonly stats: () => StoreStats
+  /** States that are pinned, and neither released nor found to be forgotten. */
+  readonly pins: () => number
 }
 
 /** An empty store: nothing but the root, at version 0. */
@@ -45,10 +47,11 @@ export const makeStore = (part_bytes_max: number = Limits.snapshot_part_bytes_ma
     size: () => tree.value_bytes + (1 + tree.elements) * record_bytes,
     pin: () => {
       const pin = tree.pin()
-      return { read: () => partsOf(pin, part_bytes_max) }
+      return { read: () => partsOf(pin, part_bytes_max), release: () => tree.release(pin) }
     },
     restore: () => new Builder((root) => tree.install(root)),
-    stats: () => ({ elements: tree.elements, value_bytes: tree.value_bytes })
+    stats: () => ({ elements: tree.elements, value_bytes: tree.value_bytes }),
+    pins: () => tree.pins
   }
 }
 

@@ -21,7 +21,7 @@ import { Directory } from "./elements/Directory.ts"
 import { type Element, elementKinds } from "./elements/Elements.ts"
 import type { ReadOperation, WriteOperation } from "./Operation.ts"
 import { flat, namesOf, pathOf } from "./Path.ts"
-import { Pin } from "./Pin.ts"
+import { Kept, Pin } from "./Pin.ts"
 import type { ErrorResult, Result } from "./Result.ts"
 
 type Create = Extract<WriteOperation, { readonly _tag: "Create" }>
@@ -46,8 +46,9 @@ export class Tree {
   #root = new Directory(0, 0)
   /** The tree's version at the last pin. Also the epoch of all nodes that were made since. */
   #pinned = never_pinned
-  /** In order. Weakly: whoever lets go of one lets go of what it keeps. */
-  #pins: ReadonlyArray<WeakRef<Pin>> = []
+  /** What those keep that are not released, in order. Not the pins themselves, which may be forgotten. */
+  #kept: ReadonlyArray<Kept> = []
+  readonly #forgotten = new FinalizationRegistry<Kept>((kept) => this.#letGo(kept))
   readonly #way: Way = { above: [], whole: false, element: undefined }
 
   /** The op number of the last write that changed something; 0 before the first. */
@@ -79,16 +80,33 @@ export class Tree {
 
   /** The present state, which no later write changes. */
   pin(): Pin {
-    const pin = new Pin(this.#root)
-    this.#pins = [...this.#pins.filter((one) => one.deref() !== undefined), new WeakRef(pin)]
+    const kept = new Kept(this.version)
+    const pin = new Pin(this.#root, kept)
+    this.#kept = [...this.#kept, kept]
+    this.#forgotten.register(pin, kept)
     this.#pinned = this.version
     return pin
+  }
+
+  /** It is not read any more, and nothing is kept for it. */
+  release({ kept }: Pin): void {
+    this.#letGo(kept)
+  }
+
+  /** How many pins are not released. */
+  get pins(): number {
+    return this.#kept.length
+  }
+
+  #letGo(kept: Kept): void {
+    kept.release()
+    this.#kept = this.#kept.filter((one) => one !== kept)
   }
 
   /** Goes on with another root, to which and to all below it nobody else holds on. Its nodes: of `never_pinned`. */
   install(root: Directory): void {
     this.#pinned = never_pinned
-    this.#pins = []
+    this.#kept = []
     this.#root = root
   }
 
@@ -146,17 +164,6 @@ export class Tree {
     return { _tag: "Written", version }
   }
 
-  /** What the blob is goes to all pins that have seen it so, and not changed since. */
-  #keep(blob: Blob): void {
-    let copy: Blob | undefined
-    for (const one of this.#pins) {
-      const pin = one.deref()
-      if (pin === undefined || pin.version < blob.version) continue
-      copy ??= blob.copy()
-      pin.keep(blob, copy)
-    }
-  }
-
   #delete({ path, version: expected, recursive }: Delete, version: number): Result {
     const names = namesOf(path)
     invariant(names.length > 0, "the root is not deleted")
@@ -174,6 +181,16 @@ export class Tree {
     // The way is kept for the next path: what was deleted is not kept with it.
     this.#way.element = undefined
     return { _tag: "Written", version }
+  }
+
+  /** What the blob is goes to all pins that have seen it so, and not changed since. */
+  #keep(blob: Blob): void {
+    let copy: Blob | undefined
+    for (const kept of this.#kept) {
+      if (kept.version < blob.version) continue
+      copy ??= blob.copy()
+      kept.add(blob, copy)
+    }
   }
 
   /** Puts copies in the place of those directories on the way that a pin has seen. */

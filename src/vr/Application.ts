@@ -19,6 +19,11 @@ export interface ApplyContext {
 export interface PinnedState {
   /** From its beginning, as often as is needed. */
   readonly read: () => PartReader
+  /**
+   * It is not needed any more, and cannot be read. As long as it is there, writes keep what they replace: of one that is
+   * only forgotten, until the collector finds it. No harm if it is said twice.
+   */
+  readonly release: () => void
 }
 
 /**
@@ -57,7 +62,7 @@ export interface Application {
   readonly query: (operation: Uint8Array) => Uint8Array
   /** About how many bytes the state takes when it is written out. Costs nothing, and is the same at equal states. */
   readonly size: () => number
-  /** The present state, which stays as it is while writes go on. Whoever lets go of it lets go of its memory. */
+  /** The present state, which stays as it is while writes go on, until it is released. */
   readonly pin: () => PinnedState
   /** Begins another state, out of the parts of one that was pinned: here, or at any other replica. */
   readonly restore: () => StateBuilder

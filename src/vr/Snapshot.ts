@@ -26,13 +26,15 @@ import type { Millis, OpNumber } from "./Message.ts"
 import { type EpochStart, readIds, writeIds } from "./NextGroup.ts"
 import { Window } from "./Window.ts"
 
-/** As of the moment in which it was taken. It holds memory for as long as it is held itself. */
+/** As of the moment in which it was taken. It holds memory until it is released. */
 export interface Snapshot {
   readonly op: OpNumber
   /** About how many bytes all parts have. */
   readonly size: number
   /** From its beginning, as often as is needed. */
   readonly read: () => PartReader
+  /** As `PinnedState.release`: it is whoever has it that says so. */
+  readonly release: () => void
 }
 
 /** Room for the parts of a snapshot, one after the other: what `PartReader.next` takes. */
@@ -72,7 +74,8 @@ export const takeSnapshot = (replica: Whole): Snapshot => {
   return {
     op: commit,
     size: application.size(),
-    read: () => new SnapshotReader(beginningOf(header, sessions), data.read())
+    read: () => new SnapshotReader(beginningOf(header, sessions), data.read()),
+    release: data.release
   }
 }
 

@@ -53,9 +53,9 @@ export interface Incoming {
 export const offerSnapshot = (replica: Replica, to: ReplicaId, now: Now, out: Outcome): void => {
   const present = replica.outgoing.get(to)
   // One that nobody is done with for so long that there are later ones would keep the log for ever.
-  const outgoing = present !== undefined && present.snapshot.op >= (replica.snapshot?.op ?? 0)
-    ? present
-    : begin(takeSnapshot(replica), highestView(replica), now)
+  const goesOn = present !== undefined && present.snapshot.op >= (replica.snapshot?.op ?? 0)
+  if (!goesOn) forget(replica, to)
+  const outgoing = goesOn ? present : begin(takeSnapshot(replica), highestView(replica), now)
   replica.outgoing.set(to, outgoing)
   sendPart(outgoing, to, now, out)
 }
@@ -63,7 +63,7 @@ export const offerSnapshot = (replica: Replica, to: ReplicaId, now: Now, out: Ou
 /** A snapshot that ends at `last` at most: of what its receiver knows to be committed. */
 export const offerSnapshotUpTo = (replica: Replica, last: OpNumber, to: ReplicaId, now: Now, out: Outcome): void => {
   const present = replica.outgoing.get(to)
-  if (present !== undefined && present.snapshot.op > last) replica.outgoing.delete(to)
+  if (present !== undefined && present.snapshot.op > last) forget(replica, to)
   if (replica.outgoing.has(to) || replica.commit <= last) offerSnapshot(replica, to, now, out)
 }
 
@@ -121,8 +121,13 @@ const readUpTo = (outgoing: Outgoing, index: number): void => {
 const isUnderWay = ({ copies, index }: Outgoing, asked: number): boolean => copies > 1 || (copies === 1 && asked !== index + 1)
 
 /** On every tick: what nobody asks for any more is let go. */
-export const forgetIdle = ({ outgoing }: Replica, now: Now): void => {
-  for (const [to, { askedAt }] of outgoing) if (now.mono - askedAt > Limits.snapshot_idle_ms) outgoing.delete(to)
+export const forgetIdle = (replica: Replica, now: Now): void => {
+  for (const [to, { askedAt }] of replica.outgoing) if (now.mono - askedAt > Limits.snapshot_idle_ms) forget(replica, to)
+}
+
+const forget = ({ outgoing }: Replica, to: ReplicaId): void => {
+  outgoing.get(to)?.snapshot.release()
+  outgoing.delete(to)
 }
 
 /**

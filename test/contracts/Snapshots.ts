@@ -21,7 +21,8 @@ export const snapshotOf = (op: number, parts = partsOf(op)): Snapshot => ({
   read: () => {
     let next = 0
     return { next: () => parts[next++] ?? null }
-  }
+  },
+  release: () => {}
 })
 
 export const savedOf = (op: number, parts = partsOf(op)) => {
@@ -44,7 +45,7 @@ export const endless = (op: number) =>
       if (++given === 3) Deferred.doneUnsafe(begun, Effect.void)
       return ended ? null : Uint8Array.of(op)
     }
-    return { begun: Deferred.await(begun), end: () => void (ended = true), snapshot: { op, size: 0, read: () => ({ next }) } }
+    return { begun: Deferred.await(begun), end: () => void (ended = true), snapshot: { op, size: 0, read: () => ({ next }), release: () => {} } }
   })
 
 export const ops = (stored: Stored): ReadonlyArray<number> => stored.entries.map(({ op }) => op)

@@ -6,12 +6,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import * as TestClock from "effect/testing/TestClock"
 import { Limits } from "../../src/base/Limits.ts"
 import { crc32 } from "../../src/base/Checksum.ts"
 import { decodeResult, encodeOperation } from "../../src/store/Operation.ts"
 import type { AdminError, Ok } from "../../src/wire/AdminProtocol.ts"
 import { SnapshotEncoder } from "../../src/wire/SnapshotFile.ts"
 import { type ImageFacts, SnapshotImage } from "../../src/wire/SnapshotImage.ts"
+import { uuid } from "../../src/base/Names.ts"
+import { seeded } from "../../src/base/Random.ts"
+import * as Tenants from "../../src/tenants/Tenants.ts"
+import { makeExports } from "../../src/node/Exports.ts"
+import type { DispatcherInput } from "../../src/node/Queues.ts"
+import { readerOf } from "../simulation/Data.ts"
 import { bytes, run, story, text, type TestNode, type World } from "./World.ts"
 
 const refusal = (effect: Effect.Effect<unknown, AdminError>) =>
@@ -150,6 +158,35 @@ describe("what a node gives of snapshots", () => {
       yield* world.ask(node!, "snapshot.close", { snapshot })
       assert.match(yield* refusal(part(3)), /^not_found: node n1 has no snapshot /)
     }))
+
+  it.effect("released when they are closed, idle, or refused", () =>
+    Effect.gen(function*() {
+      const asked = yield* Queue.unbounded<DispatcherInput>()
+      const exports = yield* makeExports({ node: "n1", dispatcher: asked })
+      const created = Tenants.create(Tenants.noTenants, {
+        id: uuid(seeded(1)), name: "t", replicas: [{ name: "r1", node: "n1" }], durability: "memory", coordinator: "n1"
+      })
+      if (!created.ok) return assert.fail(created.reason)
+      const open = exports.open(created.tenant, "primary")
+      const released: Array<number> = []
+      let op = 0
+      const answer = Effect.map(Queue.take(asked), (input) => {
+        if (input._tag !== "Ask" || input.question._tag !== "TakeSnapshot") return
+        const taken = ++op
+        const snapshot = { op: taken, size: 0, read: () => readerOf([]), release: () => void released.push(taken) }
+        input.question.answer({ snapshot, elements: 0, isPrimary: taken > 1 })
+      })
+      yield* Effect.forkScoped(Effect.forever(answer))
+      yield* Effect.flip(open)
+      const opened = yield* Effect.forEach(Array.from({ length: Limits.exports_max }), () => open)
+      assert.deepStrictEqual(released, [1])
+      yield* Effect.flip(open)
+      yield* exports.close(opened[0]!.snapshot)
+      yield* exports.close(opened[0]!.snapshot)
+      assert.deepStrictEqual(released, [1, 6, 2])
+      yield* TestClock.adjust(Limits.export_idle_ms + 1)
+      assert.deepStrictEqual(released, [1, 6, 2, 3, 4, 5])
+    }).pipe(Effect.scoped))
 
   story("so many at the same time, and each as long as it is asked for", (world) =>
     Effect.gen(function*() {

@@ -86,7 +86,7 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusa
   const flushed = Effect.andThen(disk.release(1), settle)
   const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
-  return { applied, begun, fiber, metrics, replica, saving, sent, tell, hear, flushed, settle, said, replies: () => replies }
+  return { applied, begun, fiber, metrics, replica, saving, sent, tell, hear, flushed, settle, said, pins: store.pins, replies: () => replies }
 })
 
 const register = (channel: number): ReplicaInput => ({
@@ -268,8 +268,10 @@ describe("the snapshots of a replica", () => {
       yield* backup.flushed
       assert.deepStrictEqual(backup.said("PrepareOk").map(({ op }) => op), [1, 2])
       assert.isNull(backup.replica.snapshot)
+      assert.isAbove(backup.pins(), 0)
       yield* Deferred.succeed(backup.saving, undefined)
       yield* backup.settle
+      assert.strictEqual(backup.pins(), 0)
       yield* backup.tell({ _tag: "Tick" })
       assert.deepStrictEqual(backup.replica.snapshot, { op: 1, digest: 7 })
       assert.strictEqual(backup.metrics.snapshots_written, 1)
@@ -296,7 +298,9 @@ describe("the snapshots of a replica", () => {
       }
       assert.deepStrictEqual(backup.begun.map(({ commit, snapshot }) => [commit, snapshot?.op]), [[2, 2]])
       assert.deepStrictEqual(backup.said("GetState").map(({ after }) => after), [0])
+      assert.strictEqual(backup.pins(), 1)
       yield* backup.flushed
+      assert.strictEqual(backup.pins(), 0)
       assert.deepStrictEqual(backup.said("GetState").map(({ after }) => after), [0, 2])
     }).pipe(Effect.scoped))
 })

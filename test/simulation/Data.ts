@@ -3,13 +3,15 @@
  *
  * @module
  */
-import type { Application, PartReader } from "../../src/vr/Application.ts"
+import type { Application, PartReader, PinnedState } from "../../src/vr/Application.ts"
 
 export interface Replicated extends Application {
   /** Of everything that was applied and its results: equal histories give equal digests. */
   readonly digest: number
   /** All that it holds, in words. Costly. */
   readonly whole: () => string
+  /** How many of its states are pinned, and not released. */
+  readonly pins: () => number
 }
 
 export interface Workload {
@@ -17,6 +19,26 @@ export interface Workload {
   readonly replica: () => Replicated
   /** Runs what the group has committed. */
   readonly model: () => Replicated
+}
+
+/** Knows how many of what it counted were not released. */
+export class PinCount {
+  #pins = 0
+
+  readonly present = (): number => this.#pins
+
+  readonly counted = ({ read, release }: PinnedState): PinnedState => {
+    let isReleased = false
+    this.#pins++
+    return {
+      read,
+      release: () => {
+        if (!isReleased) this.#pins--
+        isReleased = true
+        release()
+      }
+    }
+  }
 }
 
 /** A reader of parts that are there already. They lie in the room that is given, as those of the store do. */

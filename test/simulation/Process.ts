@@ -159,6 +159,12 @@ export class Process {
     return this.replica.log.op
   }
 
+  /** Snapshots that were given to be written, and are not. */
+  get snapshotsHeld(): number {
+    const { saving, toSave, waiting } = this
+    return [saving, toSave, ...waiting.map(({ out }) => out.snapshot)].filter((snapshot) => snapshot !== null).length
+  }
+
   // --- faults
 
   /** `finds`: what is being written then; drawn unless said otherwise. */
@@ -322,7 +328,10 @@ export class Process {
   }
 
   private write(batch: ReadonlyArray<Waiting>): void {
-    for (const { out, ...replica } of batch) if (hasToWrite(out)) this.journal.write(out, replica)
+    for (const { out, ...replica } of batch) {
+      if (hasToWrite(out)) this.journal.write(out, replica)
+      out.install?.release()
+    }
   }
 
   private finish(batch: ReadonlyArray<Waiting>): void {
@@ -350,6 +359,7 @@ export class Process {
   /** Part by part, while the replica goes on. */
   private save(snapshot: Snapshot): void {
     if (this.saving !== null) {
+      this.toSave?.release()
       this.toSave = snapshot
       return
     }
@@ -374,7 +384,8 @@ export class Process {
     this.journal.save(op, parts)
     this.around.onSnapshot(this, op, digest)
     this.input({ _tag: "Snapshotted", op, digest })
-    const { toSave } = this
+    const { saving, toSave } = this
+    saving?.release()
     this.saving = null
     this.toSave = null
     if (toSave !== null) this.save(toSave)

@@ -6,7 +6,7 @@
  */
 import { invariant } from "../../src/base/Invariant.ts"
 import type { ApplyContext, PinnedState, StateBuilder } from "../../src/vr/Application.ts"
-import { digestOf, readerOf, type Replicated, type Workload } from "./Data.ts"
+import { digestOf, PinCount, readerOf, type Replicated, type Workload } from "./Data.ts"
 
 export interface AppendResult {
   /** Op number at which it ran. */
@@ -40,6 +40,8 @@ export const readResult = (result: Uint8Array): ReadResult => JSON.parse(text(re
 export class Register implements Replicated {
   version = 0
   digest = 0
+  private readonly pinned = new PinCount()
+  readonly pins = this.pinned.present
   private registers = new Map<string, RegisterState>()
   private seen = new Set<string>()
 
@@ -75,7 +77,7 @@ export class Register implements Replicated {
     const [registers, seen] = [[...this.registers], [...this.seen]]
     const head: Head = { version, digest, registers: registers.length, seen: seen.length }
     const parts = [head, ...registers, ...inRows(seen)].map((part) => bytes(JSON.stringify(part)))
-    return { read: () => readerOf(parts) }
+    return this.pinned.counted({ read: () => readerOf(parts), release: () => {} })
   }
 
   readonly restore = (): StateBuilder => {

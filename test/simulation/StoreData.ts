@@ -15,10 +15,11 @@ import {
 import { makeStore } from "../../src/store/Store.ts"
 import type { Application, PartReader } from "../../src/vr/Application.ts"
 import { Model } from "../store/Model.ts"
-import { digestOf, type Replicated, type Workload } from "./Data.ts"
+import { digestOf, PinCount, type Replicated, type Workload } from "./Data.ts"
 
 const digested = (application: Application, whole: () => string): Replicated => {
   let digest = 0
+  const { counted, present } = new PinCount()
   return {
     refuseWrite: application.refuseWrite,
     query: application.query,
@@ -31,7 +32,7 @@ const digested = (application: Application, whole: () => string): Replicated => 
     pin: () => {
       const pinned = application.pin()
       const first = Buffer.from(String(digest))
-      return { read: () => behind(first, pinned.read()) }
+      return counted({ read: () => behind(first, pinned.read()), release: pinned.release })
     },
     restore: () => {
       const builder = application.restore()
@@ -52,7 +53,8 @@ const digested = (application: Application, whole: () => string): Replicated => 
     get digest() {
       return digest
     },
-    whole
+    whole,
+    pins: present
   }
 }
 

@@ -253,7 +253,7 @@ it.effect("a snapshot that someone removed while it was written is not taken for
   Effect.gen(function*() {
     const { disk, journal } = yield* filledDisk
     const tmp = `${place.snapshots}/save.tmp`
-    const error = yield* Effect.flip(journal.save({ op: 5, size: 0, read: () => ({ next: () => (disk.change(tmp, null), null) }) }))
+    const error = yield* Effect.flip(journal.save({ ...snapshotOf(5), read: () => ({ next: () => (disk.change(tmp, null), null) }) }))
     assert.deepInclude(error, { during: "save", message: `${tmp}: no such file or directory` })
     const again = yield* opened(disk)
     yield* judge(again.journal, again.found, [held], "after that")

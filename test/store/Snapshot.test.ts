@@ -13,7 +13,8 @@ import type { PartReader, PinnedState } from "../../src/vr/Application.ts"
 import { Model } from "./Model.ts"
 import { type Parts, partsOf, restored } from "./Snapshots.ts"
 import { plain, questions, step } from "./Steps.ts"
-import { User } from "./User.ts"
+import { collectGarbage } from "../bench/Elements.ts"
+import { text, User } from "./User.ts"
 
 /** From one record in a part to all in one. */
 const partBytes = fc.constantFrom(1, 60, 200, Limits.snapshot_part_bytes_max)
@@ -24,6 +25,7 @@ const known = (model: Model) => questions(model).map((question) => [question, mo
 
 interface Pin {
   readonly pinned: PinnedState
+  isReleased: boolean
   readonly reader: PartReader
   /** Read so far. */
   readonly parts: Array<Uint8Array>
@@ -40,6 +42,7 @@ describe("a pinned state", () => {
     const event = fc.oneof(
       { weight: 12, arbitrary: step },
       { weight: 1, arbitrary: fc.constant("pin" as const) },
+      { weight: 1, arbitrary: fc.record({ release: fc.nat() }) },
       { weight: 4, arbitrary: fc.nat() }
     )
     let between = 0
@@ -50,10 +53,14 @@ describe("a pinned state", () => {
       for (const one of events) {
         if (one === "pin") {
           const pinned = user.store.pin()
-          pins.push({ pinned, reader: pinned.read(), parts: [], held: known(model) })
+          pins.push({ pinned, isReleased: false, reader: pinned.read(), parts: [], held: known(model) })
+        } else if (typeof one === "object") {
+          const pin = pins[one.release % Math.max(1, pins.length)]
+          pin?.pinned.release()
+          if (pin !== undefined) pin.isReleased = true
         } else if (typeof one === "number") {
           const pin = pins[one % Math.max(1, pins.length)]
-          const part = pin?.reader.next() ?? null
+          const part = pin === undefined || pin.isReleased ? null : pin.reader.next()
           if (part !== null) pin!.parts.push(part)
           between += part === null ? 0 : 1
         } else {
@@ -61,7 +68,9 @@ describe("a pinned state", () => {
           assert.deepStrictEqual(plain(user.execute(operation)), model.execute(operation, user.op))
         }
       }
-      for (const { pinned, reader, parts, held } of pins) {
+      const present = pins.filter(({ isReleased }) => !isReleased)
+      assert.strictEqual(user.store.pins(), present.length)
+      for (const { pinned, reader, parts, held } of present) {
         for (let part = reader.next(); part !== null; part = reader.next()) parts.push(part)
         assert.isNull(reader.next(), "it stays at the end")
         assert.deepStrictEqual(partsOf(pinned), parts, "from its beginning, as often as is needed")
@@ -92,6 +101,34 @@ describe("a pinned state", () => {
       }
       for (const [pinned, parts] of pins) assert.deepStrictEqual(partsOf(pinned), parts)
     }
+  })
+})
+
+describe("a state that is not needed any more", () => {
+  it("is released: nothing is kept for it, and it cannot be read", () => {
+    const user = new User()
+    user.create("/a", "1")
+    const pinned = user.store.pin()
+    pinned.release()
+    pinned.release()
+    assert.strictEqual(user.store.pins(), 0)
+    user.put("/a", "2")
+    assert.throws(() => partsOf(pinned), InvariantViolation)
+    assert.strictEqual(user.value("/a"), "2")
+  })
+
+  it("is found by the collector, if it is only forgotten, though writes never cease", async () => {
+    const user = new User()
+    user.create("/a", "1")
+    user.store.pin()
+    const kept = user.store.pin()
+    for (let turn = 0; user.store.pins() > 1; turn++) {
+      assert.isBelow(turn, 1_000)
+      for (let i = 0; i < 100; i++) user.put("/a", `${turn} ${i}`)
+      collectGarbage()
+      await new Promise(setImmediate)
+    }
+    assert.strictEqual(text(partsOf(kept).at(-1)!).includes("1"), true)
   })
 })
 
@@ -133,6 +170,7 @@ describe("a store made of parts", () => {
     assert.isNull(builder.finish())
     assert.strictEqual(user.value("/old"), "2")
     builder.install()
+    assert.strictEqual(user.store.pins(), 0)
     assert.deepStrictEqual(user.dump(), other.dump())
     user.op = 2
     user.put("/d/a", "changed")

@@ -85,6 +85,7 @@ const countLog = (replica: Replica, entry: Entry): void => {
   if (replica.sinceSnapshot < snapshot_log_bytes_min) return
   if (replica.sinceSnapshot < Math.min(replica.application.size() / 2, snapshot_log_bytes_max)) return
   replica.sinceSnapshot = 0
+  replica.dueSnapshot?.release()
   replica.dueSnapshot = takeSnapshot(replica)
 }
 
@@ -97,6 +98,7 @@ export const beginWith = (replica: Replica, image: Restoration, out: Outcome): v
   replica.commitTime = time
   replica.lastTime = Math.max(replica.lastTime, time)
   replica.sinceSnapshot = log_bytes
+  replica.dueSnapshot?.release()
   replica.dueSnapshot = null
   replica.incoming = null
   replica.snapshot = { op, digest: image.digest }

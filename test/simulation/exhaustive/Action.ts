@@ -76,7 +76,7 @@ const noApplication: Application = {
   apply: (operation) => operation,
   query: (operation) => operation,
   size: () => 0,
-  pin: () => ({ read: () => ({ next: () => null }) }),
+  pin: () => ({ read: () => ({ next: () => null }), release: () => {} }),
   restore: () => ({ add: () => "there is no data", finish: () => null, install: () => {} })
 }
 

@@ -49,11 +49,22 @@ export const snapshots: ReadonlyArray<Mutation> = [
     budget: 50
   },
   {
+    name: "snapshot kept for ever",
+    what: "What another replica has fetched, or does not ask for any more, stays pinned: every write keeps what it replaces.",
+    file: "src/vr/SnapshotTransfer.ts",
+    find: "  outgoing.get(to)?.snapshot.release()\n",
+    replace: "",
+    budget: 50
+  },
+  {
     name: "snapshot of a later state",
     what: "A snapshot holds the data as it is when it is written, not as it was when it was taken.",
     file: "src/vr/Snapshot.ts",
     find: "  const data = application.pin()\n",
-    replace: "  const data = { read: () => application.pin().read() }\n",
+    replace: "  const early = application.pin()\n  let late: ReturnType<typeof application.pin> | null = null\n" +
+      "  const data = {\n" +
+      "    read: () => {\n      late ??= application.pin()\n      early.release()\n      return late.read()\n    },\n" +
+      "    release: () => (late ?? early).release()\n  }\n",
     budget: 50
   },
   {
