@@ -36,8 +36,12 @@ const usual = (): Uint8Array => {
 
 const makePiece = (first: OpNumber, bytes: Uint8Array): Piece => ({ bytes, view: viewOf(bytes), first, starts: [], end: 0 })
 
-const letGo = ({ bytes }: Piece): void => {
-  if (bytes.length === Limits.log_piece_bytes && idle.length < Limits.log_pieces_idle_max) idle.push(bytes)
+/**
+ * `needed`: what its log may need again soon. V8 collects the whole heap each time that so much is taken anew, which among
+ * very many elements costs more than all writes to this log together.
+ */
+const letGo = ({ bytes }: Piece, needed: number): void => {
+  if (bytes.length === Limits.log_piece_bytes && idle.length < Math.max(Limits.log_pieces_idle_max, needed)) idle.push(bytes)
 }
 
 /** Contiguous, as a log is. */
@@ -113,12 +117,12 @@ export class PackedLog {
     invariant(op <= this.last, "a packed log is not shortened above its end", { op, last: this.last })
     this.before = op
     this.latest = null
-    while (this.pieces.length > 0 && lastOf(this.pieces[0]!) <= op) letGo(this.pieces.shift()!)
+    while (this.pieces.length > 0 && lastOf(this.pieces[0]!) <= op) letGo(this.pieces.shift()!, this.pieces.length)
   }
 
   /** Empty, behind `op`. */
   reset(op: OpNumber): void {
-    for (const piece of this.pieces) letGo(piece)
+    for (const piece of this.pieces) letGo(piece, 0)
     this.pieces = []
     this.latest = null
     this.before = op

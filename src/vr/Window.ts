@@ -45,13 +45,17 @@ export class Window<T> {
   }
 
   delete(number: number): void {
-    const { length } = this.numbers
-    const place = number % length
+    const place = number % this.numbers.length
     if (this.numbers[place] !== number) return void this.others?.delete(number)
     this.numbers[place] = -1
     this.values[place] = undefined
     this.held--
+  }
+
+  /** Lets go of places that are hardly used. Not at each removal: a batch would let go of what the next one takes anew. */
+  fit(): void {
     const { window_places_kept, window_shrinks_at } = Limits
+    const { length } = this.numbers
     if (length > window_places_kept && this.held * window_shrinks_at < length) this.resize(window_places_kept)
   }
 
