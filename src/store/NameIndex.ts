@@ -12,9 +12,12 @@
  */
 
 const hash_bits = 30
-/** A segment's slots. While it is the only one it begins with few, and doubles. */
+/**
+ * A segment's slots. While it is the only one it begins with few, and doubles. So many at most that what leads to them stays
+ * in the processor's caches, and that to split one takes a millisecond or two.
+ */
 const slots_min = 64
-const slots_max = 1_024
+const segment_slots_max = 16_384
 /** From where its hash points to, a name is in one of so many slots. */
 const stretch = 16
 /** A slot: hash, name, value, side by side. */
@@ -44,6 +47,11 @@ export class NameIndex<Value> {
   #segments: Array<Segment<Value>> = [makeSegment(0, slots_min)]
   #depth = 0
   #slots = slots_min
+  readonly #slots_max: number
+
+  constructor(slots_max: number = segment_slots_max) {
+    this.#slots_max = slots_max
+  }
 
   get(name: string): Value | undefined {
     const hash = hashOf(name)
@@ -96,7 +104,7 @@ export class NameIndex<Value> {
     // Of so few names only some that collide fill a stretch.
     if (size < slots << full.depth >>> 2) return false
     this.#slots += slots
-    if (slots < slots_max) {
+    if (slots < this.#slots_max) {
       this.#segments = [makeSegment(0, 2 * slots)]
       this.#refill(full)
       return true
