@@ -75,9 +75,12 @@ export const Limits = {
   log_bytes_max: 1024 * MiB,
   /** So many committed entries stay as they are before they are packed, all at once. */
   log_unpacked_max: 32,
+  /** So many committed entries at a time the data is told of before they are applied; and from how many elements on that pays. */
+  prefetch_entries_max: 256,
+  prefetch_elements_min: 20_000,
   /** Packed entries lie in pieces of memory of this size. A long one has a piece of its own. */
   log_piece_bytes: 256 * KiB,
-  /** Pieces that a process keeps for the next entries, for all its logs together. */
+  /** Pieces that no log needs and a process keeps, for all its logs together. A log keeps no more than it has in use. */
   log_pieces_idle_max: 32,
   /** Places of a window at first, and at most of one that few numbers are left in. */
   window_places_min: 16,

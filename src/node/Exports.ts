@@ -51,30 +51,31 @@ export const makeExports = Effect.fnUntraced(function*(
       })
   })
 
-  const open: Exports["open"] = Effect.fnUntraced(function*(tenant, from) {
-    const label = tenant.name ?? tenant.id
-    const own = tenant.replicas.find((replica) => replica.node === node)
-    if (own === undefined) return yield* unavailable(`tenant ${label} has no replica on node ${node}`)
-    const taken = yield* takeFrom(dispatcher, tenant)
-    if (taken === null) return yield* unavailable(`replica ${replicaId(own)} of tenant ${label} does not serve at this moment`)
-    if (from === "primary" && !taken.isPrimary) {
-      taken.snapshot.release()
-      return yield* unavailable(`replica ${replicaId(own)} is not the primary of tenant ${label}`)
-    }
-    const { elements, snapshot } = taken
-    const { op, read, size } = snapshot
+  /** Keeps it under an id, for whoever asked. */
+  const keep = Effect.fnUntraced(function*({ elements, snapshot }: TakenSnapshot) {
     const random = yield* Random.Random
     const id = uuid({ next: () => random.nextDoubleUnsafe() })
-    const room = partRoom()
-    if (!(yield* kept.put(id, { snapshot, reader: read(), room, index: -1, bytes: null }))) {
-      snapshot.release()
-      return yield* unavailable(
-        `${Limits.exports_max} snapshots are being read from node ${node} already; one that is not asked for is let go ` +
-          `after ${Limits.export_idle_ms / 1_000} s`
-      )
-    }
-    return { snapshot: id, tenant: tenant.id, name: tenant.name, replica: replicaId(own), op, elements, size }
+    const { op, read, size } = snapshot
+    const isKept = yield* kept.put(id, { snapshot, reader: read(), room: partRoom(), index: -1, bytes: null })
+    return isKept ? { snapshot: id, op, elements, size } : yield* unavailable(
+      `${Limits.exports_max} snapshots are being read from node ${node} already; one that is not asked for is let go ` +
+        `after ${Limits.export_idle_ms / 1_000} s`
+    )
   })
+
+  const open: Exports["open"] = (tenant, from) =>
+    Effect.uninterruptibleMask((restore) => Effect.gen(function*() {
+      const label = tenant.name ?? tenant.id
+      const own = tenant.replicas.find((replica) => replica.node === node)
+      if (own === undefined) return yield* unavailable(`tenant ${label} has no replica on node ${node}`)
+      const replica = replicaId(own)
+      const taken = yield* restore(takeFrom(dispatcher, tenant))
+      if (taken === null) return yield* unavailable(`replica ${replica} of tenant ${label} does not serve at this moment`)
+      const isRefused = from === "primary" && !taken.isPrimary
+      const given = isRefused ? unavailable(`replica ${replica} is not the primary of tenant ${label}`) : keep(taken)
+      const { snapshot, ...facts } = yield* Effect.onError(given, () => Effect.sync(taken.snapshot.release))
+      return { snapshot, tenant: tenant.id, name: tenant.name, replica, ...facts }
+    }))
 
   return {
     open,
@@ -93,12 +94,13 @@ export const makeExports = Effect.fnUntraced(function*(
           ? Effect.succeed({ bytes: known.bytes })
           : Effect.fail(new AdminError({ code: "usage", message: `part ${index} does not follow part ${known.index}` }))
       }),
-    close: (snapshot) => Effect.map(kept.take(snapshot), (known) => known?.snapshot.release())
+    close: (snapshot) => Effect.uninterruptible(Effect.map(kept.take(snapshot), (known) => known?.snapshot.release()))
   }
 })
 
 const takeFrom = (dispatcher: DispatcherInbox, { id }: Tenant): Effect.Effect<TakenSnapshot | null> =>
-  askReplica<TakenSnapshot>(dispatcher, id, (answer) => ({ _tag: "TakeSnapshot", answer }), answer_ms)
+  askReplica<TakenSnapshot>(dispatcher, id, (answer) => ({ _tag: "TakeSnapshot", answer }), answer_ms, ({ snapshot }) =>
+    snapshot.release())
 
 const unavailable = (message: string): Effect.Effect<never, AdminError> =>
   Effect.fail(new AdminError({ code: "unavailable", message }))

@@ -28,6 +28,7 @@ export const makeReadBudget = (
   return {
     application: {
       refuseWrite: application.refuseWrite,
+      prefetch: application.prefetch,
       apply: application.apply,
       query: (operation) => {
         if (spent >= bytes_max) return not_given

@@ -54,7 +54,8 @@ export interface JournalWrite {
   readonly head: ReplicaHead | null
   /**
    * First *install* this: it replaces all entries and snapshots that are there, and the log begins behind its op. Not
-   * below the commit number; entries above it that were not committed are given up. Nothing is cut then. Null: none.
+   * below the commit number; entries above it that were not committed are given up. Nothing is cut then. Null: none. It is not
+   * read once the write has ended.
    */
   readonly snapshot: Snapshot | null
   /** First keep only the entries up to this op. Null: nothing is cut. */
@@ -127,7 +128,7 @@ export interface Journal {
    * follows the older one, nothing is removed. Runs beside `write`, for as long as it takes, and gives others their turn
    * after each part; returns once all is as durable as the mode promises. If there is a newer one by then, which was
    * installed, nothing is kept. One at a time: another one waits. A failed save ends the journal like a failed write;
-   * one that is interrupted has happened or not.
+   * one that is interrupted has happened or not. The snapshot is not read any more then.
    *
    * Durability `memory`: nothing is stored, and still all parts are gone through.
    */

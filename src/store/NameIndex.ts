@@ -12,22 +12,23 @@
  */
 
 const hash_bits = 30
-/**
- * A segment's slots. While it is the only one it begins with few, and doubles. So many at most that what leads to them stays
- * in the processor's caches, and that to split one takes a millisecond or two.
- */
+/** A segment's slots. While it is the only one it begins with few, and doubles. */
 const slots_min = 64
+/** So many that what leads to the segments stays in the processor's caches. To split one takes a millisecond or two. */
 const segment_slots_max = 16_384
 /** From where its hash points to, a name is in one of so many slots. */
 const stretch = 16
 /** A slot: hash, name, value, side by side. */
 const width = 3
 
+/** Of all slots of a segment, side by side. */
+type Cells<Value> = Array<number | string | Value | undefined>
+
 interface Segment<Value> {
   /** All its hashes have so many first bits in common. */
   readonly depth: number
   readonly mask: number
-  readonly cells: Array<number | string | Value | undefined>
+  readonly cells: Cells<Value>
 }
 
 const makeSegment = <Value>(depth: number, slots: number): Segment<Value> =>
@@ -47,10 +48,11 @@ export class NameIndex<Value> {
   #segments: Array<Segment<Value>> = [makeSegment(0, slots_min)]
   #depth = 0
   #slots = slots_min
-  readonly #slots_max: number
+  readonly #segment_slots_max: number
 
-  constructor(slots_max: number = segment_slots_max) {
-    this.#slots_max = slots_max
+  /** Tests have more to split. */
+  constructor({ slots_max = segment_slots_max } = {}) {
+    this.#segment_slots_max = slots_max
   }
 
   get(name: string): Value | undefined {
@@ -62,6 +64,13 @@ export class NameIndex<Value> {
 
   get slots(): number {
     return this.#slots
+  }
+
+  /** Where it will be looked for. */
+  locate(name: string, slots: Slots<Value>): void {
+    const hash = hashOf(name)
+    const { cells, mask } = this.#segmentOf(hash)
+    slots.add(cells, (hash & mask) * width)
   }
 
   /** Takes a name that is not here. `size`: how many names there are in all. */
@@ -104,7 +113,7 @@ export class NameIndex<Value> {
     // Of so few names only some that collide fill a stretch.
     if (size < slots << full.depth >>> 2) return false
     this.#slots += slots
-    if (slots < this.#slots_max) {
+    if (slots < this.#segment_slots_max) {
       this.#segments = [makeSegment(0, 2 * slots)]
       this.#refill(full)
       return true
@@ -136,8 +145,38 @@ export class NameIndex<Value> {
   }
 }
 
+/** Where names will be looked for: of different indexes, as it may be. */
+export class Slots<Value> {
+  readonly #cells: Array<Cells<Value>> = []
+  readonly #at: Array<number> = []
+
+  add(cells: Cells<Value>, at: number): void {
+    this.#cells.push(cells)
+    this.#at.push(at)
+  }
+
+  /**
+   * Looks at the slots, then at the names and values there, and forgets them. In loops so short that the processor begins with the
+   * next ones while it waits for memory. What it gives means nothing.
+   */
+  touch(lookAt: (value: Value) => number): number {
+    const all = this.#cells
+    const at = this.#at
+    let seen = 0
+    for (let i = 0; i < all.length; i++) if (all[i]![at[i]!] === undefined) seen++
+    for (let i = 0; i < all.length; i++) {
+      const cells = all[i]!
+      const value = cells[at[i]! + 2]
+      if (value !== undefined) seen += (cells[at[i]! + 1] as string).length + lookAt(value as Value)
+    }
+    all.length = 0
+    at.length = 0
+    return seen
+  }
+}
+
 /** Of this name, or -1. */
-const cellOf = (cells: Segment<unknown>["cells"], mask: number, hash: number, name: string): number => {
+const cellOf = (cells: Cells<unknown>, mask: number, hash: number, name: string): number => {
   for (let i = 0; i < stretch; i++) {
     const at = (hash + i & mask) * width
     if (cells[at] === hash && cells[at + 1] === name) return at
@@ -145,7 +184,7 @@ const cellOf = (cells: Segment<unknown>["cells"], mask: number, hash: number, na
   return -1
 }
 
-const freeCell = (cells: Segment<unknown>["cells"], mask: number, hash: number): number => {
+const freeCell = (cells: Cells<unknown>, mask: number, hash: number): number => {
   for (let i = 0; i < stretch; i++) {
     const at = (hash + i & mask) * width
     if (cells[at] === undefined) return at

@@ -9,7 +9,7 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import { NameIndex } from "./NameIndex.ts"
+import { NameIndex, type Slots } from "./NameIndex.ts"
 import {
   type Branch,
   childIndex,
@@ -57,6 +57,11 @@ export class OrderedNames<Value> {
     // Not the name that was asked for, which may be a part of a longer string.
     this.#index?.set(own_name, value, this.#size)
     return value
+  }
+
+  /** Where `get` will look first, if it has an index to look into. */
+  locate(name: string, slots: Slots<Value>): void {
+    this.#index?.locate(name, slots)
   }
 
   /** Adds a name that must not be there yet. */

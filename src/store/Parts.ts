@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 import type { PartReader } from "../vr/Application.ts"
@@ -37,6 +38,7 @@ export const partsOf = (pin: Pin, part_bytes_max: number): PartReader => {
   const walk = new Walk(pin.root)
   return {
     next: (room) => {
+      invariant(!pin.isReleased, "a pin is read before it is released")
       if (walk.element === undefined) return null
       writer.start()
       let end = 0

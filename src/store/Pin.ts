@@ -1,7 +1,7 @@
 /**
  * A tree as it was at one moment. Directories and their nodes are copied before they are changed, so below the root that is
  * pinned they stay as they were. A blob is changed where it is, as there are many and a copy would have to be put in its
- * place; what it was is kept for as long as the pin is not released.
+ * place; what it was is kept until the pin is released.
  *
  * @module
  */
@@ -13,48 +13,45 @@ import type { Element } from "./elements/Elements.ts"
 /** A map is made anew as it grows: many small ones never take long. */
 const maps = 256
 
-/** What blobs were that have changed since a pin. */
-export class Kept {
-  /** Of the tree, at the pin: what has a higher one was changed since. */
+export class Pin {
+  /** Of the tree: what has a higher one was changed since. */
   readonly version: number
-  #maps: Array<Map<Blob, Blob> | undefined> | null = []
+  /** Null once it is released. */
+  #root: Directory | null
+  /** What blobs were that have changed since. */
+  #beforeImages: Array<Map<Blob, Blob> | undefined> = []
 
-  constructor(version: number) {
-    this.version = version
+  constructor(root: Directory) {
+    this.#root = root
+    this.version = root.version
   }
 
-  /** Called before the blob changes for the first time since the pin. `copy`: what it is now, which nobody changes. */
-  add(blob: Blob, copy: Blob): void {
-    if (this.#maps === null) return
-    const map = this.#maps[blob.created_version % maps] ??= new Map()
+  get root(): Directory {
+    invariant(this.#root !== null, "a pin is read before it is released")
+    return this.#root
+  }
+
+  get isReleased(): boolean {
+    return this.#root === null
+  }
+
+  /** Called before the blob changes for the first time since this pin. `copy`: what it is now, which nobody changes. */
+  keep(blob: Blob, copy: Blob): void {
+    const map = this.#beforeImages[blob.created_version % maps] ??= new Map()
     map.set(blob, copy)
   }
 
-  get(blob: Blob): Blob {
-    invariant(this.#maps !== null, "a pin is read before it is released")
-    const was = this.#maps[blob.created_version % maps]?.get(blob)
+  /** An element below the root as it was. */
+  asItWas(element: Element): Element {
+    if (element.version <= this.version) return element
+    invariant(element.type === "blob", "a directory that a pin has seen is not changed")
+    const was = this.#beforeImages[element.created_version % maps]?.get(element)
     invariant(was !== undefined, "what a blob was is kept before it changes")
     return was
   }
 
   release(): void {
-    this.#maps = null
-  }
-}
-
-export class Pin {
-  readonly root: Directory
-  readonly kept: Kept
-
-  constructor(root: Directory, kept: Kept) {
-    this.root = root
-    this.kept = kept
-  }
-
-  /** An element below the root as it was. */
-  asItWas(element: Element): Element {
-    if (element.version <= this.kept.version) return element
-    invariant(element.type === "blob", "a directory that a pin has seen is not changed")
-    return this.kept.get(element)
+    this.#root = null
+    this.#beforeImages = []
   }
 }

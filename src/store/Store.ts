@@ -5,6 +5,7 @@
  */
 import { Limits } from "../base/Limits.ts"
 import type { Application } from "../vr/Application.ts"
+import { Ahead } from "./Ahead.ts"
 import { Builder } from "./Builder.ts"
 import { decodeOperation, encodeResult, isWrite, type Operation, type Refusal } from "./Operation.ts"
 import { partsOf, record_bytes } from "./Parts.ts"
@@ -21,21 +22,26 @@ export interface StoreStats {
 
 export interface Store extends Application {
   readonly stats: () => StoreStats
-  /** States that are pinned, and neither released nor found to be forgotten. */
+  /** For how many pinned states writes keep what they replace. */
   readonly pins: () => number
 }
 
 /** An empty store: nothing but the root, at version 0. */
 export const makeStore = (part_bytes_max: number = Limits.snapshot_part_bytes_max): Store => {
   const tree = new Tree()
+  const ahead = new Ahead()
   return {
     refuseWrite: (bytes) => {
       const operation = decodeOperation(bytes)
       if (operation._tag === "Error") return encodeResult(operation)
       return isWrite(operation) ? undefined : encodeResult(misplaced(operation, "write"))
     },
+    prefetch: (operations) => {
+      // Of fewer elements most are in the caches anyway.
+      if (tree.elements >= Limits.prefetch_elements_min) tree.prefetch(ahead.decode(operations))
+    },
     apply: (bytes, context) => {
-      const operation = decodeOperation(bytes)
+      const operation = ahead.take(bytes) ?? decodeOperation(bytes)
       if (operation._tag === "Error") return encodeResult(operation)
       return encodeResult(isWrite(operation) ? tree.write(operation, context.op) : misplaced(operation, "write"))
     },

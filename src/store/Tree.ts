@@ -10,7 +10,7 @@
  *   WrongType, CasFailed, NotEmpty.
  * - A deleted directory is cut off whole; its subtree is never visited.
  * - A pinned root stays as it is, with all directories below it: one that a pin has seen is copied when it first changes
- *   after it, and so is everything above it. What a blob was is kept by the pin. An element tells by its version: what was
+ *   after it, and so is everything above it. What a blob was is kept by the pin until that is released. An element tells by its version: what was
  *   made or changed since has one above the pin's.
  *
  * @module
@@ -21,7 +21,8 @@ import { Directory } from "./elements/Directory.ts"
 import { type Element, elementKinds } from "./elements/Elements.ts"
 import type { ReadOperation, WriteOperation } from "./Operation.ts"
 import { flat, namesOf, pathOf } from "./Path.ts"
-import { Kept, Pin } from "./Pin.ts"
+import { Pin } from "./Pin.ts"
+import { Prefetch } from "./Prefetch.ts"
 import type { ErrorResult, Result } from "./Result.ts"
 
 type Create = Extract<WriteOperation, { readonly _tag: "Create" }>
@@ -46,9 +47,9 @@ export class Tree {
   #root = new Directory(0, 0)
   /** The tree's version at the last pin. Also the epoch of all nodes that were made since. */
   #pinned = never_pinned
-  /** What those keep that are not released, in order. Not the pins themselves, which may be forgotten. */
-  #kept: ReadonlyArray<Kept> = []
-  readonly #forgotten = new FinalizationRegistry<Kept>((kept) => this.#letGo(kept))
+  /** Those that are not released: they keep what blobs were. */
+  #pins: ReadonlyArray<Pin> = []
+  readonly #prefetch = new Prefetch()
   readonly #way: Way = { above: [], whole: false, element: undefined }
 
   /** The op number of the last write that changed something; 0 before the first. */
@@ -80,33 +81,27 @@ export class Tree {
 
   /** The present state, which no later write changes. */
   pin(): Pin {
-    const kept = new Kept(this.version)
-    const pin = new Pin(this.#root, kept)
-    this.#kept = [...this.#kept, kept]
-    this.#forgotten.register(pin, kept)
+    const pin = new Pin(this.#root)
+    this.#pins = [...this.#pins, pin]
     this.#pinned = this.version
     return pin
   }
 
   /** It is not read any more, and nothing is kept for it. */
-  release({ kept }: Pin): void {
-    this.#letGo(kept)
+  release(pin: Pin): void {
+    pin.release()
+    this.#pins = this.#pins.filter((one) => one !== pin)
   }
 
-  /** How many pins are not released. */
+  /** For how many pins writes keep what they replace. */
   get pins(): number {
-    return this.#kept.length
-  }
-
-  #letGo(kept: Kept): void {
-    kept.release()
-    this.#kept = this.#kept.filter((one) => one !== kept)
+    return this.#pins.length
   }
 
   /** Goes on with another root, to which and to all below it nobody else holds on. Its nodes: of `never_pinned`. */
   install(root: Directory): void {
     this.#pinned = never_pinned
-    this.#kept = []
+    this.#pins = []
     this.#root = root
   }
 
@@ -127,6 +122,13 @@ export class Tree {
         return element.type === "directory" ? list(element, operation) : wrongType(path, "directory", element)
     }
   }
+
+  /** What is at their paths will be asked for soon. */
+  prefetch(operations: ReadonlyArray<{ readonly path: string }>): void {
+    this.#prefetch.run(operations, this.#parentOf)
+  }
+
+  readonly #parentOf = (path: string): Directory | undefined => this.#walk(path).above.at(-1)
 
   #create({ path, type, data, parents }: Create, version: number): Result {
     const names = namesOf(path)
@@ -186,10 +188,10 @@ export class Tree {
   /** What the blob is goes to all pins that have seen it so, and not changed since. */
   #keep(blob: Blob): void {
     let copy: Blob | undefined
-    for (const kept of this.#kept) {
-      if (kept.version < blob.version) continue
+    for (const pin of this.#pins) {
+      if (pin.version < blob.version) continue
       copy ??= blob.copy()
-      kept.add(blob, copy)
+      pin.keep(blob, copy)
     }
   }
 

@@ -20,8 +20,8 @@ export interface PinnedState {
   /** From its beginning, as often as is needed. */
   readonly read: () => PartReader
   /**
-   * It is not needed any more, and cannot be read. As long as it is there, writes keep what they replace: of one that is
-   * only forgotten, until the collector finds it. No harm if it is said twice.
+   * Nobody reads it any more. Until then writes keep what they replace, so whoever has it calls this, once it is done with; a second
+   * call does no harm.
    */
   readonly release: () => void
 }
@@ -56,6 +56,8 @@ export interface Application {
    * Looks only at the bytes, never at the state.
    */
   readonly refuseWrite: (operation: Uint8Array) => Uint8Array | undefined
+  /** These writes will be executed next: what they need may be looked for now, all at once. Changes nothing. */
+  readonly prefetch: (operations: ReadonlyArray<Uint8Array>) => void
   /** Executes a committed write. Deterministic: equal states, operations and contexts give equal states and results. */
   readonly apply: (operation: Uint8Array, context: ApplyContext) => Uint8Array
   /** Answers a read from the current state. Anything that is not a valid read gets the encoded refusal. */

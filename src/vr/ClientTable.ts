@@ -144,10 +144,6 @@ export class ClientTable {
 
   pin(): ReadonlyArray<KeptSession> {
     const pinned = [...this.sessions.values()]
-    for (const { pending, results } of pinned) {
-      pending.fit()
-      results.fit()
-    }
     this.epoch++
     // Lazily: it is read while the replica goes on.
     return pinned.map(({ answered, id, nonce, results }) => ({

@@ -29,19 +29,12 @@ interface Piece {
 const idle: Array<Uint8Array> = []
 
 /** Tests change what is usual. */
-const usual = (): Uint8Array => {
-  const piece = idle.pop()
-  return piece?.length === Limits.log_piece_bytes ? piece : new Uint8Array(Limits.log_piece_bytes)
-}
+const isUsual = (bytes: Uint8Array | undefined): bytes is Uint8Array => bytes?.length === Limits.log_piece_bytes
 
 const makePiece = (first: OpNumber, bytes: Uint8Array): Piece => ({ bytes, view: viewOf(bytes), first, starts: [], end: 0 })
 
-/**
- * `needed`: what its log may need again soon. V8 collects the whole heap each time that so much is taken anew, which among
- * very many elements costs more than all writes to this log together.
- */
-const letGo = ({ bytes }: Piece, needed: number): void => {
-  if (bytes.length === Limits.log_piece_bytes && idle.length < Math.max(Limits.log_pieces_idle_max, needed)) idle.push(bytes)
+const letGo = (bytes: Uint8Array): void => {
+  if (isUsual(bytes) && idle.length < Limits.log_pieces_idle_max) idle.push(bytes)
 }
 
 /** Contiguous, as a log is. */
@@ -53,6 +46,11 @@ export class PackedLog {
   private last: OpNumber
   /** That was asked for last. */
   private latest: Piece | null = null
+  /**
+   * Free pieces, no more than are in use. A long log grows again after each snapshot, and of memory that is taken anew V8
+   * collects the whole heap every 64 MiB: among very many elements that costs more than all writes to this log.
+   */
+  private spare: Array<Uint8Array> = []
 
   constructor(base: OpNumber) {
     this.before = base
@@ -117,13 +115,16 @@ export class PackedLog {
     invariant(op <= this.last, "a packed log is not shortened above its end", { op, last: this.last })
     this.before = op
     this.latest = null
-    while (this.pieces.length > 0 && lastOf(this.pieces[0]!) <= op) letGo(this.pieces.shift()!, this.pieces.length)
+    while (this.pieces.length > 0 && lastOf(this.pieces[0]!) <= op) this.free(this.pieces.shift()!)
+    while (this.spare.length > this.pieces.length) letGo(this.spare.pop()!)
   }
 
   /** Empty, behind `op`. */
   reset(op: OpNumber): void {
-    for (const piece of this.pieces) letGo(piece, 0)
+    for (const { bytes } of this.pieces) letGo(bytes)
+    for (const bytes of this.spare) letGo(bytes)
     this.pieces = []
+    this.spare = []
     this.latest = null
     this.before = op
     this.last = op
@@ -134,9 +135,18 @@ export class PackedLog {
     if (present !== undefined && present.end + bytes <= present.bytes.length) return present
     // Entries of up to a quarter leave at most a quarter of a piece empty. Where longer ones come between, half of the memory
     // may be.
-    const piece = makePiece(op, bytes > Limits.log_piece_bytes / 4 ? new Uint8Array(bytes) : usual())
+    const piece = makePiece(op, bytes > Limits.log_piece_bytes / 4 ? new Uint8Array(bytes) : this.usual())
     this.pieces.push(piece)
     return piece
+  }
+
+  private usual(): Uint8Array {
+    const bytes = this.spare.pop() ?? idle.pop()
+    return isUsual(bytes) ? bytes : new Uint8Array(Limits.log_piece_bytes)
+  }
+
+  private free({ bytes }: Piece): void {
+    if (isUsual(bytes)) this.spare.push(bytes)
   }
 
   private pieceOf(op: OpNumber): Piece {

@@ -23,7 +23,8 @@
  * 6. Parts of snapshots are sent from where they lie: once its receiver has asked for the next one, a part may be
  *    overwritten.
  * 7. After `stepAhead`, if `isBehind` says so, the owner takes another step without waiting for new inputs; it may have some.
- * 8. A `snapshot` is written after the turn's writes, while turns go on; it is read, part by part, whenever that suits.
+ * 8. A `snapshot` is written after the turn's writes, while turns go on; it is read, part by part, whenever that suits. It is the
+ *    owner's to release: once it is written, or another has taken its place. So is `install`, once the write is done.
  *
  * @module
  */
@@ -150,7 +151,7 @@ export interface Outcome {
   /** May leave before the writes are durable. */
   readonly early: Array<Send>
   head: Head | null
-  /** Replaces all that was written before, log and snapshots, in the same write as the rest. */
+  /** Replaces all that was written before, log and snapshots, in the same write as the rest; then it is released. */
   install: Snapshot | null
   /** Keep entries up to this op before appending; null: nothing is cut. */
   truncate_to: OpNumber | null
@@ -159,8 +160,8 @@ export interface Outcome {
   readonly sends: Array<Send>
   readonly replies: Array<Reply>
   /**
-   * To be written in the background, after the writes; then the replica is told with a `Snapshotted` input. A later one
-   * may take its place before it is begun. Nothing waits for it.
+   * To be written in the background, after the writes; then it is released, and the replica told with a `Snapshotted` input. A
+   * later one may take its place before it is begun. Nothing waits for it.
    */
   snapshot: Snapshot | null
   /** The group has changed. */

@@ -33,7 +33,7 @@ export interface Snapshot {
   readonly size: number
   /** From its beginning, as often as is needed. */
   readonly read: () => PartReader
-  /** As `PinnedState.release`: it is whoever has it that says so. */
+  /** As `PinnedState.release`. */
   readonly release: () => void
 }
 

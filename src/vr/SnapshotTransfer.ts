@@ -18,6 +18,8 @@ const nothing = new Uint8Array(0)
 /** What is sent to one replica. */
 export interface Outgoing {
   readonly snapshot: Snapshot
+  /** It has arrived, and is released. Of what follows it nothing is forgotten as long as that is asked for. */
+  isOver: boolean
   /** What is in it was committed in this view at the latest. */
   readonly view: View
   readonly reader: PartReader
@@ -53,9 +55,9 @@ export interface Incoming {
 export const offerSnapshot = (replica: Replica, to: ReplicaId, now: Now, out: Outcome): void => {
   const present = replica.outgoing.get(to)
   // One that nobody is done with for so long that there are later ones would keep the log for ever.
-  const goesOn = present !== undefined && present.snapshot.op >= (replica.snapshot?.op ?? 0)
-  if (!goesOn) forget(replica, to)
-  const outgoing = goesOn ? present : begin(takeSnapshot(replica), highestView(replica), now)
+  const isCurrent = present !== undefined && !present.isOver && present.snapshot.op >= (replica.snapshot?.op ?? 0)
+  if (!isCurrent) forget(replica, to)
+  const outgoing = isCurrent ? present : begin(takeSnapshot(replica), highestView(replica), now)
   replica.outgoing.set(to, outgoing)
   sendPart(outgoing, to, now, out)
 }
@@ -69,7 +71,7 @@ export const offerSnapshotUpTo = (replica: Replica, last: OpNumber, to: ReplicaI
 
 const begin = (snapshot: Snapshot, view: View, now: Now): Outgoing => {
   const reader = snapshot.read()
-  return { snapshot, view, reader, index: 0, part: reader.next()!, copies: 0, room: nothing, askedAt: now.mono }
+  return { snapshot, isOver: false, view, reader, index: 0, part: reader.next()!, copies: 0, room: nothing, askedAt: now.mono }
 }
 
 const sendPart = (outgoing: Outgoing, to: ReplicaId, now: Now, out: Outcome): void => {
@@ -89,7 +91,7 @@ export const onGetSnapshot = (
 ): void => {
   const outgoing = replica.outgoing.get(from)
   // It goes on with what another has begun, or we have, in an earlier life.
-  if (outgoing === undefined) return offerSnapshot(replica, from, now, out)
+  if (outgoing === undefined || outgoing.isOver) return offerSnapshot(replica, from, now, out)
   if (outgoing.snapshot.op !== op || (index === 0 && outgoing.index > 0)) {
     const anew = begin(outgoing.snapshot, outgoing.view, now)
     replica.outgoing.set(from, anew)
@@ -123,6 +125,13 @@ const isUnderWay = ({ copies, index }: Outgoing, asked: number): boolean => copi
 /** On every tick: what nobody asks for any more is let go. */
 export const forgetIdle = (replica: Replica, now: Now): void => {
   for (const [to, { askedAt }] of replica.outgoing) if (now.mono - askedAt > Limits.snapshot_idle_ms) forget(replica, to)
+}
+
+/** Its receiver asks for the log behind it. */
+export const onArrived = (outgoing: Outgoing, now: Now): void => {
+  outgoing.askedAt = now.mono
+  outgoing.isOver = true
+  outgoing.snapshot.release()
 }
 
 const forget = ({ outgoing }: Replica, to: ReplicaId): void => {

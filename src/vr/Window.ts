@@ -6,8 +6,14 @@
  */
 import { Limits } from "../base/Limits.ts"
 
-const noNumbers = (capacity: number): Array<number> => Array.from({ length: capacity }, () => -1)
-const noValues = (capacity: number): Array<undefined> => Array.from({ length: capacity }, () => undefined)
+/** By doubling: whole arrays are copied quickly. Powers of two, or somewhat more. */
+const filled = <A>(capacity: number, value: A): Array<A> => {
+  let all = [value]
+  while (all.length < capacity) all = all.concat(all)
+  return all
+}
+const noNumbers = (capacity: number): Array<number> => filled(capacity, -1)
+const noValues = (capacity: number): Array<undefined> => filled(capacity, undefined)
 
 export class Window<T> {
   private numbers: Array<number>
@@ -50,12 +56,8 @@ export class Window<T> {
     this.numbers[place] = -1
     this.values[place] = undefined
     this.held--
-  }
-
-  /** Lets go of places that are hardly used. Not at each removal: a batch would let go of what the next one takes anew. */
-  fit(): void {
-    const { window_places_kept, window_shrinks_at } = Limits
     const { length } = this.numbers
+    const { window_places_kept, window_shrinks_at } = Limits
     if (length > window_places_kept && this.held * window_shrinks_at < length) this.resize(window_places_kept)
   }
 
@@ -92,12 +94,14 @@ export class Window<T> {
     this.others.set(number, value)
   }
 
+  /** Each batch of requests may grow it, and its end let it shrink: so this is no more than it has to be. */
   private resize(capacity: number): void {
-    const all = [...this]
+    const { numbers, others, values } = this
     this.numbers = noNumbers(capacity)
     this.values = noValues(capacity)
     this.others = null
     this.held = 0
-    for (const [number, value] of all) this.set(number, value)
+    for (let place = 0; place < numbers.length; place++) if (numbers[place]! >= 0) this.set(numbers[place]!, values[place] as T)
+    if (others !== null) for (const [number, value] of others) this.set(number, value)
   }
 }

@@ -7,8 +7,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
 setFlagsFromString("--expose-gc")
-/** All of it, at once. */
-export const collectGarbage: () => void = runInNewContext("gc")
+const collectGarbage: () => void = runInNewContext("gc")
 
 export const name = (n: number): string => `n${String(n).padStart(9, "0")}`
 

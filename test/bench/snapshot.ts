@@ -86,8 +86,9 @@ const readAll = (reader: PartReader, calls: Calls, take: (part: Uint8Array) => v
 const pinning = (written: Written): void => {
   const pins = new Calls()
   for (let round = 0; round < 1_001; round++) {
-    pins.time(() => written.store.pin())
+    const pinned = pins.time(() => written.store.pin())
     for (let i = 0; i < 20; i++) written.put(anywhere(), new Calls())
+    pinned.release()
   }
   row("pin", ...costs(pins))
 }

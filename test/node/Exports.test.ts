@@ -5,6 +5,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as TestClock from "effect/testing/TestClock"
@@ -24,6 +25,13 @@ import { bytes, run, story, text, type TestNode, type World } from "./World.ts"
 
 const refusal = (effect: Effect.Effect<unknown, AdminError>) =>
   Effect.map(Effect.flip(effect), ({ code, message }) => `${code}: ${message}`)
+
+/** Of node n1, and no other. */
+const tenantOnNode = Effect.sync(() => {
+  const replicas = [{ name: "r1", node: "n1" }]
+  const created = Tenants.create(Tenants.noTenants, { id: uuid(seeded(1)), name: "t", replicas, durability: "memory", coordinator: "n1" })
+  return created.ok ? created.tenant : assert.fail(created.reason)
+})
 
 type Opened = Ok<"snapshot.open">
 
@@ -163,11 +171,7 @@ describe("what a node gives of snapshots", () => {
     Effect.gen(function*() {
       const asked = yield* Queue.unbounded<DispatcherInput>()
       const exports = yield* makeExports({ node: "n1", dispatcher: asked })
-      const created = Tenants.create(Tenants.noTenants, {
-        id: uuid(seeded(1)), name: "t", replicas: [{ name: "r1", node: "n1" }], durability: "memory", coordinator: "n1"
-      })
-      if (!created.ok) return assert.fail(created.reason)
-      const open = exports.open(created.tenant, "primary")
+      const open = exports.open(yield* tenantOnNode, "primary")
       const released: Array<number> = []
       let op = 0
       const answer = Effect.map(Queue.take(asked), (input) => {
@@ -180,12 +184,43 @@ describe("what a node gives of snapshots", () => {
       yield* Effect.flip(open)
       const opened = yield* Effect.forEach(Array.from({ length: Limits.exports_max }), () => open)
       assert.deepStrictEqual(released, [1])
+      const first = opened.map((_, index) => index + 2)
       yield* Effect.flip(open)
+      const refused = op
       yield* exports.close(opened[0]!.snapshot)
       yield* exports.close(opened[0]!.snapshot)
-      assert.deepStrictEqual(released, [1, 6, 2])
+      assert.deepStrictEqual(released, [1, refused, first[0]])
       yield* TestClock.adjust(Limits.export_idle_ms + 1)
-      assert.deepStrictEqual(released, [1, 6, 2, 3, 4, 5])
+      assert.deepStrictEqual(released, [1, refused, ...first])
+    }).pipe(Effect.scoped))
+
+  it.effect("released when whoever asked is gone before the replica answers, or just then", () =>
+    Effect.gen(function*() {
+      const asked = yield* Queue.unbounded<DispatcherInput>()
+      const exports = yield* makeExports({ node: "n1", dispatcher: asked })
+      const open = exports.open(yield* tenantOnNode, "any")
+      let released = 0
+      const snapshot = { op: 1, size: 0, read: () => readerOf([]), release: () => void released++ }
+      const answer = Effect.map(Queue.take(asked), (input) => {
+        assert.isTrue(input._tag === "Ask" && input.question._tag === "TakeSnapshot")
+        if (input._tag === "Ask" && input.question._tag === "TakeSnapshot") input.question.answer({ snapshot, elements: 0, isPrimary: true })
+      })
+      const late = yield* Effect.forkChild(Effect.flip(open))
+      yield* TestClock.adjust(60_000)
+      yield* Fiber.join(late)
+      yield* answer
+      assert.strictEqual(released, 1)
+      const gone = yield* Effect.forkChild(open)
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(gone)
+      yield* answer
+      assert.strictEqual(released, 2)
+      const leaves = yield* Effect.forkChild(open)
+      yield* Effect.yieldNow
+      yield* answer
+      leaves.interruptUnsafe()
+      const exit = yield* Fiber.await(leaves)
+      assert.strictEqual(released, Exit.isSuccess(exit) ? 2 : 3)
     }).pipe(Effect.scoped))
 
   story("so many at the same time, and each as long as it is asked for", (world) =>

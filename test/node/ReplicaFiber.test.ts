@@ -268,13 +268,28 @@ describe("the snapshots of a replica", () => {
       yield* backup.flushed
       assert.deepStrictEqual(backup.said("PrepareOk").map(({ op }) => op), [1, 2])
       assert.isNull(backup.replica.snapshot)
-      assert.isAbove(backup.pins(), 0)
+      assert.strictEqual(backup.pins(), 1)
       yield* Deferred.succeed(backup.saving, undefined)
       yield* backup.settle
       assert.strictEqual(backup.pins(), 0)
       yield* backup.tell({ _tag: "Tick" })
       assert.deepStrictEqual(backup.replica.snapshot, { op: 1, digest: 7 })
       assert.strictEqual(backup.metrics.snapshots_written, 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("of which the newer takes the place of the one that waits are written one after the other", () =>
+    Effect.gen(function*() {
+      const backup = yield* due
+      for (const op of [2, 3, 4]) {
+        yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: op, entries: [entry(op)], commit: op })
+        yield* backup.flushed
+      }
+      // The one that is being written, and the last one.
+      assert.strictEqual(backup.pins(), 2)
+      yield* Deferred.succeed(backup.saving, undefined)
+      yield* backup.settle
+      yield* backup.tell({ _tag: "Tick" })
+      assert.deepStrictEqual([backup.replica.snapshot?.op, backup.pins()], [4, 0])
     }).pipe(Effect.scoped))
 
   it.effect("end it when the disk refuses them", () =>

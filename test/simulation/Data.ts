@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { invariant } from "../../src/base/Invariant.ts"
 import type { Application, PartReader, PinnedState } from "../../src/vr/Application.ts"
 
 export interface Replicated extends Application {
@@ -21,17 +22,25 @@ export interface Workload {
   readonly model: () => Replicated
 }
 
-/** Knows how many of what it counted were not released. */
+/** Knows how many pinned states are not released, and lets nobody read one that is. */
 export class PinCount {
   #pins = 0
 
-  readonly present = (): number => this.#pins
+  readonly outstanding = (): number => this.#pins
 
-  readonly counted = ({ read, release }: PinnedState): PinnedState => {
+  readonly track = ({ read, release }: PinnedState): PinnedState => {
     let isReleased = false
     this.#pins++
     return {
-      read,
+      read: () => {
+        const reader = read()
+        return {
+          next: (room) => {
+            invariant(!isReleased, "what is pinned is read before it is released")
+            return reader.next(room)
+          }
+        }
+      },
       release: () => {
         if (!isReleased) this.#pins--
         isReleased = true

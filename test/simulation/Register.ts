@@ -41,9 +41,11 @@ export class Register implements Replicated {
   version = 0
   digest = 0
   private readonly pinned = new PinCount()
-  readonly pins = this.pinned.present
+  readonly pins = this.pinned.outstanding
   private registers = new Map<string, RegisterState>()
   private seen = new Set<string>()
+
+  readonly prefetch = (): void => {}
 
   readonly refuseWrite = (operation: Uint8Array): Uint8Array | undefined =>
     text(operation).startsWith("append ") ? undefined : bytes("refused")
@@ -77,7 +79,7 @@ export class Register implements Replicated {
     const [registers, seen] = [[...this.registers], [...this.seen]]
     const head: Head = { version, digest, registers: registers.length, seen: seen.length }
     const parts = [head, ...registers, ...inRows(seen)].map((part) => bytes(JSON.stringify(part)))
-    return this.pinned.counted({ read: () => readerOf(parts), release: () => {} })
+    return this.pinned.track({ read: () => readerOf(parts), release: () => {} })
   }
 
   readonly restore = (): StateBuilder => {

@@ -186,7 +186,11 @@ export class Simulation implements World {
     this.ask(this.configuration.replicas)
   }
 
-  /** Is a change of the group still to come? What a primary of an earlier one has in its log has no quorum any more. */
+  /**
+   * Is a change of the group still to come? What a primary of an earlier one has in its log has no quorum any more, and if all who
+   * could tell it of the next one have lost their memory, it never hears of that here (corpus: nobody-left-to-tell-of-the-change);
+   * in a node it does, by gossip.
+   */
   get isChanging(): boolean {
     return this.processes.some((process) => {
       if (!process.isUp || process.replica.configuration.epoch < this.configuration.epoch) return false

@@ -24,6 +24,8 @@ export const tightLimits: fc.Arbitrary<Tight> = fc.record({
   snapshot_log_bytes_min: fc.constantFrom(undefined, 300, 1_000, 4_000),
   snapshot_part_bytes_max: half(60, 300),
   log_unpacked_max: half(1, 4),
+  prefetch_entries_max: half(1, 3),
+  prefetch_elements_min: half(0),
   log_piece_bytes: half(400)
 }).map((drawn) => Object.fromEntries(Object.entries(drawn).filter(([, value]) => value !== undefined)))
 

@@ -19,9 +19,10 @@ import { digestOf, PinCount, type Replicated, type Workload } from "./Data.ts"
 
 const digested = (application: Application, whole: () => string): Replicated => {
   let digest = 0
-  const { counted, present } = new PinCount()
+  const { outstanding, track } = new PinCount()
   return {
     refuseWrite: application.refuseWrite,
+    prefetch: application.prefetch,
     query: application.query,
     apply: (operation, context) => {
       const result = application.apply(operation, context)
@@ -32,7 +33,7 @@ const digested = (application: Application, whole: () => string): Replicated => 
     pin: () => {
       const pinned = application.pin()
       const first = Buffer.from(String(digest))
-      return counted({ read: () => behind(first, pinned.read()), release: pinned.release })
+      return track({ read: () => behind(first, pinned.read()), release: pinned.release })
     },
     restore: () => {
       const builder = application.restore()
@@ -54,7 +55,7 @@ const digested = (application: Application, whole: () => string): Replicated => 
       return digest
     },
     whole,
-    pins: present
+    pins: outstanding
   }
 }
 
@@ -112,6 +113,7 @@ const modelStore = (): Replicated => {
   }
   const application: Application = {
     refuseWrite: () => undefined,
+    prefetch: () => {},
     apply: (bytes, { op }) => execute(bytes, op),
     query: (bytes) => execute(bytes, 0),
     size: notOfTheModel,

@@ -11,9 +11,9 @@ describe("an index of names", () => {
   it("finds what it was given last, or nothing, whatever comes and goes", () => {
     const name = fc.nat(3_000).map((n) => `name-${n}`)
     const change = fc.record({ kind: fc.constantFrom("set", "set", "set", "replace", "delete"), name })
-    const slots_max = fc.constantFrom(64, 512, undefined)
-    fc.assert(fc.property(fc.array(change, { size: "max", maxLength: 4_000 }), slots_max, (changes, slots_max) => {
-      const index = new NameIndex<number>(slots_max)
+    const options = fc.constantFrom({ slots_max: 64 }, { slots_max: 512 }, {})
+    fc.assert(fc.property(fc.array(change, { size: "max", maxLength: 4_000 }), options, (changes, options) => {
+      const index = new NameIndex<number>(options)
       const all = new Map<string, number>()
       for (const [i, { kind, name }] of changes.entries()) {
         if (kind === "delete") {

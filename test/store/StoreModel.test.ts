@@ -9,7 +9,8 @@ import { encodeOperation, isWrite } from "../../src/store/Operation.ts"
 import { makeStore } from "../../src/store/Store.ts"
 import { Model } from "./Model.ts"
 import { plain, questions, step } from "./Steps.ts"
-import { User } from "./User.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
+import { bytes, User } from "./User.ts"
 
 describe("the store", () => {
   it("does what a naive model does", () => {
@@ -37,8 +38,37 @@ describe("the store", () => {
     ) assert.isAtLeast(seen.get(outcome) ?? 0, 10, outcome)
   })
 
+  const withPrefetch = (elements_min: number, body: () => void): void => {
+    const release = squeeze({ prefetch_elements_min: elements_min })
+    try {
+      body()
+    } finally {
+      release()
+    }
+  }
+
+  it("does the same, whatever it is told beforehand of what comes", () => {
+    const name = fc.nat(400).map((n) => n % 7 === 0 ? `sub/${n}` : `${n}`)
+    const change = fc.tuple(fc.constantFrom("create", "create", "put", "delete"), name, fc.nat(9))
+    withPrefetch(0, () => fc.assert(fc.property(fc.array(change, { size: "max", maxLength: 600 }), (changes) => {
+      const [told, plainly] = [new User(), new User()]
+      for (const user of [told, plainly]) for (let n = 100; n < 300; n++) user.create(`/d/${n}`, "0", { parents: true })
+      const encoded = changes.map(([, name]) => encodeOperation({ _tag: "Put", path: `/d/${name}`, data: bytes("x"), version: null }))
+      for (const [index, [kind, name, value]] of changes.entries()) {
+        if (index % 40 === 0) told.store.prefetch(encoded.slice(index, index + 40))
+        const [a, b] = [told, plainly].map((user) => {
+          const path = `/d/${name}`
+          if (kind === "create") return user.create(path, `${value}`, { parents: true })
+          return kind === "put" ? user.put(path, `${value}`) : user.delete(path)
+        })
+        assert.deepStrictEqual(a, b)
+      }
+      assert.deepStrictEqual(told.dump(), plainly.dump())
+    }), { numRuns: 30 }))
+  })
+
   it("is deterministic: the same log gives the same answers and the same content, byte for byte", () => {
-    fc.assert(fc.property(fc.array(step, { maxLength: 60, size: "max" }), fc.array(fc.uint8Array()), (steps, garbage) => {
+    withPrefetch(0, () => fc.assert(fc.property(fc.array(step, { maxLength: 60, size: "max" }), fc.array(fc.uint8Array()), (steps, garbage) => {
       const model = new Model()
       const log = steps.map((one, index) => {
         const operation = one(model)
@@ -47,7 +77,9 @@ describe("the store", () => {
       })
       // The second replica gets its log from elsewhere in memory, executes at other times of day, and is asked in between.
       const [first, second] = [makeStore(), makeStore()]
-      for (const [index, entry] of [...log, ...garbage].entries()) {
+      const all = [...log, ...garbage]
+      for (const [index, entry] of all.entries()) {
+        second.prefetch(all.slice(index))
         const answer = first.apply(entry, { op: index + 1, time: 0, session: 1 })
         second.query(entry)
         second.refuseWrite(entry)
@@ -58,6 +90,6 @@ describe("the store", () => {
         assert.isFalse(isWrite(one))
         assert.deepStrictEqual(second.query(encodeOperation(one)), first.query(encodeOperation(one)))
       }
-    }), { numRuns: 100 })
+    }), { numRuns: 100 }))
   })
 })

@@ -116,18 +116,6 @@ describe("the window", () => {
     assert.isAtMost(kept(), Limits.session_window_max)
   })
 
-  it("keeps its places from batch to batch, and lets go of them at a snapshot if they are hardly used", () => {
-    const table = withSession()
-    for (let request = 1; request <= 1_000; request++) execute(table, request)
-    const { results } = table["sessions"].get(1)!
-    const places = results["numbers"].length
-    execute(table, 1_001, 1_000)
-    assert.strictEqual(results["numbers"].length, places)
-    table.pin()
-    assert.strictEqual(results["numbers"].length, Limits.window_places_kept)
-    assert.deepStrictEqual(execute(table, 1_001, 1_000), result(1_001))
-  })
-
   it("may be moved by a hostile client at no cost", () => {
     const table = withSession()
     // Each jump would take years if it were walked through.

@@ -121,6 +121,28 @@ describe("the log", () => {
     release()
   })
 
+  it("keeps free memory for what it may grow to again, and no more than it has in use", () => {
+    const release = squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, log_pieces_idle_max: 0 })
+    const log = new Log()
+    const [pieces, spare] = [() => log["packed"]["pieces"].length, () => log["packed"]["spare"].length]
+    const grow = (count: number): void => {
+      for (let i = 0; i < count; i++) log.append(entry(log.op + 1))
+      log.settle(log.op)
+    }
+    grow(300)
+    const most = pieces()
+    log.shorten(100)
+    assert.strictEqual(pieces() + spare(), most)
+    grow(100)
+    assert.isAtMost(pieces(), most + 1)
+    assert.isAtMost(spare(), 1)
+    log.shorten(390)
+    assert.isAtMost(spare(), pieces())
+    log.shorten(400)
+    assert.strictEqual(spare(), 0)
+    release()
+  })
+
   it("begins anew behind any op", () => {
     const log = filled([1, 1, 1])
     log.reset(9)

@@ -17,20 +17,21 @@ const inline_bytes_max = 512
 export class Blob implements ElementBase {
   readonly created_version: number
   version: number
-  /** Bytes of the value. Not asked of the value itself: among very many, that is one more place which is in no cache. */
-  size: number
   #data: string | Uint8Array
 
   /** `data`: as it is kept. */
   constructor(data: string | Uint8Array, created_version: number, version: number) {
     this.created_version = created_version
     this.version = version
-    this.size = data.length
     this.#data = data
   }
 
   get type(): "blob" {
     return "blob"
+  }
+
+  get size(): number {
+    return this.#data.length
   }
 
   get children(): number {
@@ -54,7 +55,6 @@ export class Blob implements ElementBase {
   /** Copies the bytes. */
   replace(data: Uint8Array): void {
     this.#data = kept(data)
-    this.size = data.length
   }
 }
 

@@ -6,7 +6,7 @@
 import { Limits } from "../../base/Limits.ts"
 import { epochOf, firstView, type Message, type MessageOf, type ReplicaId } from "../Message.ts"
 import { isNormal, type Now, type Outcome, type Replica } from "../Replica.ts"
-import { offerSnapshot, offerSnapshotUpTo } from "../SnapshotTransfer.ts"
+import { offerSnapshot, offerSnapshotUpTo, onArrived } from "../SnapshotTransfer.ts"
 import { send, sendEarly } from "../Sending.ts"
 
 /**
@@ -24,8 +24,7 @@ export const answerGetState = (
   if (!isNormal(replica) || replica.view < message.view || message.after > replica.log.op) return
   if (message.after < replica.log.base) return offerSnapshot(replica, from, now, out)
   const outgoing = replica.outgoing.get(from)
-  // It has the snapshot: what follows it is kept as long as it is fetched.
-  if (outgoing !== undefined && message.after >= outgoing.snapshot.op) outgoing.askedAt = now.mono
+  if (outgoing !== undefined && message.after >= outgoing.snapshot.op) onArrived(outgoing, now)
   const first = message.after + 1
   const newState: Message = {
     _tag: "NewState",

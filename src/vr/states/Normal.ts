@@ -45,11 +45,21 @@ export const appendAbove = (replica: Replica, entries: ReadonlyArray<Entry>, out
 export const commitTo = (replica: Replica, op: OpNumber, out: Outcome): void => {
   invariant(op <= replica.log.op, "only what is held is committed", { op, head: replica.log.op })
   while (replica.commit < op) {
-    const entry = replica.log.get(replica.commit + 1)
-    replica.commit = entry.op
-    applyEntry(replica, entry, out)
+    const last = Math.min(op, replica.commit + Limits.prefetch_entries_max)
+    const entries = replica.log.range(replica.commit + 1, last)
+    if (entries.length > 1) prefetch(replica, entries)
+    for (const entry of entries) {
+      replica.commit = entry.op
+      applyEntry(replica, entry, out)
+    }
   }
   replica.log.settle(op)
+}
+
+const prefetch = ({ application }: Replica, entries: ReadonlyArray<Entry>): void => {
+  const operations: Array<Uint8Array> = []
+  for (const { kind, operation } of entries) if (kind === "request") operations.push(operation)
+  application.prefetch(operations)
 }
 
 const applyEntry = (replica: Replica, entry: Entry, out: Outcome): void => {
@@ -113,6 +123,7 @@ export const installSnapshot = (replica: Replica, image: Restoration, out: Outco
   replica.durable = op
   out.entries = []
   out.truncate_to = null
+  out.install?.release()
   out.install = takeSnapshot(replica)
   out.events.push(`snapshot of op ${op} installed`)
 }

@@ -1,5 +1,5 @@
 /**
- * A state of the data is pinned for as long as somebody needs it, and no longer: each snapshot is released, once.
+ * A state of the data is pinned for as long as somebody needs it, and no longer: each snapshot is released, and not read after that (Data.ts).
  *
  * @module
  */
@@ -10,6 +10,7 @@ export const pins = (): Checker => ({
   onStep: (_world, process, _before, out) => {
     const { data, id, replica: { dueSnapshot, outgoing } } = process
     const given = [dueSnapshot, out.snapshot, out.install].filter((snapshot) => snapshot !== null).length
-    same(data.pins(), outgoing.size + given + process.snapshotsHeld, id, "what is pinned is needed")
+    const fetched = [...outgoing.values()].filter(({ isOver }) => !isOver).length
+    same(data.pins(), fetched + given + process.snapshotsHeld, id, "what is pinned is needed")
   }
 })

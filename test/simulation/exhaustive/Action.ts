@@ -73,6 +73,7 @@ const later = { mono: 1, wall: 0 }
 /** Operations are registrations: all that the protocol needs, and they never reach the application. */
 const noApplication: Application = {
   refuseWrite: () => undefined,
+  prefetch: () => {},
   apply: (operation) => operation,
   query: (operation) => operation,
   size: () => 0,

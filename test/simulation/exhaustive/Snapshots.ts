@@ -94,9 +94,9 @@ const unused = new Uint8Array(1)
 
 export const copyOutgoing = ({ outgoing }: Replica): Replica["outgoing"] => {
   const copy: Replica["outgoing"] = new Map()
-  for (const [to, { index, part, snapshot, view }] of [...outgoing].sort(([a], [b]) => a < b ? -1 : 1)) {
+  for (const [to, { index, isOver, part, snapshot, view }] of [...outgoing].sort(([a], [b]) => a < b ? -1 : 1)) {
     const reader = readerAt(snapshot, index + 1)
-    copy.set(to, { snapshot, view, reader, index, part, copies: 0, room: unused, askedAt: 0 })
+    copy.set(to, { snapshot, isOver, view, reader, index, part, copies: 0, room: unused, askedAt: 0 })
   }
   return copy
 }
@@ -111,7 +111,7 @@ export const imageKey = (image: Restoration | null): unknown =>
 export const incomingKey = (incoming: Incoming | null): unknown =>
   incoming === null ? null : [incoming.from, incoming.op, incoming.next, imageKey(incoming.restoration)]
 
-const outgoingKey = ({ index, part, snapshot, view }: Outgoing): unknown =>
-  [snapshot.op, view, index, part.join(), partsOf(snapshot).map((each) => each.join())]
+const outgoingKey = ({ index, isOver, part, snapshot, view }: Outgoing): unknown =>
+  [snapshot.op, isOver, view, index, part.join(), partsOf(snapshot).map((each) => each.join())]
 
 export const outgoingsKey = (outgoing: Replica["outgoing"]): unknown => [...outgoing].map(([to, each]) => [to, outgoingKey(each)])
