@@ -54,7 +54,7 @@ export const snapshots: ReadonlyArray<Mutation> = [
     file: "src/vr/SnapshotTransfer.ts",
     find: "  outgoing.get(to)?.snapshot.release()\n",
     replace: "",
-    budget: 50
+    budget: 150
   },
   {
     name: "snapshot of a later state",
