@@ -6,7 +6,7 @@
  * | dispatcher inbox | servers, replicas, gossip → dispatcher | dispatcher_queue_max, intake_requests_max | the offerer waits |
  * | replica inbox | dispatcher, its flusher → a replica | replica_queue_max, replica_requests_max, replica_queue_bytes_max | dropped |
  * | appends | a replica → its flusher | appends_max, appends_bytes_max, and one turn's | the replica takes no turn until all is durable |
- * | snapshots | a replica → the fiber that writes them | 1 | the newer one takes the place of the older one, which is released (`handOver`) |
+ * | snapshots | a replica → the fiber that writes them | 1 | the newer one takes the older one's place (`handOver` releases it) |
  * | saved snapshots | that fiber → the replica, which looks at each turn | 1 | likewise |
  * | peer outbox | dispatcher → a connection to a node without room | peer_outbox_max frames, peer_outbox_bytes_max | dropped: VR resends |
  * | connection outbox | dispatcher → a client's connection without room | connection_outbox_bytes_max | the client is disconnected |

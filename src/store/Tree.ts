@@ -10,8 +10,8 @@
  *   WrongType, CasFailed, NotEmpty.
  * - A deleted directory is cut off whole; its subtree is never visited.
  * - A pinned root stays as it is, with all directories below it: one that a pin has seen is copied when it first changes
- *   after it, and so is everything above it. What a blob was is kept by the pin until that is released. An element tells by its version: what was
- *   made or changed since has one above the pin's.
+ *   after it, and so is everything above it. What a blob was is kept by the pin until that is released. An element tells by
+ *   its version: what was made or changed since has one above the pin's.
  *
  * @module
  */

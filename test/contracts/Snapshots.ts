@@ -45,7 +45,8 @@ export const endless = (op: number) =>
       if (++given === 3) Deferred.doneUnsafe(begun, Effect.void)
       return ended ? null : Uint8Array.of(op)
     }
-    return { begun: Deferred.await(begun), end: () => void (ended = true), snapshot: { op, size: 0, read: () => ({ next }), release: () => {} } }
+    const snapshot: Snapshot = { op, size: 0, read: () => ({ next }), release: () => {} }
+    return { begun: Deferred.await(begun), end: () => void (ended = true), snapshot }
   })
 
 export const ops = (stored: Stored): ReadonlyArray<number> => stored.entries.map(({ op }) => op)

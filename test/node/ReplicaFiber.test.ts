@@ -86,7 +86,8 @@ const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusa
   const flushed = Effect.andThen(disk.release(1), settle)
   const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
-  return { applied, begun, fiber, metrics, replica, saving, sent, tell, hear, flushed, settle, said, pins: store.pins, replies: () => replies }
+  const { pins } = store
+  return { applied, begun, fiber, metrics, replica, saving, sent, tell, hear, flushed, settle, said, pins, replies: () => replies }
 })
 
 const register = (channel: number): ReplicaInput => ({

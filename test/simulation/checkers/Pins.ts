@@ -1,5 +1,6 @@
 /**
- * A state of the data is pinned for as long as somebody needs it, and no longer: each snapshot is released, and not read after that (Data.ts).
+ * A state of the data is pinned for as long as somebody needs it, and no longer: each snapshot is released, and not read
+ * after that (Data.ts).
  *
  * @module
  */
