@@ -80,8 +80,10 @@ export const Limits = {
   prefetch_elements_min: 20_000,
   /** Packed entries lie in pieces of memory of this size. A long one has a piece of its own. */
   log_piece_bytes: 256 * KiB,
-  /** Pieces that no log needs and a process keeps, for all its logs together. A log keeps no more than it has in use. */
+  /** Pieces that no log needs and a process keeps, for all its logs together. */
   log_pieces_idle_max: 32,
+  /** A log that has so many pieces in use keeps free ones for itself, as many at most. */
+  log_pieces_long: 64,
   /** Places of a window at first, and at most of one that few numbers are left in. */
   window_places_min: 16,
   window_places_kept: 64,

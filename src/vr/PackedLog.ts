@@ -47,8 +47,9 @@ export class PackedLog {
   /** That was asked for last. */
   private latest: Piece | null = null
   /**
-   * Free pieces, no more than are in use. A long log grows again after each snapshot, and of memory that is taken anew V8
-   * collects the whole heap every 64 MiB: among very many elements that costs more than all writes to this log.
+   * Free pieces, no more than are in use, and none of a short log. A long one grows again after each snapshot, and of memory
+   * that is taken anew V8 collects the whole heap every 64 MiB: among very many elements that costs more than all writes to
+   * this log.
    */
   private spare: Array<Uint8Array> = []
 
@@ -116,7 +117,8 @@ export class PackedLog {
     this.before = op
     this.latest = null
     while (this.pieces.length > 0 && lastOf(this.pieces[0]!) <= op) this.free(this.pieces.shift()!)
-    while (this.spare.length > this.pieces.length) letGo(this.spare.pop()!)
+    const used = this.pieces.length
+    while (this.spare.length > (used < Limits.log_pieces_long ? 0 : used)) letGo(this.spare.pop()!)
   }
 
   /** Empty, behind `op`. */

@@ -122,7 +122,7 @@ describe("the log", () => {
   })
 
   it("keeps free memory for what it may grow to again, and no more than it has in use", () => {
-    const release = squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, log_pieces_idle_max: 0 })
+    const release = squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, log_pieces_idle_max: 0, log_pieces_long: 3 })
     const log = new Log()
     const [pieces, spare] = [() => log["packed"]["pieces"].length, () => log["packed"]["spare"].length]
     const grow = (count: number): void => {
@@ -136,8 +136,13 @@ describe("the log", () => {
     grow(100)
     assert.isAtMost(pieces(), most + 1)
     assert.isAtMost(spare(), 1)
-    log.shorten(390)
+    log.shorten(350)
     assert.isAtMost(spare(), pieces())
+    assert.isAbove(spare(), 3)
+    while (pieces() > 3) log.shorten(log.base + 1)
+    assert.strictEqual(spare(), 3)
+    log.shorten(log.op - 1)
+    assert.strictEqual(spare(), 0)
     log.shorten(400)
     assert.strictEqual(spare(), 0)
     release()
