@@ -102,7 +102,9 @@ export class Journal {
   save(op: OpNumber, parts: ReadonlyArray<Uint8Array>): void {
     // One was installed meanwhile.
     if (this.durability === "memory" || op < this.base) return
-    this.snapshots = [...this.snapshots, { op, parts, isDamaged: false }].slice(-2)
+    // What is above it was found to be damaged by a restart, and set aside.
+    const below = this.snapshots.filter((one) => one.op < op)
+    this.snapshots = [...below, { op, parts, isDamaged: false }].slice(-2)
     const first = this.snapshots.length === 2 ? this.snapshots[0]!.op : 0
     if (first <= this.base) return
     this.entries.splice(0, first - this.base)
