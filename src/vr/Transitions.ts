@@ -31,6 +31,7 @@ import {
 } from "./Replica.ts"
 import { decodeNextGroup } from "./NextGroup.ts"
 import { pendingChange } from "./Change.ts"
+import type { Restoration } from "./Snapshot.ts"
 import { askForPart, fetchesSnapshot, wholeSnapshot } from "./SnapshotTransfer.ts"
 import { keepCommitted, makeStaging, stagedEnd, type Staging } from "./Staging.ts"
 import { commitTo, cutLog, indexOf, replaceSuffix, writeHead } from "./states/Normal.ts"
@@ -304,14 +305,15 @@ export const heldUpTo = (replica: Replica, staging: Staging | null): OpNumber =>
  * on they say at least as much as the old suffix did. Returns the staging for the rest.
  *
  * On the way to a later epoch, whole epochs only: in which views of its epoch an entry was committed is not known, but with
- * its last one an epoch is over, and what follows that in our log never was in anybody else's.
+ * its last one an epoch is over, and what follows that in our log never was in anybody else's. It may be in the snapshot.
  */
 export const promote = (replica: Replica, target: View, staging: Staging, out: Outcome): Staging => {
   const { base, committed, entries, image, imageView } = staging
   const last = epochEnd(replica, target, staging)
   const isWholeEpoch = last !== null
   const upTo = last ?? (epochOf(target) > replica.configuration.epoch ? base : committed)
-  if ((upTo === base && image === null) || (upTo < replica.log.op && !isWholeEpoch)) return staging
+  const endsEpoch = isWholeEpoch || image !== null && isOfLaterEpoch(replica, image)
+  if ((upTo === base && image === null) || (upTo < replica.log.op && !endsEpoch)) return staging
   if (isWholeEpoch) noticeCrossing(replica, decodeNextGroup(entries[upTo - base - 1]!.operation).epoch, staging, upTo)
   if (replica.forked !== null) return staging
   replaceSuffix(replica, { ...staging, entries: entries.slice(0, upTo - base) }, out)
@@ -323,6 +325,10 @@ export const promote = (replica: Replica, target: View, staging: Staging, out: O
   const rest = { base: upTo, image: null, imageView: 0, entries: entries.slice(upTo - base), committed }
   return isWholeEpoch ? promote(replica, target, rest, out) : rest
 }
+
+/** It holds the end of the present epoch, or more. */
+const isOfLaterEpoch = ({ configuration }: Replica, { header }: Restoration): boolean =>
+  header!.history.some(({ epoch }) => epoch > configuration.epoch)
 
 /** The end of the present epoch, if that is among what is committed. */
 const epochEnd = ({ configuration }: Replica, target: View, { base, committed, entries }: Staging): OpNumber | null => {
