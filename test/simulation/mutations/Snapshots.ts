@@ -10,8 +10,8 @@ export const snapshots: ReadonlyArray<Mutation> = [
     name: "F2 snapshot put in place early",
     what: "A snapshot takes the place of a log that holds more than it, before the log that follows it is here.",
     file: "src/vr/Transitions.ts",
-    find: "if ((upTo === base && image === null) || (upTo < replica.log.op && !isWholeEpoch)) return staging",
-    replace: "if (image === null && (upTo === base || (upTo < replica.log.op && !isWholeEpoch))) return staging",
+    find: "if ((upTo === base && image === null) || (upTo < replica.log.op && !endsEpoch)) return staging",
+    replace: "if (image === null && (upTo === base || (upTo < replica.log.op && !endsEpoch))) return staging",
     by: "search",
     budget: 2_000_000
   },
