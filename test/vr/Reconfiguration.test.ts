@@ -177,6 +177,19 @@ describe("an epoch that has begun", () => {
     assert.strictEqual(one.replica.logView, 1)
   })
 
+  it("comes in a snapshot that ends the one before, whatever lies behind that in the own log", () => {
+    const log = [...entries(1, 5), change(6, 1, 1, ["R0", "R1", "R2"])]
+    const from = One.resume("R1", { view: first, logView: first, entries: log, commit: 6 })
+    const one = One.resume("R0", { view: 0, logView: 0, entries: entries(1, 8), commit: 3 })
+    one.receive("R1", { _tag: "StartEpoch", op: 6, view: 1 }, 1)
+    for (const [index, bytes] of partsOf(takeSnapshot(from.replica)).entries()) {
+      one.receive("R1", { _tag: "SnapshotPart", view: first, op: 6, index, size: 1, bytes }, 1)
+    }
+    one.receive("R1", { _tag: "NewState", view: first, first: 7, entries: [], op: 6, commit: 6 }, 1)
+    const { commit, configuration, forked, log: { op } } = one.replica
+    assert.deepStrictEqual([forked, configuration.epoch, commit, op], [null, 1, 6, 6])
+  })
+
   it("leaves one that was in it, and has jumped over it", () => {
     const log = [...entries(1, 5), change(6, 1, 1, ["R1", "R3"]), change(7, first, 2, ["R1", "R2"], ["R3"])]
     const from = One.resume("R1", { view: firstView(2), logView: firstView(2), entries: log, commit: 7 })

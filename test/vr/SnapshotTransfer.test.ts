@@ -122,6 +122,18 @@ describe("who sends a snapshot", () => {
     assert.deepStrictEqual([only("SnapshotPart", sends).length, only("NewState", early).length], [0, 1])
   })
 
+  it("releases it once its receiver asks for what follows, and begins another one if it is asked for that again", () => {
+    const { commits, one } = primary()
+    const [{ op } = assert.fail("a snapshot is offered")] =
+      only("SnapshotPart", one.receive("R2", { _tag: "GetState", view: 0, after: 0 }).sends)
+    assert.strictEqual(one.data.pins(), 1)
+    one.receive("R2", { _tag: "GetState", view: 0, after: op })
+    assert.strictEqual(one.data.pins(), 0)
+    commits(op + 1)
+    const again = only("SnapshotPart", one.receive("R2", { _tag: "GetSnapshot", op, index: 1 }).sends)
+    assert.deepStrictEqual([again.map(({ index, op }) => [op, index]), one.data.pins()], [[[op + 1, 0]], 1])
+  })
+
   it("writes a part over the one before, unless a copy of that may still be under way", () => {
     release()
     release = squeeze({ snapshot_part_bytes_max: 120 })
