@@ -155,6 +155,11 @@ export class Process {
     return this.waiting.findLast(({ out }) => out.entries.length > 0)?.out.entries.at(-1)
   }
 
+  /** What was handed over to be written there, and is not written yet. */
+  handedOver(op: OpNumber): Entry | undefined {
+    return this.waiting.flatMap(({ out }) => out.entries).findLast((entry) => entry.op === op)
+  }
+
   get op(): OpNumber {
     return this.replica.log.op
   }

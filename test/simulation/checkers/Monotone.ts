@@ -10,7 +10,8 @@ import { atLeast, atMost, holds, same, sameEntry } from "./Check.ts"
 import type { Checker } from "./Checker.ts"
 
 export const monotone = (): Checker => ({
-  onStep: (_world, { id, journal, lastHandedOver, replica }, before, out) => {
+  onStep: (_world, process, before, out) => {
+    const { id, journal, lastHandedOver, replica } = process
     const { commit, log, logView, state, view } = replica
     atMost(commit, log.op, id, "commit ≤ op")
     atLeast(commit, before.commit, id, "commit never falls")
@@ -22,8 +23,9 @@ export const monotone = (): Checker => ({
     if (view !== before.view || logView !== before.logView) holds(out.head !== null, id, "a new head is written")
     const kept = out.truncate_to ?? out.install?.op ?? lastHandedOver?.op ?? journal.op
     same(kept + out.entries.length, log.op, id, "what is written is the log")
-    const last = out.entries[out.entries.length - 1] ?? (out.install === null ? journal.entry(kept) ?? lastHandedOver : undefined)
-    if (last !== undefined && log.op > log.base) sameEntry(log.get(log.op), last, id, "what is written is the log")
+    const last = out.entries[out.entries.length - 1] ?? (out.install === null ? process.handedOver(kept) ?? journal.entry(kept) : undefined)
+    if (last === undefined) holds(out.install !== null || kept <= journal.base, id, "what is written is the log")
+    else if (log.op > log.base) sameEntry(log.get(log.op), last, id, "what is written is the log")
   },
   onRestart: (_world, { id, journal, replica }) => {
     const { commit, configuration, durable, log, logView, state, view } = replica
