@@ -214,7 +214,7 @@ export const describeCluster = (facts: ClusterFacts): ClusterStatus => {
     problems,
     tenants: described,
     // One dead primary and one dead candidate after it: patience of up to 1.5 times each. It is no bound on what can
-    // happen: every further view change that fails doubles the patience (vr/Replica.ts, drawPatience).
+    // happen: every further view change that fails doubles the patience (vr/Patience.ts).
     failover_ms_worst: Math.ceil(view_change_ms * 3)
   }
 }

@@ -8,7 +8,8 @@ import type { Application } from "./Application.ts"
 import { ClientTable } from "./ClientTable.ts"
 import type { Configuration } from "./Configuration.ts"
 import { Log } from "./Log.ts"
-import type { ReplicaId, View } from "./Message.ts"
+import { promisedBefore } from "./Lease.ts"
+import type { Millis, ReplicaId, View } from "./Message.ts"
 import type { Now, Replica, State, Timers } from "./Replica.ts"
 
 export interface ReplicaOptions {
@@ -20,6 +21,10 @@ export interface ReplicaOptions {
   readonly random: Random
   readonly timers: Timers
   readonly now: Now
+  /** None unless said otherwise. */
+  readonly lease_ms?: Millis
+  /** The longest lease that it may have granted before it was started again. */
+  readonly hold_ms?: Millis
   /** Sessions that the group remembers: the same number at each replica. */
   readonly sessionsMax?: number
 }
@@ -42,6 +47,8 @@ export const makeReplica = (
   application: options.application,
   random: options.random,
   timers: options.timers,
+  lease_ms: options.lease_ms ?? 0,
+  promised: promisedBefore(options, logView),
   log,
   clients: new ClientTable(options.sessionsMax),
   state,

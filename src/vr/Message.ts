@@ -70,7 +70,8 @@ export type Message =
   | { readonly _tag: "PrepareOk"; readonly view: View; readonly op: OpNumber }
   /**
    * Primary → backup: heartbeat (VRR §4.1). `op` shows a backup that it missed a Prepare;
-   * `round` asks for a confirmation of the view, for reads that bypass the log.
+   * `round` asks for a confirmation of the view, for reads that bypass the log. `lease_ms`: "and vote for no later view for
+   * so long"; 0: that is not asked for.
    */
   | {
     readonly _tag: "Commit"
@@ -78,9 +79,13 @@ export type Message =
     readonly op: OpNumber
     readonly commit: OpNumber
     readonly round: number
+    readonly lease_ms: Millis
   }
-  /** Backup → primary: "in `round` I still followed you", and a repeat of PrepareOk: `op` is durable (not in the paper). */
-  | { readonly _tag: "CommitOk"; readonly view: View; readonly op: OpNumber; readonly round: number }
+  /**
+   * Backup → primary: "in `round` I still followed you", and a repeat of PrepareOk: `op` is durable (not in the paper).
+   * `promised`: what the round asked for beside that.
+   */
+  | { readonly _tag: "CommitOk"; readonly view: View; readonly op: OpNumber; readonly round: number; readonly promised: boolean }
   /**
    * Any → all (VRR §4.2). `probing`: "I do not hear the primary; shall we move to `view`?", sent while still in
    * the old view. Not probing: "I have left for `view`", which obliges everyone behind to follow.

@@ -7,6 +7,10 @@
 /** Two quorums of one group always share a replica. */
 export const quorum = (size: number): number => Math.floor(size / 2) + 1
 
+/** The highest number that at least `quorum` of the numbers reach. */
+export const quorumth = (numbers: ReadonlyArray<number>, quorum: number): number =>
+  [...numbers].sort((a, b) => b - a)[quorum - 1]!
+
 /** f: how many replicas may be down while the group serves. */
 export const tolerates = (size: number): number => size - quorum(size)
 

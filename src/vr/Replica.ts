@@ -25,6 +25,7 @@
  * 7. After `stepAhead`, if `isBehind` says so, the owner takes another step without waiting for new inputs; it may have some.
  * 8. A `snapshot` is written after the turn's writes, while turns go on; it is read, part by part, whenever that suits. It is the
  *    owner's to release: once it is written, or another has taken its place. So is `install`, once the write is done.
+ * 9. The clocks are read once the inputs were taken, not before; the process may stand still between that and the step.
  *
  * @module
  */
@@ -47,6 +48,7 @@ import {
   type SessionId,
   type View
 } from "./Message.ts"
+import type { Lease, Promised } from "./Lease.ts"
 import type { EpochStart } from "./NextGroup.ts"
 import type { Change } from "./Change.ts"
 import type { Snapshot } from "./Snapshot.ts"
@@ -206,6 +208,7 @@ export interface PrimaryState {
   /** What waits for its round to be confirmed, in order of the rounds. */
   readonly reads: Array<{ readonly round: number; readonly requests: ReadonlyArray<RoundRequest> }>
   readsPending: number
+  readonly lease: Lease
 }
 
 /** Reads; and writes of sessions that seem unknown: a verdict that only a confirmed primary may give. */
@@ -228,7 +231,10 @@ export interface BackupState {
 
 export interface ViewChangeState {
   readonly _tag: "ViewChange"
+  /** Since when it waits for the view to start. */
   readonly startedAt: Millis
+  /** It has promised not to vote yet: see Lease.ts. */
+  isWithheld: boolean
   readonly patience: number
   resendAt: Millis
   /** What may be large is resent less and less often, lest it stand in its own way on a slow link. */
@@ -311,6 +317,9 @@ export interface Replica {
   readonly log: Log
   readonly clients: ClientTable
   timers: Timers
+  /** As long as leases last that it asks for, and at most those that it grants; 0: none. */
+  readonly lease_ms: Millis
+  promised: Promised
   state: State
   view: View
   /** The last view in which this replica was normal. */
@@ -389,9 +398,3 @@ export const knownPrimary = (replica: Replica): ReplicaId | null => {
   if (replica.state._tag === "ViewChange") return replica.state.successor
   return isNormal(replica) || replica.state._tag === "Leaving" ? primaryOf(replica.configuration, replica.view) : null
 }
-
-/** Doubled for each further view change without a stable view between, up to ×32. */
-export const backOff = (replica: Replica): number => 2 ** Math.min(Math.max(replica.attempts - 1, 0), 5)
-
-/** A randomised time-out in units of `view_change_ms`, which may be set anew: 0.5 to 1.5, and the back-off. */
-export const drawPatience = (replica: Replica): number => (0.5 + replica.random.next()) * backOff(replica)

@@ -1,12 +1,14 @@
 /**
  * What a primary does with clients' requests: admission to the log, exactly once (VRR §4.1, F10), and reads that
- * bypass the log by confirming the view with a quorum (ReadIndex).
+ * bypass the log by confirming the view with a quorum (ReadIndex), or by a lease.
  *
  * @module
  */
 import { Limits } from "../base/Limits.ts"
 import { entryBytes } from "./Log.ts"
+import { askForLease, isHeld } from "./Lease.ts"
 import type { Entry, OpNumber } from "./Message.ts"
+import { quorumth } from "./Quorum.ts"
 import {
   type ClientRequest,
   knownPrimary,
@@ -141,18 +143,29 @@ const awaitRound = (state: PrimaryState, request: RoundRequest, out: Outcome): v
   state.newReads.push(request)
 }
 
+/** At the end of a turn, with a lease: all that arrived in it, at once. By the time of the turn nobody else had committed anything. */
+export const serveByLease = (replica: Replica, state: PrimaryState, now: Now, out: Outcome): void => {
+  const { lease, newReads } = state
+  if (newReads.length === 0) return
+  lease.readAt = now.mono
+  if (!isHeld(replica, state, now)) return
+  state.newReads = []
+  state.readsPending -= newReads.length
+  for (const request of newReads) answer(replica, request, out)
+}
+
 /**
  * At the end of a turn: one round for all reads that arrived in it. The round starts after their arrival, so a quorum
  * that confirms it proves that no later view had committed anything before they were invoked.
  */
-export const startReadRound = (replica: Replica, state: PrimaryState, out: Outcome): void => {
+export const startReadRound = (replica: Replica, state: PrimaryState, now: Now, out: Outcome): void => {
   if (state.newReads.length === 0) return
   state.round++
   state.rounds[replica.configuration.replicas.indexOf(replica.id)] = state.round
   state.reads.push({ round: state.round, requests: state.newReads })
   state.newReads = []
   const { commit, configuration, id, log, view } = replica
-  const message = { _tag: "Commit", view, op: log.op, commit, round: state.round } as const
+  const message = { _tag: "Commit", view, op: log.op, commit, round: state.round, lease_ms: askForLease(replica, state, now) } as const
   for (const to of configuration.replicas) if (to !== id) sendEarly(out, to, message)
 }
 
@@ -174,7 +187,3 @@ const answer = (replica: Replica, request: RoundRequest, out: Outcome): void => 
   if (request.kind === "read") reply(out, request, "ok", { result: replica.application.query(request.operation) })
   else reply(out, request, replica.clients.has(request.session) ? "busy" : "no session")
 }
-
-/** The highest number that at least `quorum` of the numbers reach. */
-export const quorumth = (numbers: ReadonlyArray<number>, quorum: number): number =>
-  [...numbers].sort((a, b) => b - a)[quorum - 1]!

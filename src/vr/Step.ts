@@ -34,11 +34,13 @@ import {
 import { makeReplica, type ReplicaOptions } from "./MakeReplica.ts"
 import { onHandOff } from "./HandOff.ts"
 import { onReconfigure } from "./Reconfiguration.ts"
-import { onRequests, quorumth } from "./Requests.ts"
+import { promisedBefore } from "./Lease.ts"
+import { onRequests } from "./Requests.ts"
 import { applyHeard, backup, isBehind } from "./states/Backup.ts"
 import { beginWith, commitTo } from "./states/Normal.ts"
 import { send } from "./Sending.ts"
 import { leaving, tickLeaving } from "./states/Leaving.ts"
+import { quorumth } from "./Quorum.ts"
 import { endPrimaryTurn, primary, tickPrimary } from "./states/Primary.ts"
 import { makeRecoveryState, recovery, tickRecovery } from "./states/Recovery.ts"
 import { stateTransfer, tickStateTransfer } from "./states/StateTransfer.ts"
@@ -59,7 +61,7 @@ export const newReplica = (options: ReplicaOptions, image: Restoration | null = 
   const log = new Log(image?.header?.op)
   const isPrimary = primaryOf(configuration, 0) === options.id
   const state: State = isPrimary
-    ? makePrimaryState({ configuration, log }, now)
+    ? makePrimaryState({ configuration, id: options.id, log }, now)
     : { _tag: "Backup", heardAt: now.mono, patience: 0.5 + options.random.next(), ackDue: false, heard: 0 }
   const replica = makeReplica(options, state, 0, 0, log)
   replica.durable = log.op
@@ -81,8 +83,13 @@ export const newLearner = (options: ReplicaOptions, promised: View = 0, logView:
 }
 
 /** A replica that ran before and lost its memory. `promised`: the view that its head file holds (F1); null if that is lost. */
-export const recoveringReplica = (options: ReplicaOptions, promised: View | null): Replica =>
-  makeReplica(options, makeRecoveryState(promised), Math.max(promised ?? 0, firstView(options.configuration.epoch)), 0)
+export const recoveringReplica = (options: ReplicaOptions, promised: View | null): Replica => {
+  const view = Math.max(promised ?? 0, firstView(options.configuration.epoch))
+  const replica = makeReplica(options, makeRecoveryState(promised), view, 0)
+  // In which view it has granted a lease is lost too.
+  replica.promised = promisedBefore(options, null)
+  return replica
+}
 
 /** What a replica kept (disk durability): all that it ever acknowledged is in the snapshot and the entries. */
 export interface Kept {

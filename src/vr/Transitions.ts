@@ -6,6 +6,7 @@
 import { invariant } from "../base/Invariant.ts"
 import { isMember, primaryOf } from "./Configuration.ts"
 import { noticeCrossing } from "./Forked.ts"
+import { isBound, makeLease } from "./Lease.ts"
 import { entryBytes } from "./Log.ts"
 import {
   countOf,
@@ -19,7 +20,6 @@ import {
 } from "./Message.ts"
 import {
   type BackupState,
-  drawPatience,
   type LeavingState,
   type Now,
   type Outcome,
@@ -29,6 +29,7 @@ import {
   type StateTransferState,
   type ViewChangeState
 } from "./Replica.ts"
+import { drawPatience } from "./Patience.ts"
 import { decodeNextGroup } from "./NextGroup.ts"
 import { pendingChange } from "./Change.ts"
 import type { Restoration } from "./Snapshot.ts"
@@ -140,18 +141,17 @@ const inherit = (replica: Replica, state: PrimaryState): void => {
 }
 
 export const makePrimaryState = (
-  replica: Pick<Replica, "configuration" | "log">,
+  { configuration: { replicas }, id, log }: Pick<Replica, "configuration" | "id" | "log">,
   now: Now,
   restarted = false
 ): PrimaryState => {
-  const size = replica.configuration.replicas.length
   return {
     _tag: "Primary",
-    acked: Array.from({ length: size }, () => 0),
-    heardAt: Array.from({ length: size }, () => now.mono),
-    rounds: Array.from({ length: size }, () => 0),
-    viewStart: replica.log.op,
-    prepared: replica.log.op,
+    acked: replicas.map(() => 0),
+    heardAt: replicas.map(() => now.mono),
+    rounds: replicas.map(() => 0),
+    viewStart: log.op,
+    prepared: log.op,
     round: 0,
     heartbeatAt: now.mono,
     writtenAt: now.mono,
@@ -164,7 +164,8 @@ export const makePrimaryState = (
     handOff: null,
     newReads: [],
     reads: [],
-    readsPending: 0
+    readsPending: 0,
+    lease: makeLease(replicas, id)
   }
 }
 
@@ -183,8 +184,13 @@ export const enterViewChange = (replica: Replica, view: View, now: Now, out: Out
   moveTo(replica, state, out)
   out.events.push(`view change to ${countOf(view)}`)
   broadcast(replica, out, { _tag: "StartViewChange", view, probing: false })
-  const primary = primaryOf(replica.configuration, view)
-  if (primary !== replica.id) send(out, primary, state.vote)
+  if (!state.isWithheld) sendVote(replica, state, out)
+}
+
+/** To whom it is for; its own is counted where it is. */
+export const sendVote = (replica: Replica, { vote }: ViewChangeState, out: Outcome): void => {
+  const primary = primaryOf(replica.configuration, vote.view)
+  if (primary !== replica.id) send(out, primary, vote)
 }
 
 const makeViewChangeState = (replica: Replica, now: Now, resendAt: Millis): ViewChangeState => {
@@ -198,7 +204,9 @@ const makeViewChangeState = (replica: Replica, now: Now, resendAt: Millis): View
   }
   return {
     _tag: "ViewChange",
-    startedAt: now.mono,
+    // No view starts before it may vote, as far as it knows.
+    startedAt: Math.max(now.mono, replica.promised.until),
+    isWithheld: isBound(replica, now),
     patience: drawPatience(replica),
     resendAt,
     resendLargeAt: resendAt,

@@ -9,6 +9,7 @@
 import { Limits } from "../base/Limits.ts"
 import { invariant } from "../base/Invariant.ts"
 import type { MessageOf, OpNumber, ReplicaId } from "./Message.ts"
+import { isBound } from "./Lease.ts"
 import { highestView, type Now, type Outcome, type Replica, type ViewChangeState } from "./Replica.ts"
 import { makeStaging, stage, stagedEnd } from "./Staging.ts"
 import { askForPart, fetchesSnapshot, takePart, wholeSnapshot } from "./SnapshotTransfer.ts"
@@ -31,9 +32,10 @@ export const onVote = (replica: Replica, vote: Vote, from: ReplicaId, now: Now, 
   startIfChosen(replica, state, now, out)
 }
 
-/** At a quorum of votes. Its own is one: for a group of one it is enough. */
+/** At a quorum of votes. Its own is one, once it may vote: for a group of one it is enough. */
 export const startIfChosen = (replica: Replica, state: ViewChangeState, now: Now, out: Outcome): void => {
-  if (state.fetching === null && state.votes.size >= replica.configuration.quorum) choose(replica, state, now, out)
+  const isChosen = !isBound(replica, now) && state.votes.size >= replica.configuration.quorum
+  if (isChosen && state.fetching === null) choose(replica, state, now, out)
 }
 
 /** The log with the largest (logView, head) holds everything that any earlier view committed. */

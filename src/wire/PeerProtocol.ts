@@ -96,10 +96,10 @@ export const encodeMessage = (message: Message): Uint8Array => {
       uints(message._tag, message.view, message.op)
       break
     case "Commit":
-      uints(message._tag, message.view, message.op, message.commit, message.round)
+      uints(message._tag, message.view, message.op, message.commit, message.round, message.lease_ms)
       break
     case "CommitOk":
-      uints(message._tag, message.view, message.op, message.round)
+      uints(message._tag, message.view, message.op, message.round, message.promised ? 1 : 0)
       break
     case "StartViewChange":
       uints(message._tag, message.view, message.probing ? 1 : 0)
@@ -201,7 +201,7 @@ const decodeMessage = (bytes: Uint8Array): Message | Malformed => {
 
 /** Elements of a message, its type included. */
 const fieldCounts: Readonly<Record<number, number>> = {
-  1: 5, 2: 3, 3: 5, 4: 4, 5: 3, 6: 6, 7: 5, 8: 3, 9: 6, 10: 4, 11: 4, 12: 3, 13: 5, 14: 3, 15: 6, 16: 3, 17: 1
+  1: 5, 2: 3, 3: 6, 4: 5, 5: 3, 6: 6, 7: 5, 8: 3, 9: 6, 10: 4, 11: 4, 12: 3, 13: 5, 14: 3, 15: 6, 16: 3, 17: 1
 }
 
 const readMessage = (type: number): Message => {
@@ -218,9 +218,16 @@ const readMessage = (type: number): Message => {
     case types.PrepareOk:
       return { _tag: "PrepareOk", view: r.uint("view"), op: r.uint("op") }
     case types.Commit:
-      return { _tag: "Commit", view: r.uint("view"), op: r.uint("op"), commit: r.uint("commit"), round: r.uint("round") }
+      return {
+        _tag: "Commit",
+        view: r.uint("view"),
+        op: r.uint("op"),
+        commit: r.uint("commit"),
+        round: r.uint("round"),
+        lease_ms: r.uint("lease")
+      }
     case types.CommitOk:
-      return { _tag: "CommitOk", view: r.uint("view"), op: r.uint("op"), round: r.uint("round") }
+      return { _tag: "CommitOk", view: r.uint("view"), op: r.uint("op"), round: r.uint("round"), promised: r.uint("promised") === 1 }
     case types.StartViewChange:
       return { _tag: "StartViewChange", view: r.uint("view"), probing: r.uint("probing") === 1 }
     case types.DoViewChange: {

@@ -135,7 +135,7 @@ describe("the fiber of a replica", () => {
       yield* backup.flushed
       assert.deepStrictEqual(backup.said("PrepareOk"), [{ _tag: "PrepareOk", view: 0, op: 2 }])
       // A commit number alone is no reason to write.
-      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 1 })
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 1 , lease_ms: 0})
       assert.strictEqual(backup.begun.length, 1)
     }).pipe(Effect.scoped))
 
@@ -150,17 +150,17 @@ describe("the fiber of a replica", () => {
       assert.deepStrictEqual([primary.begun.length, primary.replies()], [2, 2])
       yield* primary.tell(read)
       assert.strictEqual(primary.said("Commit").filter(({ round }) => round === 1).length, 2)
-      yield* primary.hear("r2::n2", { _tag: "CommitOk", view: 0, op: 1, round: 1 })
+      yield* primary.hear("r2::n2", { _tag: "CommitOk", view: 0, op: 1, round: 1 , promised: false})
       assert.strictEqual(primary.replies(), 3)
 
       const backup = yield* scene("r2::n2")
       yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 0 })
-      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 1 })
-      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 0, op: 0, round: 1 }])
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 1 , lease_ms: 0})
+      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 0, op: 0, round: 1 , promised: false}])
       assert.isEmpty(backup.said("PrepareOk"))
       yield* backup.flushed
       assert.deepStrictEqual(backup.said("PrepareOk"), [{ _tag: "PrepareOk", view: 0, op: 1 }])
-      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 2 })
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 2 , lease_ms: 0})
       assert.strictEqual(backup.said("CommitOk")[1]?.op, 1)
     }).pipe(Effect.scoped))
 
@@ -195,8 +195,8 @@ describe("the fiber of a replica", () => {
       yield* backup.flushed
       assert.deepStrictEqual(backup.begun[2]?.entries.map(({ op, view }) => [op, view]), [[2, 1]])
       // The second entry of view 1 is not written, though one of its number was.
-      yield* backup.hear("r2::n2", { _tag: "Commit", view: 1, op: 2, commit: 0, round: 1 })
-      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 1, op: 1, round: 1 }])
+      yield* backup.hear("r2::n2", { _tag: "Commit", view: 1, op: 2, commit: 0, round: 1 , lease_ms: 0})
+      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 1, op: 1, round: 1 , promised: false}])
       yield* backup.flushed
       assert.strictEqual(backup.replica.durable, 2)
     }).pipe(Effect.scoped))
@@ -308,7 +308,7 @@ describe("the snapshots of a replica", () => {
       step(sender, [{ _tag: "Message", from: "r2::n2", epoch: 0, message: { _tag: "PrepareOk", view: 0, op: 2 } }], { mono: 0, wall: 0 })
       const reader = takeSnapshot(sender).read()
       const backup = yield* scene("r3::n3")
-      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0 })
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0 , lease_ms: 0})
       for (let index = 0, bytes = reader.next(); bytes !== null; index++, bytes = reader.next()) {
         yield* backup.hear("r1::n1", { _tag: "SnapshotPart", view: 0, op: 2, index, size: 0, bytes })
       }

@@ -117,18 +117,18 @@ describe("a round", () => {
     const one = start()
     one.ask({ kind: "read", to, request: 1, operation: get("k") })
     one.ask({ kind: "read", to, request: 2, operation: get("k") })
-    const first = one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 1 })
+    const first = one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 1 , promised: false})
     assert.deepStrictEqual(first.replies.map(({ request }) => request), [1])
-    const second = one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 2 })
+    const second = one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 2 , promised: false})
     assert.deepStrictEqual(second.replies.map(({ request }) => request), [2])
   })
 
   it("is confirmed by a quorum, not by one replica twice", () => {
     const one = One.start("R0", 5)
     one.ask({ kind: "read", to, request: 1, operation: get("k") })
-    assert.isEmpty(one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 1 }).replies)
-    assert.isEmpty(one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 1 }).replies)
-    assert.lengthOf(one.receive("R2", { _tag: "CommitOk", view: 0, op: 0, round: 1 }).replies, 1)
+    assert.isEmpty(one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 1 , promised: false}).replies)
+    assert.isEmpty(one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 1 , promised: false}).replies)
+    assert.lengthOf(one.receive("R2", { _tag: "CommitOk", view: 0, op: 0, round: 1 , promised: false}).replies, 1)
   })
 
   it("is asked for again when its messages are lost", () => {
@@ -146,5 +146,75 @@ describe("a round", () => {
     one.ask({ kind: "read", to, request: 1, operation: get("k") })
     const { replies } = one.receive("R1", { _tag: "StartView", view: 1, first: 1, entries: entries(1, 1), commit: 0 })
     assert.deepStrictEqual(replies.map(({ request, status }) => [request, status]), [[1, "not primary"]])
+  })
+})
+
+describe("a lease (brief §4, §8.19)", () => {
+  const lease_ms = 450
+
+  /** R0 holds one, and has given up a hand-off to R1, which it could not bring up to date. */
+  const held = (seed: number): Simulation => {
+    const sim = Simulation.start({ replicas: 3, seed, lease_ms })
+    sim.append()
+    sim.read()
+    const cut = sim.link("R0", "R1")
+    cut.cut()
+    sim.append()
+    sim.replica("R0").input({ _tag: "HandOff", to: "R1" })
+    sim.run(550)
+    cut.heal()
+    sim.runUntil(() => sim.hasConverged)
+    sim.read()
+    assert.strictEqual(sim.primary, "R0")
+    assert.isTrue(isHeld(sim))
+    return sim
+  }
+
+  const isHeld = (sim: Simulation): boolean => {
+    const { now, replica } = sim.replica("R0")
+    return replica.state._tag === "Primary" && now.mono < replica.state.lease.until
+  }
+
+  const leaveBehind = (sim: Simulation): void => {
+    for (const id of ["R1", "R2"]) {
+      sim.link("R0", id).cut()
+      sim.link("R0", id).breaks()
+    }
+  }
+
+  it("after a hand-off that was given up, and cut off: nobody writes as long as R0 reads, and then it does not read", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const sim = held(seed)
+      leaveBehind(sim)
+      const before = readAt(sim, "R0")
+      sim.runUntil(() => before.reply !== undefined, 50)
+      const writer = sim.client()
+      writer.target = "R1"
+      sim.append("k", writer)
+      assert.isFalse(isHeld(sim), `seed ${seed}`)
+      const after = readAt(sim, "R0")
+      sim.run(50)
+      assert.isUndefined(after.reply)
+    }
+  })
+
+  it("and a pause between the look at the clock and the reading: what was asked before is answered, what comes later is not", () => {
+    const sim = held(1)
+    leaveBehind(sim)
+    sim.replica("R0").stall_ms = 3_000
+    const asked = readAt(sim, "R0")
+    const writer = sim.client()
+    writer.target = "R1"
+    sim.append("k", writer)
+    const late = readAt(sim, "R0")
+    sim.run(3_000)
+    assert.isDefined(asked.reply)
+    assert.isTrue(late.reply === undefined || readResult(late.reply.result!).version === sim.history.op)
+  })
+
+  it("handed off: the next primary need not wait for its end", () => {
+    const sim = held(1)
+    sim.replica("R0").input({ _tag: "HandOff", to: "R1" })
+    sim.runUntil(() => sim.primary === "R1", 50)
   })
 })

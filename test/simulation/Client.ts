@@ -78,6 +78,10 @@ export class Client {
     return this.writes.size + this.reads.size + this.queue.length
   }
 
+  get reading(): number {
+    return this.reads.size
+  }
+
   /** The group refuses requests too far ahead of those that are answered. */
   get isWindowOpen(): boolean {
     return this.nextRequest + this.queue.length <= this.through + Limits.session_window_max

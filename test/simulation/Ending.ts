@@ -64,6 +64,7 @@ const endFaults = (sim: Simulation, delay_ms: readonly [number, number]): void =
     process.crashAt = null
     process.slowedBy_ms = 0
     process.goOn()
+    process.stall_ms = 0
     process.resume()
     process.restart()
   }

@@ -102,6 +102,7 @@ export class Execution {
       seed: schedule.seed,
       timers: schedule.timers,
       weather: schedule.weather,
+      lease_ms: schedule.lease * schedule.timers.view_change_ms,
       tick_ms: schedule.tick_ms,
       durability: schedule.durability,
       disk_ms: schedule.disk_ms,

@@ -10,12 +10,12 @@ import { type Configuration, isMember } from "../../src/vr/Configuration.ts"
 import type { Entry, OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
 import type { Input, Now, Outcome, Replica, StateTag } from "../../src/vr/Replica.ts"
 import type { ReplicaOptions } from "../../src/vr/MakeReplica.ts"
-import type { Snapshot } from "../../src/vr/Snapshot.ts"
 import { isBehind, knownCommit } from "../../src/vr/states/Backup.ts"
 import { newLearner, newReplica, recoveringReplica, restartedReplica, step, stepAhead } from "../../src/vr/Step.ts"
 import type { Replicated } from "./Data.ts"
 import { dice } from "./Dice.ts"
 import { hasToWrite, imageOf, Journal } from "./Journal.ts"
+import { Saver } from "./Saver.ts"
 import type { Before, ProcessOptions, Surroundings } from "./Surroundings.ts"
 
 /** What a step gave to be written, or to wait for what is being written. */
@@ -62,9 +62,11 @@ export class Process {
   /** The replica is to be told of it at its next turn; 0: nothing. */
   private durable: OpNumber = 0
   private turnDue = false
-  /** A snapshot that is being written, and the one that will be then. */
-  private saving: Snapshot | null = null
-  private toSave: Snapshot | null = null
+  /** In its next turn it stands still for so long, once it has taken its inputs and looked at the clock. */
+  stall_ms = 0
+  /** What it has then. */
+  private begun: { readonly inputs: ReadonlyArray<Input>; readonly now: Now } | null = null
+  private readonly saver: Saver
   /** Crash at this point of the next turn that comes to it. A failed flush leaves open what is on the disk. */
   crashAt: "early sent" | "flush failed" | "written" | null = null
   private readonly options: ProcessOptions
@@ -77,6 +79,12 @@ export class Process {
     this.around = around
     this.random = dice(around.seed, id)
     this.journal = new Journal(options.durability, configuration)
+    this.saver = new Saver({
+      events: around.events,
+      hangs: () => this.hangs,
+      part_ms: () => (options.disk_ms + this.slowedBy_ms + 1) * this.random.next(),
+      onSaved: (op, parts) => this.saved(op, parts)
+    })
     this.replicated = around.makeData()
     this.running = this.make((made) => isMember(configuration, id) ? newReplica(made) : newLearner(made))
     this.tickLater()
@@ -91,6 +99,8 @@ export class Process {
       application: this.replicated,
       random: seeded(Math.floor(this.random.next() * 2 ** 32)),
       timers: this.options.timers,
+      lease_ms: this.options.lease_ms,
+      hold_ms: this.life === 0 ? 0 : this.options.lease_ms,
       now: this.now,
       sessionsMax: this.options.sessionsMax
     })
@@ -166,8 +176,7 @@ export class Process {
 
   /** Snapshots that were given to be written, and are not. */
   get snapshotsHeld(): number {
-    const { saving, toSave, waiting } = this
-    return [saving, toSave, ...waiting.map(({ out }) => out.snapshot)].filter((snapshot) => snapshot !== null).length
+    return this.saver.held + this.waiting.filter(({ out }) => out.snapshot !== null).length
   }
 
   // --- faults
@@ -189,8 +198,9 @@ export class Process {
     this.hangs = false
     this.hung = null
     this.turnDue = false
-    this.saving = null
-    this.toSave = null
+    this.begun = null
+    this.stall_ms = 0
+    this.saver.stop()
     this.paused = false
     this.journal.lose()
     this.around.onCrash(this)
@@ -224,6 +234,10 @@ export class Process {
   resume(): void {
     if (!this.paused) return
     this.paused = false
+    const { begun } = this
+    this.begun = null
+    if (begun !== null) this.takeStep(begun.inputs, begun.now)
+    if (this.paused || this.running === undefined) return
     if (this.unheeded !== null) this.finish(this.unheeded)
     else this.turnSoon()
   }
@@ -287,10 +301,23 @@ export class Process {
     const inputs: ReadonlyArray<Input> = this.durable > 0 ? [{ _tag: "Durable", op: this.durable }, ...this.inbox] : this.inbox
     this.inbox = []
     this.durable = 0
-    const { commit, log, logView, state, view } = this.running
+    const { now, stall_ms } = this
+    if (stall_ms === 0) return this.takeStep(inputs, now)
+    this.stall_ms = 0
+    this.begun = { inputs, now }
+    this.pause()
+    const life = this.life
+    this.around.events.after(stall_ms, () => {
+      if (life === this.life) this.resume()
+    })
+  }
+
+  private takeStep(inputs: ReadonlyArray<Input>, now: Now): void {
+    const running = this.replica
+    const { commit, log, logView, state, view } = running
     const before: Before = { tag: state._tag, view, logView, commit, op: log.op }
     // What is left of a turn is taken by the next one, whatever has come meanwhile.
-    const out = (isBehind(this.running) ? step : stepAhead)(this.running, inputs, this.now)
+    const out = (isBehind(running) ? step : stepAhead)(running, inputs, now)
     this.around.onStep(this, before, out, inputs)
     this.around.onSends(this, out.early)
     if (this.crashAt === "early sent") return this.crash()
@@ -300,7 +327,7 @@ export class Process {
       this.letGo(out)
       return this.turnSoon()
     }
-    this.waiting.push({ out, commit: knownCommit(this.running), left: this.running.left })
+    this.waiting.push({ out, commit: knownCommit(running), left: running.left })
     this.isHeldUp = !isPlain
     this.writeNext()
     this.turnSoon()
@@ -358,30 +385,7 @@ export class Process {
 
   private letGo(out: Outcome): void {
     this.around.onSends(this, out.sends)
-    if (out.snapshot !== null) this.save(out.snapshot)
-  }
-
-  /** Part by part, while the replica goes on. */
-  private save(snapshot: Snapshot): void {
-    if (this.saving !== null) {
-      this.toSave?.release()
-      this.toSave = snapshot
-      return
-    }
-    this.saving = snapshot
-    const reader = snapshot.read()
-    const parts: Array<Uint8Array> = []
-    const life = this.life
-    const next = (): void => {
-      if (life !== this.life) return
-      if (this.hangs) return later()
-      const part = reader.next()
-      if (part === null) return this.saved(snapshot.op, parts)
-      parts.push(part)
-      later()
-    }
-    const later = () => this.around.events.after((this.options.disk_ms + this.slowedBy_ms + 1) * this.random.next(), next)
-    next()
+    if (out.snapshot !== null) this.saver.save(out.snapshot)
   }
 
   private saved(op: OpNumber, parts: ReadonlyArray<Uint8Array>): void {
@@ -389,10 +393,5 @@ export class Process {
     this.journal.save(op, parts)
     this.around.onSnapshot(this, op, digest)
     this.input({ _tag: "Snapshotted", op, digest })
-    const { saving, toSave } = this
-    saving?.release()
-    this.saving = null
-    this.toSave = null
-    if (toSave !== null) this.save(toSave)
   }
 }

@@ -24,6 +24,8 @@ export interface Schedule {
   readonly replicas: number
   readonly durability: Durability
   readonly timers: { readonly heartbeat_ms: number; readonly view_change_ms: number }
+  /** Parts of `view_change_ms`; 0: there are none. */
+  readonly lease: number
   readonly tick_ms: number
   readonly disk_ms: number
   readonly turn_ms: number
@@ -73,6 +75,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.noBias(fc.record({
     { heartbeat_ms: 20, view_change_ms: 100 },
     { heartbeat_ms: 50, view_change_ms: 1_000 }
   ),
+  lease: fc.constantFrom(0, 0.6, 1, 0),
   tick_ms: fc.constantFrom(20, 5),
   disk_ms: fc.constantFrom(0, 2, 30),
   turn_ms: fc.constantFrom(0, 1, 5),

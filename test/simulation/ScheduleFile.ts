@@ -32,6 +32,7 @@ const shape: Readonly<Record<keyof Schedule, "number" | "string" | "boolean" | "
   replicas: "number",
   durability: "string",
   timers: "object",
+  lease: "number",
   tick_ms: "number",
   disk_ms: "number",
   turn_ms: "number",

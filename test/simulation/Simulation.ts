@@ -26,6 +26,8 @@ export interface SimulationOptions {
   readonly replicas: number
   readonly seed: number
   readonly timers?: Timers
+  /** None unless said otherwise. */
+  readonly lease_ms?: number
   readonly weather?: Weather
   readonly tick_ms?: number
   /** Memory unless said otherwise. */
@@ -58,6 +60,8 @@ export class Simulation implements World {
   isCalm = false
   /** Every client asks one replica for so many writes at once. */
   burst: (target: ReplicaId, count: number) => void = () => {}
+  /** Every client reads something there, if few of its reads are open. */
+  glance: (target: ReplicaId) => void = () => {}
   /** Steps of replicas so far. */
   steps = 0
   lastStepped: ReplicaId | null = null
@@ -80,6 +84,7 @@ export class Simulation implements World {
     this.network = new Network(this.events, options.seed, (envelope) => this.arrive(envelope), options.weather ?? fairWeather())
     this.processOptions = {
       timers: options.timers ?? { heartbeat_ms: 100, view_change_ms: 500 },
+      lease_ms: options.lease_ms ?? 0,
       tick_ms: options.tick_ms ?? 20,
       durability: options.durability ?? "memory",
       disk_ms: options.disk_ms ?? 0,
@@ -211,6 +216,11 @@ export class Simulation implements World {
   }
 
   // --- looking
+
+  /** Replicas read without asking as long as their clocks go about equally fast. */
+  get hasLeases(): boolean {
+    return this.processOptions.lease_ms > 0
+  }
 
   /** Crashes cost no memory: disk durability. */
   get keepsLogs(): boolean {

@@ -56,6 +56,14 @@ export class StoreLoad {
         for (let i = 0; i < count && asker.client.isWindowOpen; i++) this.write(asker)
       }
     }
+    sim.glance = (target) => {
+      for (const { client, random } of this.askers) {
+        // A tight bound on reads would keep what piles up for long.
+        if (client.reading >= 2) continue
+        client.target = target
+        client.read(encodeOperation(this.drawRead(random)))
+      }
+    }
     for (const asker of this.askers) this.askLater(asker)
   }
 

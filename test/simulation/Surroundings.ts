@@ -12,6 +12,8 @@ import type { Process } from "./Process.ts"
 
 export interface ProcessOptions {
   readonly timers: Timers
+  /** 0: they read by rounds alone. */
+  readonly lease_ms: number
   readonly tick_ms: number
   readonly durability: Durability
   /** A write takes up to this long; 0: it is done at once. */

@@ -30,24 +30,27 @@ export const entry = (op: OpNumber, view: View = 0, tag = `${op}@${view}`): Entr
 export const entries = (first: OpNumber, last: OpNumber, view: View = 0): ReadonlyArray<Entry> =>
   Array.from({ length: last - first + 1 }, (_, i) => entry(first + i, view))
 
+type Leases = Pick<ReplicaOptions, "lease_ms" | "hold_ms">
+
 export class One {
   readonly replica: Replica
   readonly data = new Register()
   mono = 0
 
-  private constructor(id: ReplicaId, size: number, make: (options: ReplicaOptions) => Replica) {
+  private constructor(id: ReplicaId, size: number, make: (options: ReplicaOptions) => Replica, leases: Leases = {}) {
     this.replica = make({
       id,
       configuration: makeConfiguration(0, Array.from({ length: size }, (_, i) => `R${i}`)),
       application: this.data,
       random: seeded(1),
       timers,
-      now: this.now
+      now: this.now,
+      ...leases
     })
   }
 
-  static start(id: ReplicaId, size = 3): One {
-    return new One(id, size, (options) => newReplica(options))
+  static start(id: ReplicaId, size = 3, leases: Leases = {}): One {
+    return new One(id, size, (options) => newReplica(options), leases)
   }
 
   /** One that is to join a group of so many; with the views of its head file, if it was there before. */
@@ -64,13 +67,13 @@ export class One {
     })
   }
 
-  static restart(id: ReplicaId, promised: View | null, size = 3): One {
-    return new One(id, size, (options) => recoveringReplica(options, promised))
+  static restart(id: ReplicaId, promised: View | null, size = 3, leases: Leases = {}): One {
+    return new One(id, size, (options) => recoveringReplica(options, promised), leases)
   }
 
   /** Restarted with its log. */
-  static resume(id: ReplicaId, kept: Omit<Kept, "base" | "image">, size = 3): One {
-    return new One(id, size, (options) => restartedReplica(options, { base: 0, image: null, ...kept }))
+  static resume(id: ReplicaId, kept: Omit<Kept, "base" | "image">, size = 3, leases: Leases = {}): One {
+    return new One(id, size, (options) => restartedReplica(options, { base: 0, image: null, ...kept }), leases)
   }
 
   get now(): Now {

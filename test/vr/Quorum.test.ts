@@ -6,8 +6,7 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { makeConfiguration, primaryOf } from "../../src/vr/Configuration.ts"
-import { quorum, recoveryQuorum, tolerates } from "../../src/vr/Quorum.ts"
-import { quorumth } from "../../src/vr/Requests.ts"
+import { quorum, quorumth, recoveryQuorum, tolerates } from "../../src/vr/Quorum.ts"
 
 const sizes = [1, 2, 3, 4, 5, 6, 7]
 

@@ -7,6 +7,7 @@
 import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
 import type { BackupState, Handlers, Now, Outcome, Replica } from "../Replica.ts"
 import { answerStartEpoch } from "../GoingOver.ts"
+import { promiseTo } from "../Lease.ts"
 import { onGetSnapshot } from "../SnapshotTransfer.ts"
 import { startTransfer } from "../Transitions.ts"
 import { onVote } from "../ViewStart.ts"
@@ -41,7 +42,8 @@ const onCommit = (
   state.heardAt = now.mono
   hear(replica, state, message.commit)
   // Reads wait for this, so it does not wait for the disk: what is not durable yet has a PrepareOk to come.
-  sendEarly(out, from, { _tag: "CommitOk", view: replica.view, op: replica.durable, round: message.round })
+  const promised = promiseTo(replica, message, now)
+  sendEarly(out, from, { _tag: "CommitOk", view: replica.view, op: replica.durable, round: message.round, promised })
   if (message.op <= replica.log.op) return
   applyHeard(replica, out)
   startTransfer(replica, replica.view, from, now, out)

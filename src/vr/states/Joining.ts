@@ -8,6 +8,7 @@ import { invariant } from "../../base/Invariant.ts"
 import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import { type BackupState, highestView, type Now, type Outcome, type Replica, type StateTransferState } from "../Replica.ts"
+import { releaseIfLeft } from "../Lease.ts"
 import { onProbe, probeIfSilent } from "../Suspicion.ts"
 import { becomeBackup, enterViewChange, startTransfer } from "../Transitions.ts"
 import { appendAbove, commitTo, cutLog } from "./Normal.ts"
@@ -21,6 +22,7 @@ export const onStartViewChange = (
   now: Now,
   out: Outcome
 ): void => {
+  releaseIfLeft(replica, message, from)
   if (message.probing) return onProbe(replica, message.view, from, now, out)
   if (message.view > highestView(replica)) enterViewChange(replica, message.view, now, out)
 }

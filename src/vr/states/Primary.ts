@@ -5,13 +5,16 @@
  */
 import { invariant } from "../../base/Invariant.ts"
 import { Limits } from "../../base/Limits.ts"
-import type { MessageOf, OpNumber, ReplicaId } from "../Message.ts"
-import { backOff, type Handlers, type Now, type Outcome, type PrimaryState, type Replica } from "../Replica.ts"
+import type { MessageOf, Millis, OpNumber, ReplicaId } from "../Message.ts"
+import { backOff } from "../Patience.ts"
+import type { Handlers, Now, Outcome, PrimaryState, Replica } from "../Replica.ts"
 import { proposeChange } from "../Reconfiguration.ts"
 import { answerStartEpoch } from "../GoingOver.ts"
 import { audience, committable } from "../Change.ts"
 import { handOff } from "../HandOff.ts"
-import { quorumth, serveReads, startReadRound } from "../Requests.ts"
+import { askForLease, isWanted, onGranted } from "../Lease.ts"
+import { quorumth } from "../Quorum.ts"
+import { serveByLease, serveReads, startReadRound } from "../Requests.ts"
 import { onGetSnapshot } from "../SnapshotTransfer.ts"
 import { enterViewChange, memberIndex, turnClientsAway } from "../Transitions.ts"
 import { onVote, startViewMessage } from "../ViewStart.ts"
@@ -43,8 +46,8 @@ const remind = (replica: Replica, state: PrimaryState, view: number, from: Repli
   if (view <= replica.view && !state.abdicated) send(out, from, heartbeat(replica, state))
 }
 
-const heartbeat = ({ commit, log, view }: Replica, { round }: PrimaryState): MessageOf<"Commit"> =>
-  ({ _tag: "Commit", view, op: log.op, commit, round })
+const heartbeat = ({ commit, log, view }: Replica, { round }: PrimaryState, lease_ms = 0): MessageOf<"Commit"> =>
+  ({ _tag: "Commit", view, op: log.op, commit, round, lease_ms })
 
 const onRecovery = (
   replica: Replica,
@@ -72,7 +75,9 @@ export const primary: Handlers<PrimaryState> = {
   CommitOk: (replica, state, message, from, now) => {
     onAck(replica, state, from, message.op, now)
     const index = indexOf(replica, from)
-    if (index >= 0 && message.round > state.rounds[index]!) state.rounds[index] = message.round
+    if (index < 0) return
+    if (message.round > state.rounds[index]!) state.rounds[index] = message.round
+    if (message.promised) onGranted(replica, state, index, message.round)
   },
   StartViewChange: (replica, state, message, from, now, out) => {
     if (!message.probing) remind(replica, state, message.view, from, out)
@@ -119,7 +124,8 @@ export const endPrimaryTurn = (replica: Replica, state: PrimaryState, now: Now, 
   handOff(replica, state, now, out)
   if (replica.state !== state) return
   sendPrepares(replica, state, out)
-  startReadRound(replica, state, out)
+  serveByLease(replica, state, now, out)
+  startReadRound(replica, state, now, out)
   serveReads(replica, state, out)
 }
 
@@ -161,5 +167,13 @@ export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out
   }
   if (state.abdicated || now.mono < state.heartbeatAt) return
   state.heartbeatAt = now.mono + replica.timers.heartbeat_ms
-  for (const to of audience(replica, state)) send(out, to, heartbeat(replica, state))
+  const beat = heartbeat(replica, state, isWanted(replica, state, now) ? renewLease(replica, state, now) : 0)
+  for (const to of audience(replica, state)) send(out, to, beat)
+}
+
+/** In a round of its own. */
+const renewLease = (replica: Replica, state: PrimaryState, now: Now): Millis => {
+  state.round++
+  state.rounds[memberIndex(replica, replica.id)] = state.round
+  return askForLease(replica, state, now)
 }

@@ -6,14 +6,16 @@
 import { primaryOf } from "../Configuration.ts"
 import type { MessageOf, ReplicaId } from "../Message.ts"
 import type { Handlers, Now, Outcome, Replica, ViewChangeState } from "../Replica.ts"
+import { isBound } from "../Lease.ts"
 import { probeIfSilent } from "../Suspicion.ts"
 import { answerStartEpoch } from "../GoingOver.ts"
 import { onGetSnapshot } from "../SnapshotTransfer.ts"
-import { enterViewChange, startTransfer } from "../Transitions.ts"
-import { askForCommitted, onCommitted, onCommittedSnapshot, onVote } from "../ViewStart.ts"
+import { enterViewChange, sendVote, startTransfer } from "../Transitions.ts"
+import { askForCommitted, onCommitted, onCommittedSnapshot, onVote, startIfChosen } from "../ViewStart.ts"
 import { answerGetCommitted } from "./Answering.ts"
 import { onStartView, onStartViewChange } from "./Joining.ts"
-import { broadcast, send } from "../Sending.ts"
+import { isPrimaryOf } from "./Normal.ts"
+import { broadcast } from "../Sending.ts"
 
 /** The view is running already and its StartView was lost. */
 const joinRunningView = (
@@ -63,13 +65,19 @@ export const viewChange: Handlers<ViewChangeState> = {
 
 /** Everything is resent until the view starts; votes are resent as they were. */
 export const tickViewChange = (replica: Replica, state: ViewChangeState, now: Now, out: Outcome): void => {
+  if (state.isWithheld && !isBound(replica, now)) return voteAtLast(replica, state, now, out)
   if (now.mono < state.resendAt) return
   state.resendAt = now.mono + replica.timers.heartbeat_ms
   broadcast(replica, out, { _tag: "StartViewChange", view: replica.view, probing: false })
   if (now.mono < state.resendLargeAt) return
   state.resendLargeAt = now.mono + state.wait_ms
   state.wait_ms = Math.min(state.wait_ms * 2, replica.timers.view_change_ms)
-  const primary = primaryOf(replica.configuration, replica.view)
-  if (primary !== replica.id) send(out, primary, state.vote)
-  else askForCommitted(replica, state, now, out)
+  if (!state.isWithheld) sendVote(replica, state, out)
+  askForCommitted(replica, state, now, out)
+}
+
+const voteAtLast = (replica: Replica, state: ViewChangeState, now: Now, out: Outcome): void => {
+  state.isWithheld = false
+  sendVote(replica, state, out)
+  if (isPrimaryOf(replica, replica.view)) startIfChosen(replica, state, now, out)
 }

@@ -19,6 +19,7 @@ export const schedule: Schedule = {
   replicas: 3,
   durability: "memory",
   timers: { heartbeat_ms: 50, view_change_ms: 200 },
+  lease: 0,
   tick_ms: 20,
   disk_ms: 2,
   turn_ms: 1,

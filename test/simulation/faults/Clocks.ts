@@ -1,6 +1,6 @@
 /**
  * Clocks: the wall clock is off, or jumps; the monotonic one runs too fast or too slowly, or jumps ahead, as on a
- * machine that slept.
+ * machine that slept. Leases bear all but the last of these.
  *
  * @module
  */
@@ -24,9 +24,11 @@ export const drift: Fault = {
   }
 }
 
+/** Leases rest on clocks that do not: whoever has promised one would take it for over. */
 export const jump: Fault = {
   weight: 1,
   strike: (sim, choice) => {
+    if (sim.hasLeases) return false
     victimOf(sim.processes, choice)!.drift(1, oneOf([100, 600, 5_000, 60_000], choice))
     return true
   }

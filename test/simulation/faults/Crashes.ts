@@ -96,6 +96,17 @@ export const crashSeveral: Fault = {
   }
 }
 
+/** Between a look at the clock and the step that goes by it. */
+export const pauseWithinTurn: Fault = {
+  weight: 1,
+  strike: (sim, choice) => {
+    const victim = victimOf(sim.processes.filter(({ isUp, paused }) => isUp && !paused), choice)
+    if (victim === undefined) return false
+    victim.stall_ms = 1 + durationOf(choice, oneOf([50, 400, 1_500], choice))
+    return true
+  }
+}
+
 export const pause: Fault = {
   weight: 2,
   strike: (sim, choice) => {

@@ -5,10 +5,11 @@
  */
 import { weatherOf } from "../Weather.ts"
 import { drift, jump, wallClock } from "./Clocks.ts"
-import { crash, crashSeveral, crashWithinTurn, pause, powerLoss } from "./Crashes.ts"
+import { crash, crashSeveral, crashWithinTurn, pause, pauseWithinTurn, powerLoss } from "./Crashes.ts"
 import { damage, damagedSnapshot, failedFlush, hungDisk, lostDisk, slowDisk } from "./Disks.ts"
 import type { Fault } from "./Fault.ts"
 import { handOff, reconfigure } from "./Groups.ts"
+import { leftBehind } from "./LeftBehind.ts"
 import { alone, breakLink, clog, halves, handOver, heal, holes } from "./Partitions.ts"
 
 const weather: Fault = {
@@ -20,7 +21,8 @@ const weather: Fault = {
 }
 
 export const faults = {
-  heal, crash, crashWithinTurn, pause, alone, halves, holes, handOver, breakLink, clog, weather, wallClock, drift, jump,
+  heal, crash, crashWithinTurn, pause, pauseWithinTurn, alone, halves, holes, handOver, leftBehind, breakLink, clog, weather,
+  wallClock, drift, jump,
   slowDisk, hungDisk, lostDisk, powerLoss, crashSeveral, failedFlush, damage, damagedSnapshot,
   reconfigure, handOff
 } as const satisfies Record<string, Fault>
