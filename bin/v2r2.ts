@@ -10,12 +10,12 @@ import * as Layer from "effect/Layer"
 import * as Command from "effect/cli/Command"
 import { platform } from "../src/cli/MainLive.ts"
 import * as TcpNetwork from "../src/network/TcpNetwork.ts"
+import { ownerOf } from "../src/node/Config.ts"
 import { program, teardown } from "../src/node/Program.ts"
 import { exitInTime } from "../src/node/StopLive.ts"
 import * as DataDirLive from "../src/storage/DataDirLive.ts"
 
-const command = program(({ cluster_name, data_dir, node_name }) =>
-  Layer.merge(TcpNetwork.layer, DataDirLive.layer(data_dir, { name: node_name, cluster: cluster_name })))
+const command = program((config) => Layer.merge(TcpNetwork.layer, DataDirLive.layer(config.data_dir, ownerOf(config))))
 
 exitInTime()
 NodeRuntime.runMain(

@@ -65,10 +65,11 @@ export const removeState = (folder: string, all: boolean): boolean => {
   return old.length > 0
 }
 
-/** What a user added to a node's configuration stays; names and addresses are devrel's. Throws a {@link Trouble}. */
-export const writeConfig = (layout: Layout): void => {
+/** What a user added to a node's configuration stays, beside `more`; names and addresses are devrel's. Throws a {@link Trouble}. */
+export const writeConfig = (layout: Layout, more: object = {}): void => {
   const config = {
     ...readConfig(layout.config),
+    ...more,
     node_name: layout.name,
     cluster_name: "devrel",
     admin_host: layout.admin,

@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import { formatAddress, isWildcard, parseAddress } from "../base/Address.ts"
 import { quoted } from "../base/Names.ts"
 import { nearest } from "../base/Suggest.ts"
+import type { Owner } from "../storage/NodeStore.ts"
 import {
   type Config,
   config_keys,
@@ -113,7 +114,8 @@ const readAll = (read: <K extends keyof Config>(name: K) => Config[K] | undefine
   view_change_ms: read("view_change_ms"),
   gossip_ms: read("gossip_ms"),
   log_level: read("log_level"),
-  log_format: read("log_format")
+  log_format: read("log_format"),
+  lease_ms: read("lease_ms")
 })
 
 const isComplete = (config: Partly): config is Config => Object.values(config).every((value) => value !== undefined)
@@ -137,6 +139,8 @@ const relationProblems = (config: Partly): ReadonlyArray<Problem> => {
   }
   const slow = timerProblem(config)
   if (slow !== null) problems.push({ key: "view_change_ms", reason: slow })
+  const unfit = leaseProblem(config)
+  if (unfit !== null) problems.push({ key: "lease_ms", reason: unfit })
   return problems
 }
 
@@ -154,6 +158,14 @@ const timerProblem = ({ heartbeat_ms, view_change_ms }: Timers): string | null =
     ? null
     : `expected at least ${3 * heartbeat_ms}, 3 times heartbeat_ms, got ${view_change_ms}`
 
+/** A shorter one would end before it is renewed; of a longer one nobody would have more. */
+const leaseProblem = ({ heartbeat_ms, lease_ms, view_change_ms }: Partly): string | null => {
+  if (heartbeat_ms === undefined || view_change_ms === undefined || lease_ms === undefined || lease_ms === 0) return null
+  const least = 2 * heartbeat_ms
+  if (lease_ms >= least && lease_ms <= view_change_ms) return null
+  return `expected 0 for none, or between 2 times heartbeat_ms and view_change_ms (${least} to ${view_change_ms}), got ${lease_ms}`
+}
+
 /** Pure, so that the file need not exist. */
 const besideFile = (file: string, path: string): string => {
   const folder = /^.*[/\\]/s.exec(file)?.[0] ?? ""
@@ -166,6 +178,9 @@ export const advertisedAddress = (config: Pick<Config, "advertise_host">, bound:
   if (config.advertise_host === null || !address.ok) return bound
   return formatAddress({ host: unbracketed(config.advertise_host), port: address.value.port })
 }
+
+/** Whose folder `data_dir` is. */
+export const ownerOf = ({ cluster_name, lease_ms, node_name }: Config): Owner => ({ name: node_name, cluster: cluster_name, lease_ms })
 
 export type SetResult =
   | { readonly ok: true; readonly settings: RuntimeSettings }

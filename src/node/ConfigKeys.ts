@@ -38,6 +38,11 @@ export interface Config extends RuntimeSettings {
   /** What others dial instead of the hosts above; null: those. */
   readonly advertise_host: string | null
   readonly log_format: LogFormat
+  /**
+   * For so long backups promise a primary to elect no other, and it may read without asking them; 0: it asks. Between 2 beats
+   * and `view_change_ms`.
+   */
+  readonly lease_ms: number
 }
 
 /** How to read one key. Without a `default` it must be there. */
@@ -119,7 +124,8 @@ export const keys: { readonly [K in keyof Config]: Key<Config[K]> } = {
     default: null
   },
   ...runtimeKeys,
-  log_format: oneOf(log_formats, "pretty")
+  log_format: oneOf(log_formats, "pretty"),
+  lease_ms: milliseconds(0, 10_000, 0)
 }
 
 /** In the order of the documentation. */

@@ -103,7 +103,7 @@ export const checkData = Effect.fnUntraced(function*(
   const identity = Result.isSuccess(seen.identity) ? seen.identity.success : null
   const tenants = Result.isSuccess(seen.tenants) ? seen.tenants.success : null
   const isNew = isAbsent(seen.identity)
-  const nodeProblems = isNew ? [newNode(data_dir)] : storeProblems([seen.identity, seen.members, seen.tenants])
+  const nodeProblems = isNew ? [newNode(data_dir)] : storeProblems([seen.identity, seen.members, seen.tenants, seen.longest_lease_ms])
   const chosen = identity === null || tenants === null
     ? { replicas: found.replicas.map(guessed), leftovers: [] }
     : chosenOf(found.replicas, tenants, identity.name)

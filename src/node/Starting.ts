@@ -28,6 +28,12 @@ export interface StartingOptions {
   readonly dispatcher: DispatcherInbox
   readonly settings: Settings["Service"]
   readonly metrics: Counters
+  readonly leases: {
+    /** As long as they last; 0: there are none. */
+    readonly lease_ms: number
+    /** The longest that an earlier run of a replica may have granted. */
+    readonly hold_ms: number
+  }
 }
 
 /** One replica, from what its journal holds to the end of its fiber. */
@@ -40,7 +46,7 @@ export const startReplica = (
   registeredEpoch: () => number
 ): Effect.Effect<never, Ended | Forked | Outdated | JournalError | Irreparable | Unreadable> =>
   Effect.gen(function*() {
-    const { dispatcher, metrics, node, settings } = options
+    const { dispatcher, leases, metrics, node, settings } = options
     const { id } = local
     const journal = yield* journals.journal(tenant.id, id, tenant.durability)
     const { beginning, group, left } = yield* begin(tenant, id, journal, pinned)
@@ -54,7 +60,7 @@ export const startReplica = (
     const seed = Math.floor((yield* Random.next) * 2 ** 32)
     const reads = makeReadBudget(store)
     const replica = yield* makeReplicaFrom(beginning, pinned, journal, {
-      id, configuration: group, left, application: reads.application, random: seeded(seed), timers: settings.current, now
+      id, configuration: group, left, application: reads.application, random: seeded(seed), timers: settings.current, now, ...leases
     })
     yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} ${describeBeginning(beginning)}`)
     yield* Queue.offer(dispatcher, { _tag: "ReplicaStarted", replica: local, group: replica.configuration })

@@ -19,6 +19,7 @@ export interface MemoryDisk {
   identity: Identity | null
   members: Members
   tenants: Tenants
+  longest_lease_ms: number
   /** By `<tenant id>::<replica id>`. */
   readonly journals: Map<string, Held>
   /** By id: the pieces of it. */
@@ -31,6 +32,7 @@ export const makeMemoryDisk = (): MemoryDisk => ({
   identity: null,
   members: new Map(),
   tenants: new Map(),
+  longest_lease_ms: 0,
   journals: new Map(),
   uploads: new Map()
 })

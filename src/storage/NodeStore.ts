@@ -31,6 +31,8 @@ export interface Identity {
 export interface Owner {
   readonly name: string
   readonly cluster: string
+  /** The longest lease that its replicas grant. */
+  readonly lease_ms: number
 }
 
 export class NodeStoreError extends Schema.TaggedError<NodeStoreError>()("NodeStoreError", {
@@ -50,6 +52,8 @@ export class NodeStore extends Context.Service<NodeStore, {
   readonly identity: Identity
   /** As found when the store was opened. */
   readonly kept: { readonly members: Members; readonly tenants: Tenants }
+  /** The longest lease that any owner was set to grant, the present one included: replicas that are started again may have granted it. */
+  readonly longest_lease_ms: number
   /** Replaces what was kept, atomically: returns once it survives a crash. */
   readonly saveMembers: (members: Members) => Effect.Effect<void, NodeStoreError>
   /** Replaces what was kept, atomically: returns once it survives a crash. */
@@ -65,6 +69,7 @@ export class NodeStore extends Context.Service<NodeStore, {
         const foreign = foreignError(identity, owner, "the memory disk")
         if (foreign) return yield* foreign
         disk.identity = identity
+        disk.longest_lease_ms = Math.max(disk.longest_lease_ms, owner.lease_ms)
         const save = (change: () => void) =>
           Effect.suspend(() => {
             if (disk.failure !== null) return failure("unwritable", "the memory disk", disk.failure)
@@ -74,6 +79,7 @@ export class NodeStore extends Context.Service<NodeStore, {
         return {
           identity,
           kept: { members: disk.members, tenants: disk.tenants },
+          longest_lease_ms: disk.longest_lease_ms,
           saveMembers: (members) => save(() => void (disk.members = members)),
           saveTenants: (tenants) => save(() => void (disk.tenants = tenants))
         }

@@ -1,6 +1,6 @@
 /**
- * The node's store on a real disk: three checksummed JSON files under `data_dir`, each replaced atomically, and a lock
- * against a second process.
+ * The node's store on a real disk: three checksummed JSON files under `data_dir`, and a fourth if there were ever leases, each
+ * replaced atomically, and a lock against a second process.
  *
  * A folder without an identity becomes a new node only if nothing in it shows that there was one: a lost file is never
  * taken for a first start.
@@ -61,6 +61,15 @@ const tenantsFile: Kind<Tenants> = {
   toBody: tenantRecords
 }
 
+/** Not there: 0. */
+const leaseFile: Kind<number> = {
+  name: "lease.json",
+  kind: "v2r2 longest lease",
+  version: 1,
+  parse: parserOf(Schema.Natural),
+  toBody: (longest_lease_ms) => longest_lease_ms
+}
+
 /** Opens `data_dir`, making it if need be, and holds its lock until the layer's scope ends. */
 export const layer = (
   data_dir: string,
@@ -87,6 +96,7 @@ export const layer = (
       return {
         identity,
         kept,
+        longest_lease_ms: yield* keepLease(fs, data_dir, owner),
         saveMembers: (members) => saving.withPermits(1)(save(fs, data_dir, membersFile, members)),
         saveTenants: (tenants) => saving.withPermits(1)(save(fs, data_dir, tenantsFile, tenants))
       }
@@ -98,6 +108,7 @@ export interface SeenStore {
   readonly identity: Result.Result<Identity | null, NodeStoreError>
   readonly members: Result.Result<Members | null, NodeStoreError>
   readonly tenants: Result.Result<Tenants | null, NodeStoreError>
+  readonly longest_lease_ms: Result.Result<number | null, NodeStoreError>
 }
 
 /** Judges the files as opening does, and changes nothing. */
@@ -107,7 +118,8 @@ export const lookAtStore = (fs: FileSystem.FileSystem, data_dir: string): Effect
     const isNew = Result.isSuccess(identity) && identity.success === null
     const look = <A>(file: Kind<A>): Effect.Effect<Result.Result<A | null, NodeStoreError>> =>
       Effect.result(isNew ? load(fs, data_dir, file) : demand(fs, data_dir, file))
-    return { identity, members: yield* look(membersFile), tenants: yield* look(tenantsFile) }
+    const longest_lease_ms = yield* Effect.result(loadLease(fs, data_dir))
+    return { identity, members: yield* look(membersFile), tenants: yield* look(tenantsFile), longest_lease_ms }
   })
 
 /** Null: this is no node yet, and nothing shows that it was one. */
@@ -120,6 +132,23 @@ const loadIdentity = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data
     return yield* damaged(data_dir, identityFile.name, "it is missing, though other files show that there was a node")
   }
   return null
+})
+
+const loadLease = (fs: FileSystem.FileSystem, data_dir: string): Effect.Effect<number | null, NodeStoreError> =>
+  load(fs, data_dir, leaseFile).pipe(
+    Effect.mapError((error) => {
+      const { file, kind } = error
+      if (kind !== "damaged") return error
+      const message = `${file} is damaged: if this node has been down for a minute, which is longer than any lease, remove that file`
+      return new NodeStoreError({ kind, file, message })
+    })
+  )
+
+/** Before anything may be granted. It never gets less: what was granted is not known any more. */
+const keepLease = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data_dir: string, { lease_ms }: Owner) {
+  const before = (yield* loadLease(fs, data_dir)) ?? 0
+  if (lease_ms > before) yield* save(fs, data_dir, leaseFile, lease_ms)
+  return Math.max(lease_ms, before)
 })
 
 /** The identity is written last: it stands for "all files are there". */

@@ -42,7 +42,7 @@ export interface Survey {
   readonly sizes: ReadonlyMap<string, number>
 }
 
-const node_files = new Set(["identity.json", "members.json", "tenants.json", "lock", "tenants"])
+const node_files = new Set(["identity.json", "members.json", "tenants.json", "lease.json", "lock", "tenants"])
 
 interface Found {
   /** From the folder on. */

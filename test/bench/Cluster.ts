@@ -24,7 +24,7 @@ const program = Path.join(root, "bin/v2r2.mjs")
 
 /** Joined, with one tenant on all nodes that knows its primary. */
 const start = Effect.fnUntraced(function*(
-  { durability, line, profile }: SystemOptions
+  { durability, lease_ms, line, profile }: SystemOptions
 ): Effect.fn.Return<Running, Trouble, Scope.Scope> {
   const flags = profile === null ? [] : ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", Path.resolve(profile)]
   const folder = yield* temporaryFolder
@@ -34,7 +34,7 @@ const start = Effect.fnUntraced(function*(
     makeServer(name, [process.execPath, ...flags, program, "start", "--config", config], (text) => line(`${name}: ${text}`)))
   const begin_ms = performance.now()
   yield* Effect.forEach(layouts, (layout, i) => {
-    writeConfig(layout)
+    writeConfig(layout, { lease_ms })
     return servers[i]!.start(untilAccepting(layout))
   }, { concurrency: "unbounded" })
   yield* form(layouts, ask, durability)

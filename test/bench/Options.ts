@@ -24,6 +24,7 @@ export interface Options {
   /** How many of them are compared with the usual few; 0: not. */
   readonly elements: number
   readonly durability: Durability
+  readonly lease_ms: number
   readonly peers: boolean
   readonly limit: boolean
   readonly json: boolean
@@ -48,6 +49,7 @@ failovers, and a million elements.
   --failovers N      kill -9 of the primary's node under writers without pause, so many times (default 5; 0: not)
   --elements N       writes over so many elements, compared with 1,000 (default 1000000; with --peers or --limit 0: not)
   --durability D     disk (default) or memory; of peers: with fsync, or without
+  --lease MS         V2R2 reads by leases that last so long (default 0: by rounds)
   --peers            the same work by etcd and ZooKeeper, in turn with V2R2, and how V2R2 compares
   --limit            the same writes by three bare Node.js processes, in turn with V2R2, as an upper bound
   --json             every sample and the medians as JSON, instead of tables
@@ -62,6 +64,8 @@ const outstanding_max = 1_024
 const tenants_max = 256
 const failovers_max = 1_000
 const elements_max = 10_000_000
+/** Above that nodes would not start, with their usual `view_change_ms`. */
+const lease_ms_max = 500
 
 const wholeNumber = (name: string, text: string, min: number, max: number): number => {
   const value = Number(text)
@@ -105,6 +109,7 @@ export const parse = (args: ReadonlyArray<string>): Options | null => {
     tenants: wholeNumber("tenants", tenants, 1, tenants_max),
     failovers: wholeNumber("failovers", values.failovers, 0, failovers_max),
     elements: wholeNumber("elements", elements, 0, elements_max),
+    lease_ms: wholeNumber("lease", values.lease, 0, lease_ms_max),
     peers,
     limit,
     json,
@@ -127,6 +132,7 @@ const parsed = (args: ReadonlyArray<string>) => {
         failovers: { type: "string", default: "5" },
         elements: { type: "string" },
         durability: { type: "string", default: "disk" },
+        lease: { type: "string", default: "0" },
         peers: { type: "boolean", default: false },
         limit: { type: "boolean", default: false },
         json: { type: "boolean", default: false },

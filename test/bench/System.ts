@@ -15,6 +15,8 @@ export const nodes = 3
 
 export interface SystemOptions {
   readonly durability: Durability
+  /** Of V2R2's nodes; 0: none. */
+  readonly lease_ms: number
   /** A folder for processor profiles, or null. */
   readonly profile: string | null
   /** What nodes and generators write that is for people. */

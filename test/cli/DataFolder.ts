@@ -29,7 +29,7 @@ import { runIn, type Situation } from "./Terminal.ts"
 
 export { tenant } from "../contracts/Journal.ts"
 
-const node = { name: "dev1", cluster: "test" }
+const node: Owner = { name: "dev1", cluster: "test", lease_ms: 0 }
 const others = [{ name: "r2", node: "dev2" }, { name: "r3", node: "dev3" }]
 
 export const tenantOf = (change: Partial<Tenant> = {}): Tenant => ({

@@ -19,7 +19,7 @@ export interface NodeStoreHarness {
   readonly breakDisk: () => void
 }
 
-export const owner: Owner = { name: "dev1", cluster: "dev" }
+export const owner: Owner = { name: "dev1", cluster: "dev", lease_ms: 0 }
 const id = "3f2b8c1e-9a4d-4e6f-8b1a-0c2d3e4f5a6b"
 
 export const someMembers = (port: number): Members => {
@@ -52,7 +52,7 @@ export const nodeStoreContract = (
         const harness = yield* makeHarness
         const first = yield* life(harness, (store) => Effect.succeed(store.identity))
         assert.isTrue(isUuid(first.id))
-        assert.deepStrictEqual({ name: first.name, cluster: first.cluster }, owner)
+        assert.deepStrictEqual([first.name, first.cluster], [owner.name, owner.cluster])
         assert.deepStrictEqual(yield* life(harness, (store) => Effect.succeed(store.identity)), first)
         const other = yield* life(yield* makeHarness, (store) => Effect.succeed(store.identity))
         assert.notStrictEqual(other.id, first.id)
@@ -91,11 +91,19 @@ export const nodeStoreContract = (
         assert.include(ports.map((port) => `t${port}`), kept.tenants.get(id)?.name)
       }))
 
+    it.effect("knows the longest lease that it was ever opened for", () =>
+      Effect.gen(function*() {
+        const harness = yield* makeHarness
+        const longest = (lease_ms: number) =>
+          life(harness, ({ longest_lease_ms }) => Effect.succeed(longest_lease_ms), { ...owner, lease_ms })
+        assert.deepStrictEqual(yield* Effect.forEach([0, 300, 0, 200, 500, 400], longest), [0, 300, 300, 300, 500, 500])
+      }))
+
     it.effect("refuses a node of another name or cluster, and says whose it is", () =>
       Effect.gen(function*() {
         const harness = yield* makeHarness
         yield* life(harness, () => Effect.void)
-        for (const who of [{ name: "dev2", cluster: "dev" }, { name: "dev1", cluster: "prod" }]) {
+        for (const who of [{ ...owner, name: "dev2" }, { ...owner, cluster: "prod" }]) {
           const error = yield* Effect.flip(life(harness, () => Effect.void, who))
           assert.strictEqual(error.kind, "foreign")
           const both = `belongs to node "dev1" of cluster "dev", not to node "${who.name}" of cluster "${who.cluster}"`

@@ -51,7 +51,8 @@ describe("a configuration", () => {
       view_change_ms: 500,
       gossip_ms: 1_000,
       log_level: "info",
-      log_format: "pretty"
+      log_format: "pretty",
+      lease_ms: 0
     })
   })
 
@@ -128,6 +129,16 @@ describe("a refusal", () => {
     ],
     [{ gossip_ms: 0.5 }, "gossip_ms", "expected a whole number of milliseconds from 10 to 60000, got 0.5"],
     [{ heartbeat_ms: 200 }, "view_change_ms", "expected at least 600, 3 times heartbeat_ms, got 500"],
+    [
+      { lease_ms: 199 },
+      "lease_ms",
+      "expected 0 for none, or between 2 times heartbeat_ms and view_change_ms (200 to 500), got 199"
+    ],
+    [
+      { lease_ms: 501 },
+      "lease_ms",
+      "expected 0 for none, or between 2 times heartbeat_ms and view_change_ms (200 to 500), got 501"
+    ],
     [
       { log_level: "inof" },
       "log_level",

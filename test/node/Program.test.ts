@@ -18,6 +18,7 @@ import { Network } from "../../src/network/Network.ts"
 import { type Ground, program, teardown } from "../../src/node/Program.ts"
 import { Journals } from "../../src/storage/Journal.ts"
 import { makeMemoryDisk } from "../../src/storage/MemoryDisk.ts"
+import { ownerOf } from "../../src/node/Config.ts"
 import { NodeStore } from "../../src/storage/NodeStore.ts"
 import { Uploads } from "../../src/storage/Uploads.ts"
 
@@ -32,13 +33,13 @@ const configured = (): string => {
   return file
 }
 
-const ground = (network: Layer.Layer<Network>): Ground => ({ cluster_name, node_name }) => {
+const ground = (network: Layer.Layer<Network>): Ground => (config) => {
   const disk = makeMemoryDisk()
   return Layer.mergeAll(
     network,
     Journals.layerMemory(disk, crc32),
     Uploads.layerMemory(disk),
-    NodeStore.layerMemory({ name: node_name, cluster: cluster_name }, disk)
+    NodeStore.layerMemory(ownerOf(config), disk)
   )
 }
 

@@ -10,7 +10,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { crc32 } from "node:zlib"
 import { Network } from "../../src/network/Network.ts"
-import type { Config } from "../../src/node/Config.ts"
+import { type Config, ownerOf } from "../../src/node/Config.ts"
 import { type Counters, Metrics } from "../../src/node/Metrics.ts"
 import { Node, type NodeFailure } from "../../src/node/Node.ts"
 import { Settings } from "../../src/node/Settings.ts"
@@ -35,6 +35,7 @@ export const configOf = (name: string, changes: Partial<Config> = {}, host = nam
   gossip_ms: 1_000,
   log_level: "debug",
   log_format: "pretty",
+  lease_ms: 0,
   ...changes
 })
 
@@ -87,7 +88,7 @@ export const layerOf = (
   })
   const ground = Layer.mergeAll(
     Layer.succeed(Network, network),
-    Layer.provide(slowStore(node), NodeStore.layerMemory({ name: config.node_name, cluster: config.cluster_name }, disk)),
+    Layer.provide(slowStore(node), NodeStore.layerMemory(ownerOf(config), disk)),
     Layer.provide(fragileJournals(node), Journals.layerMemory(disk, crc32)),
     Uploads.layerMemory(disk),
     Metrics.layer,

@@ -172,9 +172,9 @@ export class World {
   }
 
   /** Nodes n1, n2, …, started and joined, every one connected to every other. */
-  cluster(count: number) {
+  cluster(count: number, changes: Partial<Config> = {}) {
     return Effect.gen({ self: this }, function*() {
-      const nodes = Array.from({ length: count }, (_, index) => this.make(`n${index + 1}`))
+      const nodes = Array.from({ length: count }, (_, index) => this.make(`n${index + 1}`, changes))
       yield* Effect.forEach(nodes, (node) => this.start(node), { discard: true })
       for (const other of nodes.slice(1)) yield* this.ask(nodes[0]!, "cluster.join", { address: other.config.cluster_host })
       yield* this.meshed(nodes)

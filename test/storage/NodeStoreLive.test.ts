@@ -90,6 +90,17 @@ describe("loss of power", () => {
 })
 
 describe("damage", () => {
+  it.effect("of what it has promised: says when that may be removed", () =>
+    Effect.gen(function*() {
+      const disk = yield* makeTestDisk
+      const store = Layer.provide(NodeStoreLive.layer(disk.folder, { ...owner, lease_ms: 300 }), disk.layer)
+      yield* Effect.provide(Effect.asVoid(NodeStore), store, { local: true })
+      writeFileSync(join(disk.folder, "lease.json"), "")
+      const { kind, message } = yield* Effect.flip(kept(disk))
+      assert.strictEqual(kind, "damaged")
+      assert.match(message, /lease\.json is damaged: if this node has been down for a minute, .* remove that file$/)
+    }))
+
   const broken = (change: (folder: string) => void) =>
     Effect.gen(function*() {
       const disk = yield* makeTestDisk

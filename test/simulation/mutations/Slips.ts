@@ -42,16 +42,16 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "acknowledges what it lacks",
     what: "A backup's heartbeat answer acknowledges all that the primary has, held or not.",
     file: "src/vr/states/Backup.ts",
-    find: "op: replica.durable, round: message.round })",
-    replace: "op: message.op, round: message.round })",
+    find: "op: replica.durable, round: message.round, promised })",
+    replace: "op: message.op, round: message.round, promised })",
     budget: 50
   },
   {
     name: "confirms what it has not written",
     what: "A backup's heartbeat answer, which waits for no write, acknowledges all that it holds, written or not.",
     file: "src/vr/states/Backup.ts",
-    find: "op: replica.durable, round: message.round })",
-    replace: "op: replica.log.op, round: message.round })",
+    find: "op: replica.durable, round: message.round, promised })",
+    replace: "op: replica.log.op, round: message.round, promised })",
     budget: 50
   },
   {
@@ -206,8 +206,8 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "announces commits early",
     what: "Heartbeats announce uncommitted operations as committed.",
     file: "src/vr/states/Primary.ts",
-    find: "({ _tag: \"Commit\", view, op: log.op, commit, round })",
-    replace: "({ _tag: \"Commit\", view, op: log.op, commit: log.op < commit ? commit : log.op, round })",
+    find: "({ _tag: \"Commit\", view, op: log.op, commit, round, lease_ms })",
+    replace: "({ _tag: \"Commit\", view, op: log.op, commit: log.op < commit ? commit : log.op, round, lease_ms })",
     budget: 50
   },
   {
@@ -238,8 +238,8 @@ export const slips: ReadonlyArray<Mutation> = [
     name: "lost operations not noticed",
     what: "Heartbeats do not say how far the log goes, so a backup does not notice that the last operations were lost.",
     file: "src/vr/states/Primary.ts",
-    find: "({ _tag: \"Commit\", view, op: log.op, commit, round })",
-    replace: "({ _tag: \"Commit\", view, op: Math.min(log.op, commit), commit, round })",
+    find: "({ _tag: \"Commit\", view, op: log.op, commit, round, lease_ms })",
+    replace: "({ _tag: \"Commit\", view, op: Math.min(log.op, commit), commit, round, lease_ms })",
     budget: 300
   }
 ]

@@ -42,10 +42,10 @@ export const snapshots: ReadonlyArray<Mutation> = [
   },
   {
     name: "sessions of a snapshot change",
-    what: "A session that is in a snapshot is changed where it is, while the snapshot is being written.",
+    what: "A session that is in a snapshot, without results, is changed where it is, while the snapshot is being written.",
     file: "src/vr/ClientTable.ts",
     find: "known.epoch === this.epoch ? known",
-    replace: "known.epoch <= this.epoch ? known",
+    replace: "known.epoch === this.epoch || known.results.size === 0 ? known",
     budget: 50
   },
   {

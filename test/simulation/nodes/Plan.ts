@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Config } from "../../../src/node/Config.ts"
 import { Limits } from "../../../src/base/Limits.ts"
 import type { Random } from "../../../src/base/Random.ts"
 import type { Durability } from "../../../src/storage/Journal.ts"
@@ -17,7 +18,7 @@ export interface Plan {
   readonly order: Order
   /** How many operations of Effect a fiber does in one go. */
   readonly quota: number
-  readonly timers: { readonly heartbeat_ms: number; readonly view_change_ms: number; readonly gossip_ms: number }
+  readonly timers: Pick<Config, "heartbeat_ms" | "view_change_ms" | "gossip_ms" | "lease_ms">
   /** Timers are late by up to so much. */
   readonly late_ms: number
   /** A save takes up to so long. */
@@ -82,7 +83,12 @@ export const planOf = (seed: number): Plan => {
     nodes: nodes + spares,
     order: pick(random, ["fifo", "by process", "any", "any"] as const),
     quota: pick(random, [2_048, 2_048, 200, 20]),
-    timers: { heartbeat_ms, view_change_ms, gossip_ms: pick(random, [200, 1_000]) },
+    timers: {
+      heartbeat_ms,
+      view_change_ms,
+      gossip_ms: pick(random, [200, 1_000]),
+      lease_ms: pick(dice(seed, "leases"), [0, 0.5, 1]) * view_change_ms
+    },
     late_ms: pick(random, [0, 0.9, 4]),
     write_ms: pick(random, [0, 0, 3, 30]),
     pipe_bytes_max: pick(random, [256, 4_096, Limits.memory_pipe_bytes_max]),
