@@ -106,21 +106,36 @@ const takeTurns = Effect.fnUntraced(function*(
     const own = ownNews(turns)
     const news = withoutQuestions(inputs, turns, now)
     if (news === "end") return yield* new Ended({ why: "it is not to join any more", group })
-    yield* carryOut(turns, stepAhead(replica, own.length === 0 ? news : [...own, ...news], now), now, whole)
+    const outcome = stepAhead(replica, own.length === 0 ? news : [...own, ...news], now)
+    if (isUnwanted(replica, group)) return yield* unwanted(turns, outcome)
+    yield* carryOut(turns, outcome, now, whole)
     if (isBehind(replica)) {
       // Meanwhile what was appended is on its way to the disk.
       yield* Effect.yieldNow
-      yield* carryOut(turns, step(replica, [], now), now, whole)
+      const rest = step(replica, [], now)
+      if (isUnwanted(replica, group)) return yield* unwanted(turns, rest)
+      yield* carryOut(turns, rest, now, whole)
     }
     // A disk that is slower than the others' holds up the turns: the inbox drops what it cannot take, and the group misses us.
     if (flusher.isFull) yield* flusher.settled
     if (replica.forked !== null) return yield* new Forked({ message: `${replica.forked}. ${forked_advice}` })
     if (isOutdated(replica, turns.registeredEpoch())) return yield* new Outdated()
-    const why = whyOver(replica, group)
-    if (why !== null) return yield* new Ended({ why, group: replica.configuration })
     group = replica.configuration
+    const { state } = replica
+    if (state._tag === "Leaving" && state.isRetired) return yield* new Ended({ why: "its successors have begun", group })
   }
 })
+
+/** It was to join, and has seen the group become another one, without it. `before`: its group before the step. */
+const isUnwanted = ({ configuration, id, left }: Replica, before: Configuration): boolean =>
+  configuration !== before && !left && !isMember(configuration, id)
+
+/** What it would say, also to a change that is to take it in after all, it would not keep: nothing of that leaves. */
+const unwanted = (turns: Turns, outcome: Outcome): Effect.Effect<never, Ended> =>
+  Effect.andThen(
+    report(turns, outcome),
+    new Ended({ why: "the group has changed, and it is not in it", group: turns.replica.configuration })
+  )
 
 /**
  * Writes and lets out what a step gave, in the order of the contract. `whole` is kept from turn to turn: is the log all that
@@ -182,13 +197,6 @@ const forked_advice = "It takes part in nothing any more; if what it has is not 
 
 const isOutdated = ({ configuration, state }: Replica, registered: number): boolean =>
   state._tag === "Recovery" && state.isHeadLost && registered > configuration.epoch
-
-/** Why nobody needs this replica any more; null while somebody may. `before`: its group before the turn. */
-const whyOver = ({ configuration, id, left, state }: Replica, before: Configuration): string | null => {
-  if (state._tag === "Leaving") return state.isRetired ? "its successors have begun" : null
-  if (left || configuration === before || isMember(configuration, id)) return null
-  return "the group has changed, and it is not in it"
-}
 
 /** One write for all that the turn has changed; null if nothing has. */
 const writeOf = (

@@ -24,7 +24,7 @@ import { firstView, type Message, type MessageOf, type MessageTag, type OpNumber
 import { encodeNextGroup } from "../../src/vr/NextGroup.ts"
 import type { Input } from "../../src/vr/Replica.ts"
 import { takeSnapshot } from "../../src/vr/Snapshot.ts"
-import { newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
+import { newLearner, newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
 import { configOf } from "./TestNode.ts"
 
@@ -40,13 +40,14 @@ const optionsOf = (id: string) => {
   return { options, reads, store, timers }
 }
 
-/** Runs one replica of three. `begun`: the writes; each ends when the test lets it. */
+/** Runs one replica of three, or one that is to join them. `begun`: the writes; each ends when the test lets it. */
 const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusal: JournalError | null = null) {
   const inbox = yield* makeReplicaInbox
   const dispatcher = yield* makeDispatcherInbox
   const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
   const { options, reads, store, timers } = optionsOf(id)
-  const replica = recovering ? recoveringReplica(options, 0) : newReplica(options)
+  const start = group.includes(id) ? newReplica : newLearner
+  const replica = recovering ? recoveringReplica(options, 0) : start(options)
   const begun: Array<JournalWrite> = []
   /** The commit numbers of the replica when they began. */
   const applied: Array<OpNumber> = []
@@ -247,6 +248,24 @@ describe("the fiber of a replica", () => {
       yield* backup.flushed
       const view = firstView(1)
       assert.deepStrictEqual(backup.begun[1]?.head, { epoch: 1, view, log_view: view, fresh: false, whole: true, replicas, left: true })
+    }).pipe(Effect.scoped))
+
+  it.effect("says nothing any more once it has seen the group become one without it, though it is to join the next one", () =>
+    Effect.gen(function*() {
+      const learner = yield* scene("r4::n4")
+      const next = { epoch: 1, replicas: ["r1::n1"], leaving: group.slice(1) }
+      const last = { ...entry(1), kind: "reconfigure" as const, operation: encodeNextGroup(next) }
+      const again = { ...entry(2), view: firstView(1) }
+      yield* learner.tell(
+        { _tag: "Message", from: "r1::n1", epoch: 0, message: { _tag: "Prepare", view: 0, first: 1, entries: [last], commit: 1 } },
+        { _tag: "Message", from: "r1::n1", epoch: 1, message: { _tag: "Prepare", view: again.view, first: 2, entries: [again], commit: 1 } }
+      )
+      assert.strictEqual(learner.replica.log.op, 2)
+      yield* learner.flushed
+      yield* learner.flushed
+      assert.isEmpty(learner.sent)
+      assert.isEmpty(learner.begun)
+      assert.match(String(yield* Fiber.await(learner.fiber)), /Ended/)
     }).pipe(Effect.scoped))
 })
 
