@@ -15,7 +15,7 @@ import { program, teardown } from "../src/node/Program.ts"
 import { exitInTime } from "../src/node/StopLive.ts"
 import * as DataDirLive from "../src/storage/DataDirLive.ts"
 
-const command = program((config) => Layer.merge(TcpNetwork.layer, DataDirLive.layer(config.data_dir, ownerOf(config))))
+const command = program((config) => Layer.merge(TcpNetwork.layer, DataDirLive.layer(config.data_dir, ownerOf(config), config.lease_ms)))
 
 exitInTime()
 NodeRuntime.runMain(

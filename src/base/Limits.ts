@@ -117,7 +117,7 @@ export const Limits = {
   pending_reads_max: 16_384,
   /** Rounds under way that ask for a lease; more of them confirm reads alone. */
   lease_rounds_max: 64,
-  /** So far apart the monotonic clocks of two nodes may run, at least: the holder of a lease and who has granted it both allow for it. */
+  /** The holder of a lease takes it for shorter by this, who has granted it for longer: a clock may run 1.26 times as fast as another. */
   lease_drift: 1 / 8,
   /** What the answers to reads may take in one turn of a replica; the other reads are turned away as in any overload. */
   read_results_bytes_max: 16 * MiB,

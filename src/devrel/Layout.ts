@@ -65,7 +65,7 @@ export const removeState = (folder: string, all: boolean): boolean => {
   return old.length > 0
 }
 
-/** What a user added to a node's configuration stays, beside `more`; names and addresses are devrel's. Throws a {@link Trouble}. */
+/** What a user added to a node's configuration stays; `more` is set as well; names and addresses are devrel's. Throws a {@link Trouble}. */
 export const writeConfig = (layout: Layout, more: object = {}): void => {
   const config = {
     ...readConfig(layout.config),

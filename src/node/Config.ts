@@ -139,7 +139,7 @@ const relationProblems = (config: Partly): ReadonlyArray<Problem> => {
   }
   const slow = timerProblem(config)
   if (slow !== null) problems.push({ key: "view_change_ms", reason: slow })
-  const unfit = leaseProblem(config)
+  const unfit = leaseProblem(config, config.lease_ms)
   if (unfit !== null) problems.push({ key: "lease_ms", reason: unfit })
   return problems
 }
@@ -158,8 +158,8 @@ const timerProblem = ({ heartbeat_ms, view_change_ms }: Timers): string | null =
     ? null
     : `expected at least ${3 * heartbeat_ms}, 3 times heartbeat_ms, got ${view_change_ms}`
 
-/** A shorter one would end before it is renewed; of a longer one nobody would have more. */
-const leaseProblem = ({ heartbeat_ms, lease_ms, view_change_ms }: Partly): string | null => {
+/** One of less than two beats runs out before it is renewed; a longer one would only hold up failovers. */
+const leaseProblem = ({ heartbeat_ms, view_change_ms }: Timers, lease_ms: number | undefined): string | null => {
   if (heartbeat_ms === undefined || view_change_ms === undefined || lease_ms === undefined || lease_ms === 0) return null
   const least = 2 * heartbeat_ms
   if (lease_ms >= least && lease_ms <= view_change_ms) return null
@@ -180,15 +180,15 @@ export const advertisedAddress = (config: Pick<Config, "advertise_host">, bound:
 }
 
 /** Whose folder `data_dir` is. */
-export const ownerOf = ({ cluster_name, lease_ms, node_name }: Config): Owner => ({ name: node_name, cluster: cluster_name, lease_ms })
+export const ownerOf = ({ cluster_name, node_name }: Config): Owner => ({ name: node_name, cluster: cluster_name })
 
 export type SetResult =
   | { readonly ok: true; readonly settings: RuntimeSettings }
   /** `not_found`: no such key; `denied`: it is fixed while the node runs; `usage`: the value will not do. */
   | { readonly ok: false; readonly code: "not_found" | "denied" | "usage"; readonly reason: string }
 
-/** `config set <key> <value>`: the settings with one of them changed. */
-export const setRuntime = (settings: RuntimeSettings, key: string, value: string): SetResult => {
+/** `config set <key> <value>`: the settings with one of them changed; of a node with leases that last so long. */
+export const setRuntime = (settings: RuntimeSettings, lease_ms: number, key: string, value: string): SetResult => {
   if (!config_keys.includes(key)) {
     return { ok: false, code: "not_found", reason: `${quoted(key)}: ${unknownKeyReason(key)}` }
   }
@@ -199,9 +199,10 @@ export const setRuntime = (settings: RuntimeSettings, key: string, value: string
   const parsed = runtimeKeys[key].parse(/^[0-9]+$/.test(value) ? Number(value) : value)
   if (!parsed.ok) return { ok: false, code: "usage", reason: `${key}: ${parsed.reason}` }
   const changed: RuntimeSettings = { ...settings, [key]: parsed.value }
-  const problem = timerProblem(changed)
-  if (problem === null) return { ok: true, settings: changed }
-  return { ok: false, code: "usage", reason: `view_change_ms: ${problem}` }
+  const slow = timerProblem(changed)
+  if (slow !== null) return { ok: false, code: "usage", reason: `view_change_ms: ${slow}` }
+  const unfit = leaseProblem(changed, lease_ms)
+  return unfit === null ? { ok: true, settings: changed } : { ok: false, code: "usage", reason: `lease_ms: ${unfit}` }
 }
 
 const isRuntimeKey = (key: string): key is keyof RuntimeSettings => Object.hasOwn(runtimeKeys, key)

@@ -125,7 +125,7 @@ export const keys: { readonly [K in keyof Config]: Key<Config[K]> } = {
   },
   ...runtimeKeys,
   log_format: oneOf(log_formats, "pretty"),
-  lease_ms: milliseconds(0, 10_000, 0)
+  lease_ms: milliseconds(0, 60_000, 0)
 }
 
 /** In the order of the documentation. */

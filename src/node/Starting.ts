@@ -60,7 +60,10 @@ export const startReplica = (
     const seed = Math.floor((yield* Random.next) * 2 ** 32)
     const reads = makeReadBudget(store)
     const replica = yield* makeReplicaFrom(beginning, pinned, journal, {
-      id, configuration: group, left, application: reads.application, random: seeded(seed), timers: settings.current, now, ...leases
+      id, configuration: group, left, application: reads.application, random: seeded(seed), timers: settings.current, now,
+      lease_ms: leases.lease_ms,
+      // Whoever begins has promised nothing yet.
+      hold_ms: beginning._tag === "Restart" || beginning._tag === "Recovery" ? leases.hold_ms : 0
     })
     yield* Effect.logInfo(`replica ${id} of tenant ${tenant.name ?? tenant.id} ${describeBeginning(beginning)}`)
     yield* Queue.offer(dispatcher, { _tag: "ReplicaStarted", replica: local, group: replica.configuration })

@@ -7,6 +7,7 @@ import { replicaId } from "../base/Names.ts"
 import type { Tenant } from "../tenants/Tenants.ts"
 import { countOf, type ReplicaId } from "../vr/Message.ts"
 import { isMember } from "../vr/Configuration.ts"
+import { isBound, isHeld } from "../vr/Lease.ts"
 import { tolerates } from "../vr/Quorum.ts"
 import { knownPrimary, type Now, type RecoveryState, type Replica } from "../vr/Replica.ts"
 import { isBeyondRecovery } from "../vr/states/Recovery.ts"
@@ -73,11 +74,13 @@ const detail = (replica: Replica, data: ReplicaData, now: Now): string | null =>
   switch (state._tag) {
     case "Primary":
       if (state.restarted) return "was restarted: it leads no longer, the next view is to begin"
-      return state.abdicated ? "has lost touch with a quorum" : null
+      if (state.abdicated) return "has lost touch with a quorum"
+      return isHeld(replica, state, now) ? `reads by a lease for another ${Math.ceil(state.lease.until - now.mono)} ms` : null
     case "Backup":
       return null
     case "ViewChange":
-      return `has left for view ${countOf(replica.view)}, for ${Math.round(now.mono - state.startedAt)} ms`
+      return `has left for view ${countOf(replica.view)}, for ${Math.round(now.mono - state.startedAt)} ms` +
+        (isBound(replica, now) ? `; has promised not to vote for another ${Math.ceil(replica.promised.until - now.mono)} ms` : "")
     case "StateTransfer":
       return `fetches view ${countOf(state.target)} from ${state.source}${incomingDetail(replica)}`
     case "Leaving":
@@ -214,7 +217,8 @@ export const describeCluster = (facts: ClusterFacts): ClusterStatus => {
     problems,
     tenants: described,
     // One dead primary and one dead candidate after it: patience of up to 1.5 times each. It is no bound on what can
-    // happen: every further view change that fails doubles the patience (vr/Patience.ts).
+    // happen: every further view change that fails doubles the patience (vr/Patience.ts). Leases, which are no longer than
+    // `view_change_ms`, are over by then.
     failover_ms_worst: Math.ceil(view_change_ms * 3)
   }
 }

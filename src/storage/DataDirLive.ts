@@ -14,6 +14,7 @@ import * as UploadsLive from "./UploadsLive.ts"
 
 export const layer = (
   data_dir: string,
-  owner: Owner
+  owner: Owner,
+  lease_ms: number
 ): Layer.Layer<NodeStore | Journals | Uploads, NodeStoreError, FileSystem.FileSystem> =>
-  Layer.mergeAll(JournalsLive.layer(data_dir), NodeStoreLive.layer(data_dir, owner), UploadsLive.layer(data_dir))
+  Layer.mergeAll(JournalsLive.layer(data_dir), NodeStoreLive.layer(data_dir, owner, lease_ms), UploadsLive.layer(data_dir))

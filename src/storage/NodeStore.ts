@@ -31,8 +31,6 @@ export interface Identity {
 export interface Owner {
   readonly name: string
   readonly cluster: string
-  /** The longest lease that its replicas grant. */
-  readonly lease_ms: number
 }
 
 export class NodeStoreError extends Schema.TaggedError<NodeStoreError>()("NodeStoreError", {
@@ -52,15 +50,15 @@ export class NodeStore extends Context.Service<NodeStore, {
   readonly identity: Identity
   /** As found when the store was opened. */
   readonly kept: { readonly members: Members; readonly tenants: Tenants }
-  /** The longest lease that any owner was set to grant, the present one included: replicas that are started again may have granted it. */
+  /** The longest lease that the node was ever set to grant: replicas that are started again may have granted it. */
   readonly longest_lease_ms: number
   /** Replaces what was kept, atomically: returns once it survives a crash. */
   readonly saveMembers: (members: Members) => Effect.Effect<void, NodeStoreError>
   /** Replaces what was kept, atomically: returns once it survives a crash. */
   readonly saveTenants: (tenants: Tenants) => Effect.Effect<void, NodeStoreError>
 }>()("v2r2/storage/NodeStore") {
-  /** Building the layer anew on the same disk is a restart. */
-  static readonly layerMemory = (owner: Owner, disk: MemoryDisk): Layer.Layer<NodeStore, NodeStoreError> =>
+  /** Building the layer anew on the same disk is a restart. `lease_ms`: what the node is set to grant now. */
+  static readonly layerMemory = (owner: Owner, lease_ms: number, disk: MemoryDisk): Layer.Layer<NodeStore, NodeStoreError> =>
     Layer.effect(
       NodeStore,
       Effect.gen(function*() {
@@ -69,7 +67,7 @@ export class NodeStore extends Context.Service<NodeStore, {
         const foreign = foreignError(identity, owner, "the memory disk")
         if (foreign) return yield* foreign
         disk.identity = identity
-        disk.longest_lease_ms = Math.max(disk.longest_lease_ms, owner.lease_ms)
+        disk.longest_lease_ms = Math.max(disk.longest_lease_ms, lease_ms)
         const save = (change: () => void) =>
           Effect.suspend(() => {
             if (disk.failure !== null) return failure("unwritable", "the memory disk", disk.failure)

@@ -28,6 +28,8 @@ import { foreignError, type Identity, NodeStore, NodeStoreError, type Owner } fr
 /** One of the files: its name, what it says it holds, and how to read and write that. */
 interface Kind<A> {
   readonly name: string
+  /** What to do if it is damaged; undefined: as with the others. */
+  readonly remedy?: string
   readonly kind: string
   readonly version: number
   readonly parse: (body: unknown) => Parsed<A>
@@ -64,16 +66,21 @@ const tenantsFile: Kind<Tenants> = {
 /** Not there: 0. */
 const leaseFile: Kind<number> = {
   name: "lease.json",
+  remedy: "if this node has been down for two minutes, which is longer than any lease, remove that file",
   kind: "v2r2 longest lease",
   version: 1,
   parse: parserOf(Schema.Natural),
   toBody: (longest_lease_ms) => longest_lease_ms
 }
 
-/** Opens `data_dir`, making it if need be, and holds its lock until the layer's scope ends. */
+/**
+ * Opens `data_dir`, making it if need be, and holds its lock until the layer's scope ends. `lease_ms`: what the node is set to
+ * grant now.
+ */
 export const layer = (
   data_dir: string,
-  owner: Owner
+  owner: Owner,
+  lease_ms: number
 ): Layer.Layer<NodeStore, NodeStoreError, FileSystem.FileSystem> =>
   Layer.effect(
     NodeStore,
@@ -96,7 +103,7 @@ export const layer = (
       return {
         identity,
         kept,
-        longest_lease_ms: yield* keepLease(fs, data_dir, owner),
+        longest_lease_ms: yield* keepLease(fs, data_dir, lease_ms),
         saveMembers: (members) => saving.withPermits(1)(save(fs, data_dir, membersFile, members)),
         saveTenants: (tenants) => saving.withPermits(1)(save(fs, data_dir, tenantsFile, tenants))
       }
@@ -118,7 +125,7 @@ export const lookAtStore = (fs: FileSystem.FileSystem, data_dir: string): Effect
     const isNew = Result.isSuccess(identity) && identity.success === null
     const look = <A>(file: Kind<A>): Effect.Effect<Result.Result<A | null, NodeStoreError>> =>
       Effect.result(isNew ? load(fs, data_dir, file) : demand(fs, data_dir, file))
-    const longest_lease_ms = yield* Effect.result(loadLease(fs, data_dir))
+    const longest_lease_ms = yield* Effect.result(load(fs, data_dir, leaseFile))
     return { identity, members: yield* look(membersFile), tenants: yield* look(tenantsFile), longest_lease_ms }
   })
 
@@ -134,19 +141,9 @@ const loadIdentity = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data
   return null
 })
 
-const loadLease = (fs: FileSystem.FileSystem, data_dir: string): Effect.Effect<number | null, NodeStoreError> =>
-  load(fs, data_dir, leaseFile).pipe(
-    Effect.mapError((error) => {
-      const { file, kind } = error
-      if (kind !== "damaged") return error
-      const message = `${file} is damaged: if this node has been down for a minute, which is longer than any lease, remove that file`
-      return new NodeStoreError({ kind, file, message })
-    })
-  )
-
 /** Before anything may be granted. It never gets less: what was granted is not known any more. */
-const keepLease = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data_dir: string, { lease_ms }: Owner) {
-  const before = (yield* loadLease(fs, data_dir)) ?? 0
+const keepLease = Effect.fnUntraced(function*(fs: FileSystem.FileSystem, data_dir: string, lease_ms: number) {
+  const before = (yield* load(fs, data_dir, leaseFile)) ?? 0
   if (lease_ms > before) yield* save(fs, data_dir, leaseFile, lease_ms)
   return Math.max(lease_ms, before)
 })
@@ -181,23 +178,18 @@ const load = Effect.fnUntraced(function*<A>(fs: FileSystem.FileSystem, data_dir:
   if (text === null) return null
   const body = unseal(kind, text, version)
   const value = body.ok ? parse(body.value) : body
-  return value.ok ? value.value : yield* damaged(data_dir, name, value.reason)
+  return value.ok ? value.value : yield* damaged(data_dir, name, value.reason, kept.remedy)
 })
 
 const demand = <A>(fs: FileSystem.FileSystem, data_dir: string, file: Kind<A>): Effect.Effect<A, NodeStoreError> =>
   Effect.flatMap(load(fs, data_dir, file), (value) =>
     value === null ? damaged(data_dir, file.name, "it is missing") : Effect.succeed(value))
 
-const damaged = (data_dir: string, name: string, reason: string): Effect.Effect<never, NodeStoreError> => {
+const damaged = (data_dir: string, name: string, reason: string, remedy?: string): Effect.Effect<never, NodeStoreError> => {
   const file = join(data_dir, name)
-  return Effect.fail(
-    new NodeStoreError({
-      kind: "damaged",
-      file,
-      message: `${file} is damaged: ${reason}; put back a good copy, or move ${data_dir} away to start as a new node ` +
-        "(under a new name, and without its replicas)"
-    })
-  )
+  const advice = remedy ??
+    `put back a good copy, or move ${data_dir} away to start as a new node (under a new name, and without its replicas)`
+  return Effect.fail(new NodeStoreError({ kind: "damaged", file, message: `${file} is damaged: ${reason}; ${advice}` }))
 }
 
 const unwritable = (file: string, error: PlatformError): NodeStoreError =>

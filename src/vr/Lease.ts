@@ -1,18 +1,19 @@
 /**
  * Reads without asking anybody (not in the paper): a quorum promises a primary to vote for no later view for a while, so until
- * then nobody else can have committed anything. Opt in: it rests on clocks that run about equally fast.
+ * then nobody else can have committed anything. Off unless it is set: it rests on clocks that run about equally fast.
  *
  * A round (see Requests.ts) asks for it, and who confirms the round promises. The holder counts from when it sent the round,
  * the others from when they received it, and both allow for clocks that differ by `lease_drift`. A promise lives in memory:
  * whoever is started again keeps what it may have promised before. Only a vote breaks it. An epoch begins without votes, but the
- * primary of the one before has committed its end itself, unless there was a later view.
+ * primary of the one before has committed its end itself, unless there was a later view. An epoch that `recover` has begun has no such
+ * end: its first primary waits as long as any lease lasts.
  *
  * @module
  */
 import { Limits } from "../base/Limits.ts"
 import { primaryOf } from "./Configuration.ts"
 import type { ReplicaOptions } from "./MakeReplica.ts"
-import { epochOf, type MessageOf, type Millis, type ReplicaId, type View } from "./Message.ts"
+import { epochOf, firstView, type MessageOf, type Millis, type ReplicaId, type View } from "./Message.ts"
 import { quorumth } from "./Quorum.ts"
 import type { Now, PrimaryState, Replica } from "./Replica.ts"
 
@@ -49,15 +50,17 @@ export const makeLease = (replicas: ReadonlyArray<ReplicaId>, id: ReplicaId): Le
   ({ asked: [], granted: replicas.map((each) => (each === id ? Infinity : 0)), until: -Infinity, readAt: -Infinity })
 
 /** What the round that is sent now asks for; 0: nothing. */
-export const askForLease = ({ lease_ms }: Replica, { lease, round }: PrimaryState, now: Now): Millis => {
-  if (lease_ms === 0 || lease.asked.length >= Limits.lease_rounds_max) return 0
-  lease.asked.push({ round, at: now.mono })
+export const askForLease = ({ lease_ms }: Replica, { lease: { asked }, round }: PrimaryState, now: Now): Millis => {
+  // What would be over is not waited for.
+  while (asked.length > 0 && asked[0]!.at + shortest(lease_ms) <= now.mono) asked.shift()
+  if (lease_ms === 0 || asked.length >= Limits.lease_rounds_max) return 0
+  asked.push({ round, at: now.mono })
   return lease_ms
 }
 
 /** Has anybody read since so short a time that another read is to be expected? */
 export const isWanted = ({ lease_ms }: Replica, { lease }: PrimaryState, now: Now): boolean =>
-  lease_ms > 0 && now.mono - lease.readAt < lease_ms
+  now.mono - lease.readAt < lease_ms
 
 export const onGranted = ({ configuration, lease_ms }: Replica, { lease }: PrimaryState, index: number, round: number): void => {
   const { asked, granted } = lease
@@ -65,7 +68,7 @@ export const onGranted = ({ configuration, lease_ms }: Replica, { lease }: Prima
   granted[index] = round
   const byQuorum = quorumth(granted, configuration.quorum)
   while (asked.length > 0 && asked[0]!.round <= byQuorum) {
-    lease.until = Math.max(lease.until, asked.shift()!.at + shortest(lease_ms))
+    lease.until = asked.shift()!.at + shortest(lease_ms)
   }
 }
 
@@ -76,17 +79,26 @@ export const isHeld = ({ commit }: Replica, { lease, viewStart }: PrimaryState, 
 // --- those that have promised
 
 /**
- * What one that is started again may have promised before, in the last view that it was in; null: that is lost. If it was the primary
- * there it has promised itself alone, and does not read any more.
+ * What one that is started again may have promised before, in the last view that it was in; null: that is lost. A former primary of
+ * that view has promised nobody else, and does not read any more; unless the operator has begun the group anew with it.
  */
 export const promisedBefore = ({ configuration, hold_ms = 0, id, now }: ReplicaOptions, logView: View | null): Promised => {
-  const isOwn = logView !== null && epochOf(logView) === configuration.epoch && primaryOf(configuration, logView) === id
+  const isOwn = logView !== null && primaryOf(configuration, logView) === id && !mayBeRecovered(logView)
   return { view: logView ?? Infinity, until: hold_ms === 0 || isOwn ? -Infinity : now.mono + longest(hold_ms) }
+}
+
+/** The first view of an epoch that the operator may have begun, for others that were taken for dead. */
+const mayBeRecovered = (view: View): boolean => epochOf(view) >= Limits.recovery_epochs && view === firstView(epochOf(view))
+
+/** It is normal in `view`: that could not begin before what was promised to earlier primaries was over. */
+export const settlePromise = (replica: Replica, view: View): void => {
+  const { promised } = replica
+  replica.promised = { view, until: promised.view >= view ? promised.until : -Infinity }
 }
 
 /**
  * To the primary of its view. Not for longer than its own setting says, as after a restart it would not know of that. What it promised
- * to earlier primaries is over: the view could not have begun before that.
+ * to earlier primaries no longer matters: the view began by a quorum whose promises were over, so no earlier lease is held.
  */
 export const promiseTo = (replica: Replica, { lease_ms, view }: MessageOf<"Commit">, now: Now): boolean => {
   if (lease_ms === 0 || lease_ms > replica.lease_ms) return false
@@ -99,6 +111,6 @@ export const isBound = ({ promised }: Replica, now: Now): boolean => now.mono < 
 /** The primary itself says that it has left the view: it reads nothing there any more. (One that only asks may be there yet.) */
 export const releaseIfLeft = (replica: Replica, { probing, view }: MessageOf<"StartViewChange">, from: ReplicaId): void => {
   const { configuration, promised } = replica
-  if (probing || view <= promised.view || epochOf(promised.view) !== configuration.epoch) return
+  if (probing || view <= promised.view) return
   if (from === primaryOf(configuration, promised.view)) replica.promised = { ...promised, until: -Infinity }
 }

@@ -34,7 +34,9 @@ export const makeReplica = (
   state: State,
   view: View,
   logView: View,
-  log = new Log()
+  log = new Log(),
+  /** In which view it may have granted a lease before; null: that is lost. */
+  grantedIn: View | null = logView
 ): Replica => ({
   id: options.id,
   configuration: options.configuration,
@@ -48,7 +50,7 @@ export const makeReplica = (
   random: options.random,
   timers: options.timers,
   lease_ms: options.lease_ms ?? 0,
-  promised: promisedBefore(options, logView),
+  promised: promisedBefore(options, grantedIn),
   log,
   clients: new ClientTable(options.sessionsMax),
   state,

@@ -231,7 +231,6 @@ export interface BackupState {
 
 export interface ViewChangeState {
   readonly _tag: "ViewChange"
-  /** Since when it waits for the view to start. */
   readonly startedAt: Millis
   /** It has promised not to vote yet: see Lease.ts. */
   isWithheld: boolean

@@ -34,7 +34,6 @@ import {
 import { makeReplica, type ReplicaOptions } from "./MakeReplica.ts"
 import { onHandOff } from "./HandOff.ts"
 import { onReconfigure } from "./Reconfiguration.ts"
-import { promisedBefore } from "./Lease.ts"
 import { onRequests } from "./Requests.ts"
 import { applyHeard, backup, isBehind } from "./states/Backup.ts"
 import { beginWith, commitTo } from "./states/Normal.ts"
@@ -85,10 +84,7 @@ export const newLearner = (options: ReplicaOptions, promised: View = 0, logView:
 /** A replica that ran before and lost its memory. `promised`: the view that its head file holds (F1); null if that is lost. */
 export const recoveringReplica = (options: ReplicaOptions, promised: View | null): Replica => {
   const view = Math.max(promised ?? 0, firstView(options.configuration.epoch))
-  const replica = makeReplica(options, makeRecoveryState(promised), view, 0)
-  // In which view it has granted a lease is lost too.
-  replica.promised = promisedBefore(options, null)
-  return replica
+  return makeReplica(options, makeRecoveryState(promised), view, 0, new Log(), null)
 }
 
 /** What a replica kept (disk durability): all that it ever acknowledged is in the snapshot and the entries. */

@@ -18,7 +18,8 @@ const silentSince = (replica: Replica): Millis | null => {
     case "StateTransfer":
       return state.heardAt
     case "ViewChange":
-      return state.startedAt
+      // No view starts before it may vote.
+      return Math.max(state.startedAt, replica.promised.until)
     case "Primary":
     case "Recovery":
     case "Leaving":

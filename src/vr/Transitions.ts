@@ -6,7 +6,7 @@
 import { invariant } from "../base/Invariant.ts"
 import { isMember, primaryOf } from "./Configuration.ts"
 import { noticeCrossing } from "./Forked.ts"
-import { isBound, makeLease } from "./Lease.ts"
+import { isBound, makeLease, settlePromise } from "./Lease.ts"
 import { entryBytes } from "./Log.ts"
 import {
   countOf,
@@ -74,6 +74,7 @@ const enterNormal = (replica: Replica, view: View, now: Now, out: Outcome): void
   replica.view = view
   replica.logView = view
   replica.normalSince = now.mono
+  settlePromise(replica, view)
   writeHead(replica, out)
 }
 
@@ -204,8 +205,7 @@ const makeViewChangeState = (replica: Replica, now: Now, resendAt: Millis): View
   }
   return {
     _tag: "ViewChange",
-    // No view starts before it may vote, as far as it knows.
-    startedAt: Math.max(now.mono, replica.promised.until),
+    startedAt: now.mono,
     isWithheld: isBound(replica, now),
     patience: drawPatience(replica),
     resendAt,

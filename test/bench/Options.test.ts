@@ -32,6 +32,7 @@ describe("options", () => {
 
   it.each([
     [["--seconds", "0"], `--seconds: expected a number above 0, up to 3600, got "0"`],
+    [["--lease", "199"], `--lease: expected a whole number from 200 to 500, got "199"`],
     [["--outstanding", "1,x"], `--outstanding: expected a whole number from 1 to 1024, got "x"`],
     [["--failovers", "-1"], `--failovers`],
     [["--failovers="], `--failovers: expected a whole number from 0 to 1000, got ""`],

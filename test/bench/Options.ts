@@ -64,7 +64,8 @@ const outstanding_max = 1_024
 const tenants_max = 256
 const failovers_max = 1_000
 const elements_max = 10_000_000
-/** Above that nodes would not start, with their usual `view_change_ms`. */
+/** As nodes bear them, with their usual timers. */
+const lease_ms_min = 200
 const lease_ms_max = 500
 
 const wholeNumber = (name: string, text: string, min: number, max: number): number => {
@@ -109,7 +110,7 @@ export const parse = (args: ReadonlyArray<string>): Options | null => {
     tenants: wholeNumber("tenants", tenants, 1, tenants_max),
     failovers: wholeNumber("failovers", values.failovers, 0, failovers_max),
     elements: wholeNumber("elements", elements, 0, elements_max),
-    lease_ms: wholeNumber("lease", values.lease, 0, lease_ms_max),
+    lease_ms: values.lease === "0" ? 0 : wholeNumber("lease", values.lease, lease_ms_min, lease_ms_max),
     peers,
     limit,
     json,

@@ -29,7 +29,7 @@ import { runIn, type Situation } from "./Terminal.ts"
 
 export { tenant } from "../contracts/Journal.ts"
 
-const node: Owner = { name: "dev1", cluster: "test", lease_ms: 0 }
+const node = { name: "dev1", cluster: "test" }
 const others = [{ name: "r2", node: "dev2" }, { name: "r3", node: "dev3" }]
 
 export const tenantOf = (change: Partial<Tenant> = {}): Tenant => ({
@@ -48,11 +48,11 @@ export const tenantOf = (change: Partial<Tenant> = {}): Tenant => ({
 /** What the node knows, as it keeps it. */
 export const asNode = (folder: string, ...tenants: ReadonlyArray<Tenant>): Effect.Effect<void> => asOwner(folder, node, tenants)
 
-export const asOwner = (folder: string, owner: Owner, tenants: ReadonlyArray<Tenant>): Effect.Effect<void> =>
+export const asOwner = (folder: string, owner: Owner, tenants: ReadonlyArray<Tenant>, lease_ms = 0): Effect.Effect<void> =>
   Effect.gen(function*() {
     const store = yield* NodeStore
     yield* store.saveTenants(new Map(tenants.map((one) => [one.id, one])))
-  }).pipe(Effect.provide(NodeStoreLive.layer(folder, owner)), Effect.provide(NodeFileSystem.layer), Effect.orDie)
+  }).pipe(Effect.provide(NodeStoreLive.layer(folder, owner, lease_ms)), Effect.provide(NodeFileSystem.layer), Effect.orDie)
 
 /** Small files that grow by little. */
 export const layout: Layout = { segment_bytes_max: 4096, step_bytes: 1024 }

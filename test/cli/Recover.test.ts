@@ -28,7 +28,7 @@ const scenario = <E>(name: string, test: (folders: Folders) => Effect.Effect<voi
     Effect.scoped(Effect.gen(function*() {
       const [one, two, four] = yield* Effect.all([emptyFolder, emptyFolder, emptyFolder])
       for (const [node, folder] of [["dev1", one], ["dev2", two], ["dev4", four]] as const) {
-        yield* asOwner(folder, { name: node, cluster: "test", lease_ms: 0 }, [tenantOf(), cache, gone])
+        yield* asOwner(folder, { name: node, cluster: "test" }, [tenantOf(), cache, gone])
       }
       yield* filled(one, [8])
       yield* withJournal(two, (journal) => journal.write(write({ head: head(3, 1), entries: entries(1, 12), commit: 4 })), {
@@ -125,7 +125,7 @@ describe("recover", () => {
       const copy = join(four, "copy")
       cpSync(one, copy, { recursive: true })
       const other = join(four, "other")
-      yield* asOwner(other, { name: "dev3", cluster: "other", lease_ms: 0 }, [tenantOf()])
+      yield* asOwner(other, { name: "dev3", cluster: "other" }, [tenantOf()])
       const confirm = ["--confirm", "orders"]
       for (const [exit, says, folders, name] of [
         [4, /r1::dev1, r2::dev2 are enough of .*\n {2}start their nodes/, [one, two]],

@@ -14,12 +14,12 @@ import { create, noTenants, type Tenants } from "../../src/tenants/Tenants.ts"
 
 export interface NodeStoreHarness {
   /** Building it opens the store on the test's disk. */
-  readonly store: (owner: Owner) => Layer.Layer<NodeStore, NodeStoreError>
+  readonly store: (owner: Owner, lease_ms: number) => Layer.Layer<NodeStore, NodeStoreError>
   /** From now on, every write fails. */
   readonly breakDisk: () => void
 }
 
-export const owner: Owner = { name: "dev1", cluster: "dev", lease_ms: 0 }
+export const owner: Owner = { name: "dev1", cluster: "dev" }
 const id = "3f2b8c1e-9a4d-4e6f-8b1a-0c2d3e4f5a6b"
 
 export const someMembers = (port: number): Members => {
@@ -43,8 +43,9 @@ export const nodeStoreContract = (
   const life = <A, E>(
     harness: NodeStoreHarness,
     body: (store: NodeStore["Service"]) => Effect.Effect<A, E>,
-    who = owner
-  ) => Effect.provide(Effect.flatMap(NodeStore, body), harness.store(who), { local: true })
+    who = owner,
+    lease_ms = 0
+  ) => Effect.provide(Effect.flatMap(NodeStore, body), harness.store(who, lease_ms), { local: true })
 
   describe(`NodeStore, ${version}`, () => {
     it.effect("gives a node an identity once, and for ever", () =>
@@ -52,7 +53,7 @@ export const nodeStoreContract = (
         const harness = yield* makeHarness
         const first = yield* life(harness, (store) => Effect.succeed(store.identity))
         assert.isTrue(isUuid(first.id))
-        assert.deepStrictEqual([first.name, first.cluster], [owner.name, owner.cluster])
+        assert.deepStrictEqual({ name: first.name, cluster: first.cluster }, owner)
         assert.deepStrictEqual(yield* life(harness, (store) => Effect.succeed(store.identity)), first)
         const other = yield* life(yield* makeHarness, (store) => Effect.succeed(store.identity))
         assert.notStrictEqual(other.id, first.id)
@@ -95,7 +96,7 @@ export const nodeStoreContract = (
       Effect.gen(function*() {
         const harness = yield* makeHarness
         const longest = (lease_ms: number) =>
-          life(harness, ({ longest_lease_ms }) => Effect.succeed(longest_lease_ms), { ...owner, lease_ms })
+          life(harness, ({ longest_lease_ms }) => Effect.succeed(longest_lease_ms), owner, lease_ms)
         assert.deepStrictEqual(yield* Effect.forEach([0, 300, 0, 200, 500, 400], longest), [0, 300, 300, 300, 500, 500])
       }))
 

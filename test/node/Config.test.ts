@@ -219,7 +219,7 @@ describe("config set", () => {
     ["gossip_ms", "10", { gossip_ms: 10 }],
     ["log_level", "debug", { log_level: "debug" }]
   ])("changes %s to %s", (key, value, change) => {
-    assert.deepStrictEqual(setRuntime(settings, key, value), { ok: true, settings: { ...settings, ...change } })
+    assert.deepStrictEqual(setRuntime(settings, 0, key, value), { ok: true, settings: { ...settings, ...change } })
   })
 
   const range = "expected a whole number of milliseconds from"
@@ -241,11 +241,21 @@ describe("config set", () => {
     ["view_change_ms", "299", "usage", "view_change_ms: expected at least 300, 3 times heartbeat_ms, got 299"],
     ["log_level", "x", "usage", `log_level: expected one of trace, debug, info, warn, error, fatal, none, got "x"`]
   ])("refuses %s %s", (key, value, code, reason) => {
-    assert.deepStrictEqual<unknown>(setRuntime(settings, key, value), { ok: false, code, reason })
+    assert.deepStrictEqual<unknown>(setRuntime(settings, 0, key, value), { ok: false, code, reason })
+  })
+
+  it("keeps leases between two beats and a view change", () => {
+    const range = "lease_ms: expected 0 for none, or between 2 times heartbeat_ms and view_change_ms"
+    for (const [key, value, bounds] of [["heartbeat_ms", "160", "320 to 500"], ["view_change_ms", "300", "200 to 300"]] as const) {
+      const lease_ms = key === "heartbeat_ms" ? 300 : 400
+      const reason = `${range} (${bounds}), got ${lease_ms}`
+      assert.deepStrictEqual<unknown>(setRuntime(settings, lease_ms, key, value), { ok: false, code: "usage", reason })
+    }
+    assert.isTrue(setRuntime(settings, 300, "view_change_ms", "300").ok)
   })
 
   it("is not fooled by what every object has", () => {
-    assert.deepStrictEqual(setRuntime(settings, "toString", "1").ok, false)
+    assert.deepStrictEqual(setRuntime(settings, 0, "toString", "1").ok, false)
     assert.match(wrong({ constructor: 1 }).message, /"constructor": unknown key/)
   })
 })

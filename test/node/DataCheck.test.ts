@@ -18,7 +18,9 @@ import * as JournalsLive from "../../src/storage/JournalsLive.ts"
 import { makeLogDisk } from "../../src/storage/LogDiskLive.ts"
 import type { Tenant } from "../../src/tenants/Tenants.ts"
 import { header_bytes } from "../../src/wire/SnapshotFile.ts"
-import { asNode, change, emptyFolder, filled, layout, replicaFile, segment, stateOf, tenantOf, withJournal } from "../cli/DataFolder.ts"
+import {
+  asNode, asOwner, change, emptyFolder, filled, layout, replicaFile, segment, stateOf, tenantOf, withJournal
+} from "../cli/DataFolder.ts"
 import { head, write } from "../contracts/Journal.ts"
 import { drawChange } from "../storage/Damages.ts"
 
@@ -136,6 +138,17 @@ describe("a check of a folder", () => {
         seen.add(yield* compared(folder, tenant, `seed ${seed}: ${damaged(seeded(seed), folder)}`))
       }
       assert.sameMembers([...seen], ["whole", "refused"])
+    })).pipe(Effect.provide(NodeFileSystem.layer)), 30_000)
+
+  it.effect("knows what the node has promised, and says if that is damaged", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const folder = yield* emptyFolder
+      yield* asOwner(folder, { name: "dev1", cluster: "test" }, [], 300)
+      const { leftovers, verdict } = yield* check(folder)
+      assert.deepStrictEqual([verdict, leftovers], ["whole", []])
+      writeFileSync(join(folder, "lease.json"), "")
+      const { problems } = yield* check(folder)
+      assert.match(problems.map(({ message }) => message).join(), /lease\.json is damaged: .*; if this node has been down for two minutes/)
     })).pipe(Effect.provide(NodeFileSystem.layer)), 30_000)
 
   it.effect("reads every byte that a start reads, and tells how far it is", () =>

@@ -39,7 +39,7 @@ const ground = (network: Layer.Layer<Network>): Ground => (config) => {
     network,
     Journals.layerMemory(disk, crc32),
     Uploads.layerMemory(disk),
-    NodeStore.layerMemory(ownerOf(config), disk)
+    NodeStore.layerMemory(ownerOf(config), config.lease_ms, disk)
   )
 }
 

@@ -12,6 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
+import * as TestClock from "effect/testing/TestClock"
 import { seeded } from "../../src/base/Random.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox, nothingWaits, type ReplicaInput } from "../../src/node/Queues.ts"
@@ -28,6 +29,7 @@ import { newLearner, newReplica, recoveringReplica, step } from "../../src/vr/St
 import { squeeze } from "../simulation/Squeeze.ts"
 import { configOf } from "./TestNode.ts"
 
+const lease_ms = 400
 const group = ["r1::n1", "r2::n2", "r3::n3"]
 const tenant = "6f9619ff-8b86-4d01-8b42-00cf4fc964ff"
 
@@ -36,7 +38,8 @@ const optionsOf = (id: string) => {
   const reads = makeReadBudget(store)
   const configuration = makeConfiguration(0, group)
   const timers = configOf("n1")
-  const options = { id, configuration, timers, application: reads.application, random: seeded(1), now: { mono: 0, wall: 0 } }
+  const now = { mono: 0, wall: 0 }
+  const options = { id, configuration, timers, lease_ms, application: reads.application, random: seeded(1), now }
   return { options, reads, store, timers }
 }
 
@@ -136,7 +139,7 @@ describe("the fiber of a replica", () => {
       yield* backup.flushed
       assert.deepStrictEqual(backup.said("PrepareOk"), [{ _tag: "PrepareOk", view: 0, op: 2 }])
       // A commit number alone is no reason to write.
-      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 1 , lease_ms: 0})
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 1, lease_ms: 0 })
       assert.strictEqual(backup.begun.length, 1)
     }).pipe(Effect.scoped))
 
@@ -151,17 +154,17 @@ describe("the fiber of a replica", () => {
       assert.deepStrictEqual([primary.begun.length, primary.replies()], [2, 2])
       yield* primary.tell(read)
       assert.strictEqual(primary.said("Commit").filter(({ round }) => round === 1).length, 2)
-      yield* primary.hear("r2::n2", { _tag: "CommitOk", view: 0, op: 1, round: 1 , promised: false})
+      yield* primary.hear("r2::n2", { _tag: "CommitOk", view: 0, op: 1, round: 1, promised: false })
       assert.strictEqual(primary.replies(), 3)
 
       const backup = yield* scene("r2::n2")
       yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 0 })
-      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 1 , lease_ms: 0})
-      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 0, op: 0, round: 1 , promised: false}])
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 1, lease_ms: 0 })
+      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 0, op: 0, round: 1, promised: false }])
       assert.isEmpty(backup.said("PrepareOk"))
       yield* backup.flushed
       assert.deepStrictEqual(backup.said("PrepareOk"), [{ _tag: "PrepareOk", view: 0, op: 1 }])
-      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 2 , lease_ms: 0})
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 2, lease_ms: 0 })
       assert.strictEqual(backup.said("CommitOk")[1]?.op, 1)
     }).pipe(Effect.scoped))
 
@@ -196,8 +199,8 @@ describe("the fiber of a replica", () => {
       yield* backup.flushed
       assert.deepStrictEqual(backup.begun[2]?.entries.map(({ op, view }) => [op, view]), [[2, 1]])
       // The second entry of view 1 is not written, though one of its number was.
-      yield* backup.hear("r2::n2", { _tag: "Commit", view: 1, op: 2, commit: 0, round: 1 , lease_ms: 0})
-      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 1, op: 1, round: 1 , promised: false}])
+      yield* backup.hear("r2::n2", { _tag: "Commit", view: 1, op: 2, commit: 0, round: 1, lease_ms: 0 })
+      assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 1, op: 1, round: 1, promised: false }])
       yield* backup.flushed
       assert.strictEqual(backup.replica.durable, 2)
     }).pipe(Effect.scoped))
@@ -248,6 +251,20 @@ describe("the fiber of a replica", () => {
       yield* backup.flushed
       const view = firstView(1)
       assert.deepStrictEqual(backup.begun[1]?.head, { epoch: 1, view, log_view: view, fresh: false, whole: true, replicas, left: true })
+    }).pipe(Effect.scoped))
+
+  it.effect("looks at the clock when there is something to do, not before: a lease that ended meanwhile is over", () =>
+    Effect.gen(function*() {
+      const primary = yield* scene("r1::n1")
+      yield* primary.tell(read)
+      yield* primary.hear("r2::n2", { _tag: "CommitOk", view: 0, op: 0, round: 1, promised: true })
+      assert.strictEqual(primary.replies(), 1)
+      yield* primary.tell(read)
+      assert.strictEqual(primary.replies(), 2)
+      yield* TestClock.adjust(lease_ms)
+      yield* primary.tell(read)
+      assert.strictEqual(primary.replies(), 2)
+      assert.deepInclude(primary.said("Commit").at(-1), { round: 2, lease_ms })
     }).pipe(Effect.scoped))
 
   it.effect("says nothing any more once it has seen the group become one without it, though it is to join the next one", () =>
@@ -327,7 +344,7 @@ describe("the snapshots of a replica", () => {
       step(sender, [{ _tag: "Message", from: "r2::n2", epoch: 0, message: { _tag: "PrepareOk", view: 0, op: 2 } }], { mono: 0, wall: 0 })
       const reader = takeSnapshot(sender).read()
       const backup = yield* scene("r3::n3")
-      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0 , lease_ms: 0})
+      yield* backup.hear("r1::n1", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0, lease_ms: 0 })
       for (let index = 0, bytes = reader.next(); bytes !== null; index++, bytes = reader.next()) {
         yield* backup.hear("r1::n1", { _tag: "SnapshotPart", view: 0, op: 2, index, size: 0, bytes })
       }

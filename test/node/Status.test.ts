@@ -62,7 +62,7 @@ describe("the status of a replica that fetches a snapshot", () => {
   it("says from whom, and about how much of it is here", () => {
     const one = One.start("R2")
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 1), commit: 1 })
-    one.receive("R0", { _tag: "Commit", view: 0, op: 9, commit: 9, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 9, commit: 9, round: 0, lease_ms: 0 })
     const data = { tenant: tenant.id, node: "n2", durability: "disk", doubt: null, store: { stats: () => ({ elements: 0 }) } } as const
     const told = () => describeReplica(one.replica, data, one.now).detail
     assert.strictEqual(told(), "fetches view 0 from R0")

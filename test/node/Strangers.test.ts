@@ -17,7 +17,7 @@ import { makeHello } from "../../src/wire/Hello.ts"
 import { encodeEnvelope, encodeMessage } from "../../src/wire/PeerProtocol.ts"
 
 const tenant = "6f9619ff-8b86-4d01-8b42-00cf4fc964ff"
-const heartbeat = encodeMessage({ _tag: "Commit", view: 0, op: 0, commit: 0, round: 0 , lease_ms: 0}).slice()
+const heartbeat = encodeMessage({ _tag: "Commit", view: 0, op: 0, commit: 0, round: 0, lease_ms: 0 }).slice()
 const from = (replica: string): Uint8Array => encodeEnvelope(tenant, "r1::n1", replica, 0, heartbeat).subarray(4)
 
 /** What the dispatcher gets of these batches, which "n2" sends, and what the log says. `joins`: before which batch. */

@@ -88,7 +88,7 @@ export const layerOf = (
   })
   const ground = Layer.mergeAll(
     Layer.succeed(Network, network),
-    Layer.provide(slowStore(node), NodeStore.layerMemory(ownerOf(config), disk)),
+    Layer.provide(slowStore(node), NodeStore.layerMemory(ownerOf(config), config.lease_ms, disk)),
     Layer.provide(fragileJournals(node), Journals.layerMemory(disk, crc32)),
     Uploads.layerMemory(disk),
     Metrics.layer,

@@ -105,7 +105,7 @@ describe("back-off (F15)", () => {
     const one = afterThreeViews()
     for (let i = 0; i < 20; i++) {
       one.pass(100)
-      one.receive("R1", { _tag: "Commit", view: 4, op: 0, commit: 0, round: 0 , lease_ms: 0})
+      one.receive("R1", { _tag: "Commit", view: 4, op: 0, commit: 0, round: 0, lease_ms: 0 })
     }
     assert.isAtMost(patience(one), 1.5)
   })
@@ -113,7 +113,7 @@ describe("back-off (F15)", () => {
   it("is reset though messages are lost and gaps are filled all the time", () => {
     const one = afterThreeViews()
     for (let op = 1; op < 20; op++) {
-      one.receive("R1", { _tag: "Commit", view: 4, op, commit: 0, round: 0 , lease_ms: 0})
+      one.receive("R1", { _tag: "Commit", view: 4, op, commit: 0, round: 0, lease_ms: 0 })
       one.pass(100)
       one.receive("R1", { _tag: "NewState", view: 4, first: op, entries: [entry(op, 4)], op, commit: 0 })
       one.pass(100)
@@ -200,7 +200,7 @@ describe("a probe", () => {
     one.receive("R2", { _tag: "StartViewChange", view: 1, probing: true })
     one.receive("R3", { _tag: "StartViewChange", view: 1, probing: true })
     one.pass(240)
-    one.receive("R0", { _tag: "Commit", view: 0, op: 0, commit: 0, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 0, commit: 0, round: 0, lease_ms: 0 })
     one.pass(800)
     assert.strictEqual(one.replica.state._tag, "Backup")
   })
@@ -258,7 +258,7 @@ describe("one slow or dead replica (brief §8.27)", () => {
 describe("what is written", () => {
   it("is nothing when a gap within the view is filled: a head costs a flush", () => {
     const one = One.start("R1")
-    one.receive("R0", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 0, lease_ms: 0 })
     const out = one.receive("R0", { _tag: "NewState", view: 0, first: 1, entries: [entry(1)], op: 1, commit: 0 })
     assert.strictEqual(one.replica.state._tag, "Backup")
     assert.isNull(out.head)

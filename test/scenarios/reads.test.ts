@@ -117,18 +117,18 @@ describe("a round", () => {
     const one = start()
     one.ask({ kind: "read", to, request: 1, operation: get("k") })
     one.ask({ kind: "read", to, request: 2, operation: get("k") })
-    const first = one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 1 , promised: false})
+    const first = one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 1, promised: false })
     assert.deepStrictEqual(first.replies.map(({ request }) => request), [1])
-    const second = one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 2 , promised: false})
+    const second = one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 2, promised: false })
     assert.deepStrictEqual(second.replies.map(({ request }) => request), [2])
   })
 
   it("is confirmed by a quorum, not by one replica twice", () => {
     const one = One.start("R0", 5)
     one.ask({ kind: "read", to, request: 1, operation: get("k") })
-    assert.isEmpty(one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 1 , promised: false}).replies)
-    assert.isEmpty(one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 1 , promised: false}).replies)
-    assert.lengthOf(one.receive("R2", { _tag: "CommitOk", view: 0, op: 0, round: 1 , promised: false}).replies, 1)
+    assert.isEmpty(one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 1, promised: false }).replies)
+    assert.isEmpty(one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 1, promised: false }).replies)
+    assert.lengthOf(one.receive("R2", { _tag: "CommitOk", view: 0, op: 0, round: 1, promised: false }).replies, 1)
   })
 
   it("is asked for again when its messages are lost", () => {
@@ -213,7 +213,11 @@ describe("a lease (brief §4, §8.19)", () => {
   })
 
   it("handed off: the next primary need not wait for its end", () => {
-    const sim = held(1)
+    const sim = Simulation.start({ replicas: 3, seed: 1, lease_ms })
+    sim.append()
+    sim.read()
+    sim.runUntil(() => sim.hasConverged)
+    assert.isTrue(isHeld(sim))
     sim.replica("R0").input({ _tag: "HandOff", to: "R1" })
     sim.runUntil(() => sim.primary === "R1", 50)
   })

@@ -98,7 +98,7 @@ describe("recovery", () => {
 
   it("of a primary that nobody can miss yet is not answered in its own view (F7)", () => {
     const backup = One.start("R1", 5)
-    backup.receive("R0", { _tag: "Commit", view: 0, op: 0, commit: 0, round: 0 , lease_ms: 0})
+    backup.receive("R0", { _tag: "Commit", view: 0, op: 0, commit: 0, round: 0, lease_ms: 0 })
     const { sends } = backup.receive("R0", { _tag: "Recovery", nonce: 7, view: 0 })
     assert.isEmpty(only("RecoveryResponse", sends))
     assert.isNotEmpty(only("StartViewChange", sends))
@@ -111,7 +111,7 @@ describe("recovery", () => {
       heard("R2", { _tag: "StartViewChange", view: 1, probing: false }),
       heard("R2", { _tag: "DoViewChange", view: 1, logView: 0, first: 1, entries: entries(1, 3), commit: 0 }),
       heard("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 3), commit: 2 }),
-      heard("R0", { _tag: "Commit", view: 0, op: 3, commit: 2, round: 5 , lease_ms: 0}),
+      heard("R0", { _tag: "Commit", view: 0, op: 3, commit: 2, round: 5, lease_ms: 0 }),
       heard("R2", { _tag: "StartView", view: 2, first: 1, entries: entries(1, 3), commit: 3 }),
       heard("R2", { _tag: "GetState", view: 0, after: 0 }),
       heard("R2", { _tag: "GetCommitted", view: 1, after: 0, last: 3 }),
@@ -176,7 +176,7 @@ describe("recovery", () => {
 
   it("is answered by a replica that has a gap in the log of its own view", () => {
     const one = One.start("R1")
-    one.receive("R0", { _tag: "Commit", view: 0, op: 3, commit: 3, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 3, commit: 3, round: 0, lease_ms: 0 })
     assert.strictEqual(one.replica.state._tag, "StateTransfer")
     const { sends } = one.receive("R2", { _tag: "Recovery", nonce: 7, view: 0 })
     assert.deepStrictEqual(only("RecoveryResponse", sends).map(({ view }) => view), [0])
@@ -184,7 +184,7 @@ describe("recovery", () => {
 
   it("is not answered by one that is still fetching a later view", () => {
     const one = One.start("R2")
-    one.receive("R1", { _tag: "Commit", view: 1, op: 3, commit: 3, round: 0 , lease_ms: 0})
+    one.receive("R1", { _tag: "Commit", view: 1, op: 3, commit: 3, round: 0, lease_ms: 0 })
     assert.strictEqual(one.replica.state._tag, "StateTransfer")
     assert.isEmpty(one.receive("R0", { _tag: "Recovery", nonce: 7, view: 0 }).sends)
   })

@@ -236,7 +236,7 @@ describe("what does not enter the log", () => {
     // Nobody, once it misses the primary itself: its client would be sent to one that is dead, again and again.
     one.pass(300)
     assert.isNull(one.ask(write(1, 2)).replies[0]?.primary)
-    one.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0, lease_ms: 0 })
     assert.strictEqual(one.ask(write(1, 2)).replies[0]?.primary, "R0")
     one.turn({ _tag: "PeerLost", replica: "R0" })
     assert.isNull(one.ask(write(1, 2)).replies[0]?.primary)

@@ -120,7 +120,7 @@ describe("the transfer of a snapshot", () => {
 
   it("takes a part that is late, if it is the one that is needed", () => {
     const one = One.start("R1")
-    one.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0, lease_ms: 0 })
     const all = partsOf(0)
     one.receive("R0", all[0]!)
     one.mono += 60_000
@@ -130,7 +130,7 @@ describe("the transfer of a snapshot", () => {
 
   it("is let go once the replica has joined its view without it", () => {
     const one = One.start("R1")
-    one.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0, lease_ms: 0 })
     one.receive("R0", partsOf(0)[0]!)
     assert.isNotNull(one.replica.incoming)
     // Another one, whose log is longer, answers an earlier question.
@@ -140,7 +140,7 @@ describe("the transfer of a snapshot", () => {
 
   it("comes from the vote that a new primary has chosen, though another one's was coming", () => {
     const one = One.start("R1")
-    one.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 0, lease_ms: 0 })
     one.receive("R0", partsOf(0)[0]!)
     one.receive("R2", { _tag: "StartViewChange", view: 1, probing: false })
     one.receive("R2", { _tag: "DoViewChange", view: 1, logView: 0, first: 3, entries: [], commit: 2 })
@@ -235,7 +235,7 @@ describe("a snapshot that was made in a later view", () => {
   it("does not let a replica join a view that was over by then", () => {
     const one = One.start("R4", 5)
     // The primary of view 0 has an operation that nobody else heard of. Meanwhile view 1 commits two others.
-    one.receive("R0", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 1, commit: 0, round: 0, lease_ms: 0 })
     assert.strictEqual(one.replica.state._tag, "StateTransfer")
     const asked = partsOf(1).flatMap((part) => one.receive("R1", part).sends)
     assert.deepStrictEqual(only("GetState", asked)[0], { _tag: "GetState", view: 1, after: 0 })
@@ -272,7 +272,7 @@ describe("a snapshot that was made in a later view", () => {
 
   it("is not undone by the start of a view that comes late, in any state", () => {
     const one = One.start("R1")
-    one.receive("R0", { _tag: "Commit", view: 3, op: 2, commit: 2, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 3, op: 2, commit: 2, round: 0, lease_ms: 0 })
     for (const part of partsOf(3)) one.receive("R0", part)
     assert.deepStrictEqual([one.replica.commit, one.replica.log.base, one.replica.logView], [2, 2, 0])
     one.receive("R2", { _tag: "StartViewChange", view: 5, probing: false })

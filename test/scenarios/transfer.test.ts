@@ -46,7 +46,7 @@ describe("a transfer to a later view (F2; brief §8.2; the original's defect 7)"
   it("adopts the view only with the whole log, in one step", () => {
     const one = One.start("R2")
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 3), commit: 1 })
-    one.receive("R1", { _tag: "Commit", view: 4, op: 5, commit: 4, round: 0 , lease_ms: 0})
+    one.receive("R1", { _tag: "Commit", view: 4, op: 5, commit: 4, round: 0, lease_ms: 0 })
     const half = one.receive("R1", { _tag: "NewState", view: 4, first: 2, entries: entries(2, 2, 4), op: 5, commit: 2 })
     assert.deepStrictEqual([one.replica.view, one.replica.logView, one.replica.log.op], [0, 0, 3])
     assert.deepStrictEqual([half.head, half.truncate_to], [null, null])
@@ -61,9 +61,9 @@ describe("a transfer that another view overtakes", () => {
   it("keeps of what it has only what is committed", () => {
     const one = One.start("R2")
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 1), commit: 1 })
-    one.receive("R1", { _tag: "Commit", view: 4, op: 9, commit: 2, round: 0 , lease_ms: 0})
+    one.receive("R1", { _tag: "Commit", view: 4, op: 9, commit: 2, round: 0, lease_ms: 0 })
     one.receive("R1", { _tag: "NewState", view: 4, first: 2, entries: entries(2, 5, 4), op: 9, commit: 2 })
-    const [question] = only("GetState", one.receive("R0", { _tag: "Commit", view: 6, op: 5, commit: 2, round: 0 , lease_ms: 0}).sends)
+    const [question] = only("GetState", one.receive("R0", { _tag: "Commit", view: 6, op: 5, commit: 2, round: 0, lease_ms: 0 }).sends)
     assert.deepStrictEqual([question?.view, question?.after], [6, 2])
     one.receive("R0", { _tag: "NewState", view: 6, first: 3, entries: entries(3, 5, 6), op: 5, commit: 2 })
     assert.deepStrictEqual(one.replica.log.range(1, 9).map(({ view }) => view), [0, 4, 6, 6, 6])
@@ -91,7 +91,7 @@ describe("what does not fit is not taken (the original's defect 6)", () => {
   const lagging = (): One => {
     const one = One.start("R2")
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 4), commit: 0 })
-    one.receive("R0", { _tag: "Commit", view: 0, op: 8, commit: 4, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 8, commit: 4, round: 0, lease_ms: 0 })
     assert.strictEqual(one.replica.state._tag, "StateTransfer")
     return one
   }
@@ -110,7 +110,7 @@ describe("what does not fit is not taken (the original's defect 6)", () => {
 
   it("an older view is refused", () => {
     const one = lagging()
-    one.receive("R1", { _tag: "Commit", view: 4, op: 8, commit: 4, round: 0 , lease_ms: 0})
+    one.receive("R1", { _tag: "Commit", view: 4, op: 8, commit: 4, round: 0, lease_ms: 0 })
     one.receive("R0", { _tag: "NewState", view: 0, first: 5, entries: entries(5, 8), op: 8, commit: 4 })
     assert.deepStrictEqual([one.replica.log.op, one.replica.state._tag], [4, "StateTransfer"])
   })
@@ -174,7 +174,7 @@ describe("a replica in transfer", () => {
 
   it("votes also while it fetches a long log from another backup", () => {
     const one = One.start("R2")
-    one.receive("R0", { _tag: "Commit", view: 0, op: 100, commit: 100, round: 0 , lease_ms: 0})
+    one.receive("R0", { _tag: "Commit", view: 0, op: 100, commit: 100, round: 0, lease_ms: 0 })
     // The primary is silent; R1 goes on sending.
     for (let op = 1; op <= 50; op++) {
       one.pass(20)
@@ -219,7 +219,7 @@ describe("a replica in transfer", () => {
   it("is not thrown back by the StartView of the view that it fetches, which is older than what it has", () => {
     const one = One.start("R2")
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 3), commit: 1 })
-    one.receive("R1", { _tag: "Commit", view: 4, op: 20, commit: 10, round: 0 , lease_ms: 0})
+    one.receive("R1", { _tag: "Commit", view: 4, op: 20, commit: 10, round: 0, lease_ms: 0 })
     one.receive("R1", { _tag: "NewState", view: 4, first: 2, entries: entries(2, 10, 4), op: 20, commit: 10 })
     assert.deepStrictEqual([one.replica.state._tag, one.replica.commit], ["StateTransfer", 10])
     one.receive("R1", { _tag: "StartView", view: 4, first: 2, entries: entries(2, 5, 4), commit: 1 })
@@ -242,7 +242,7 @@ describe("a backup that missed a Prepare under load", () => {
     primary.ask({ kind: "register", to, nonce: new Uint8Array(16) })
     primary.receive("R2", { _tag: "PrepareOk", view: 0, op: 1 })
     primary.ask(write(1, 1))
-    const [question] = only("GetState", backup.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 1, round: 0 , lease_ms: 0}).sends)
+    const [question] = only("GetState", backup.receive("R0", { _tag: "Commit", view: 0, op: 2, commit: 1, round: 0, lease_ms: 0 }).sends)
     // In one turn the primary hears the question and a new request.
     const out = primary.turn(heard("R1", question!), { _tag: "Requests", requests: [write(1, 2)] })
     for (const { message, to } of [...out.early, ...out.sends]) if (to === "R1") backup.receive("R0", message)

@@ -53,7 +53,7 @@ describe("a StartView", () => {
       one.receive("R1", start)
       assert.strictEqual(one.replica.log.op, 4)
       // Nor while it fills a gap in the log of that view.
-      one.receive("R1", { _tag: "Commit", view: 1, op: 6, commit: 0, round: 0 , lease_ms: 0})
+      one.receive("R1", { _tag: "Commit", view: 1, op: 6, commit: 0, round: 0, lease_ms: 0 })
       assert.strictEqual(one.replica.state._tag, "StateTransfer")
       one.receive("R1", start)
       assert.strictEqual(one.replica.log.op, 4)

@@ -304,11 +304,11 @@ export class Process {
     const { now, stall_ms } = this
     if (stall_ms === 0) return this.takeStep(inputs, now)
     this.stall_ms = 0
-    this.begun = { inputs, now }
+    const begun = { inputs, now }
+    this.begun = begun
     this.pause()
-    const life = this.life
     this.around.events.after(stall_ms, () => {
-      if (life === this.life) this.resume()
+      if (this.begun === begun) this.resume()
     })
   }
 

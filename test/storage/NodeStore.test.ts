@@ -13,7 +13,7 @@ nodeStoreContract(
   Effect.sync(() => {
     const disk = makeMemoryDisk()
     return {
-      store: (owner) => NodeStore.layerMemory(owner, disk),
+      store: (owner, lease_ms) => NodeStore.layerMemory(owner, lease_ms, disk),
       breakDisk: () => void (disk.failure = "no space left on device")
     }
   })

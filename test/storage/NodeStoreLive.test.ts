@@ -18,7 +18,7 @@ import { makeTestDisk, type TestDisk } from "./TestDisk.ts"
 nodeStoreContract(
   "on a disk",
   Effect.map(makeTestDisk, (disk) => ({
-    store: (who) => Layer.provide(NodeStoreLive.layer(disk.folder, who), disk.layer),
+    store: (who, lease_ms) => Layer.provide(NodeStoreLive.layer(disk.folder, who, lease_ms), disk.layer),
     breakDisk: () => disk.failAt(0)
   }))
 )
@@ -26,7 +26,7 @@ nodeStoreContract(
 const opened = <A, E>(disk: TestDisk, body: (store: NodeStore["Service"]) => Effect.Effect<A, E>) =>
   Effect.provide(
     Effect.flatMap(NodeStore, body),
-    Layer.provide(NodeStoreLive.layer(disk.folder, owner), disk.layer),
+    Layer.provide(NodeStoreLive.layer(disk.folder, owner, 0), disk.layer),
     { local: true }
   )
 
@@ -93,12 +93,12 @@ describe("damage", () => {
   it.effect("of what it has promised: says when that may be removed", () =>
     Effect.gen(function*() {
       const disk = yield* makeTestDisk
-      const store = Layer.provide(NodeStoreLive.layer(disk.folder, { ...owner, lease_ms: 300 }), disk.layer)
+      const store = Layer.provide(NodeStoreLive.layer(disk.folder, owner, 300), disk.layer)
       yield* Effect.provide(Effect.asVoid(NodeStore), store, { local: true })
       writeFileSync(join(disk.folder, "lease.json"), "")
       const { kind, message } = yield* Effect.flip(kept(disk))
       assert.strictEqual(kind, "damaged")
-      assert.match(message, /lease\.json is damaged: if this node has been down for a minute, .* remove that file$/)
+      assert.match(message, /lease\.json is damaged: it is not valid JSON; if this node has been down .* remove that file$/)
     }))
 
   const broken = (change: (folder: string) => void) =>
@@ -177,7 +177,7 @@ describe("damage", () => {
 it.effect("needs nothing but the platform's file system", () =>
   Effect.gen(function*() {
     const disk = yield* makeTestDisk
-    const real = Layer.provide(NodeStoreLive.layer(disk.folder, owner), NodeFileSystem.layer)
+    const real = Layer.provide(NodeStoreLive.layer(disk.folder, owner, 0), NodeFileSystem.layer)
     yield* Effect.provide(Effect.flatMap(NodeStore, (store) => store.saveMembers(someMembers(2_000))), real)
     assert.deepStrictEqual(readdirSync(disk.folder).sort(), ["identity.json", "members.json", "tenants.json"])
   }))

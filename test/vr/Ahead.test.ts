@@ -36,7 +36,7 @@ describe("a step ahead", () => {
   it("confirms a round of reads before it applies", () => {
     const one = One.start("R1")
     ahead(one, prepare(1, 2, 0))
-    const { early } = ahead(one, heard("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 7 , lease_ms: 0}))
+    const { early } = ahead(one, heard("R0", { _tag: "Commit", view: 0, op: 2, commit: 2, round: 7, lease_ms: 0 }))
     assert.deepStrictEqual(only("CommitOk", early).map(({ round }) => round), [7])
     assert.strictEqual(one.replica.commit, 0)
     assert.isTrue(isBehind(one.replica))
@@ -61,7 +61,7 @@ describe("a step ahead", () => {
   it("goes over to the next epoch before it hears anything of that, in one batch too", () => {
     const replicas = ["R0", "R1", "R3"]
     const last = { ...entries(4, 4)[0]!, kind: "reconfigure" as const, operation: encodeNextGroup({ epoch: 1, replicas, leaving: ["R2"] }) }
-    const commit = heard("R0", { _tag: "Commit", view: 0, op: 4, commit: 4, round: 0 , lease_ms: 0})
+    const commit = heard("R0", { _tag: "Commit", view: 0, op: 4, commit: 4, round: 0, lease_ms: 0 })
     const leave = heard("R3", { _tag: "StartViewChange", view: firstView(1) + 2, probing: false }, 1)
     const gap = prepare(6, 6, 4)
     for (const take of [step, stepAhead]) {

@@ -43,7 +43,7 @@ describe("a replica of which more is committed than its group was begun anew wit
 
   it("stops once it sees the log, if it was told by nothing else", () => {
     const one = behind()
-    one.receive("R2", { _tag: "Commit", view: first, op: 12, commit: 12, round: 0 , lease_ms: 0}, epoch)
+    one.receive("R2", { _tag: "Commit", view: first, op: 12, commit: 12, round: 0, lease_ms: 0 }, epoch)
     const log = [...entries(8, 11, 2), beginning(12, 2)]
     one.receive("R2", { _tag: "NewState", view: first, first: 8, entries: log, op: 12, commit: 12 }, epoch)
     hasStopped(one, /its log is another one$/)
@@ -51,7 +51,7 @@ describe("a replica of which more is committed than its group was begun anew wit
 
   it("stops if that log goes on where its own does, and does not say how the epoch began", () => {
     const one = behind()
-    one.receive("R2", { _tag: "Commit", view: first, op: 12, commit: 12, round: 0 , lease_ms: 0}, epoch)
+    one.receive("R2", { _tag: "Commit", view: first, op: 12, commit: 12, round: 0, lease_ms: 0 }, epoch)
     one.receive("R2", { _tag: "NewState", view: first, first: 8, entries: entries(8, 12, first), op: 12, commit: 12 }, epoch)
     hasStopped(one, /it goes on from an earlier op$/)
   })
@@ -60,7 +60,7 @@ describe("a replica of which more is committed than its group was begun anew wit
     const log = [...entries(1, 5), beginning(6, 3), ...entries(7, 12, first)]
     const source = One.resume("R2", { view: 0, logView: 0, entries: log, commit: 12 })
     const one = behind()
-    one.receive("R2", { _tag: "Commit", view: first, op: 12, commit: 12, round: 0 , lease_ms: 0}, epoch)
+    one.receive("R2", { _tag: "Commit", view: first, op: 12, commit: 12, round: 0, lease_ms: 0 }, epoch)
     const bytes = takeSnapshot(source.replica).read().next()!
     assert.isEmpty(one.receive("R2", { _tag: "SnapshotPart", view: first, op: 12, index: 0, size: 1, bytes }, epoch).sends)
     hasStopped(one, /it goes on from op 6$/)

@@ -4,8 +4,9 @@
  * @module
  */
 import { assert, describe, it } from "vitest"
-import type { MessageOf, View } from "../../src/vr/Message.ts"
-import type { ClientRequest, Outcome } from "../../src/vr/Replica.ts"
+import { Limits } from "../../src/base/Limits.ts"
+import { firstView, type MessageOf, type View } from "../../src/vr/Message.ts"
+import type { ClientRequest, Outcome, PrimaryState } from "../../src/vr/Replica.ts"
 import { get } from "../simulation/Register.ts"
 import { entries, One, only, to } from "./One.ts"
 
@@ -80,6 +81,31 @@ describe("the holder of a lease", () => {
     assert.isTrue(beats().every((beat) => beat.lease_ms === 0))
   })
 
+  it("asks again once rounds that nobody granted are too old to give anything", () => {
+    const one = One.start("R0", 3, { lease_ms })
+    const asks = (request: number): boolean => only("Commit", one.ask(read(request)).early).some((sent) => sent.lease_ms > 0)
+    for (let request = 1; request <= Limits.lease_rounds_max; request++) assert.isTrue(asks(request))
+    assert.isFalse(asks(100))
+    one.mono = shortest_ms
+    assert.isTrue(asks(101))
+    const { round } = one.replica.state as PrimaryState
+    one.receive("R1", confirm(round, true))
+    assert.deepStrictEqual(answered(one.ask(read(102))), ["102 ok"])
+  })
+
+  it("renews it though all its reads are by lease, and is never too busy for them", () => {
+    const one = holder()
+    const count = Limits.pending_reads_max / 2 + 1
+    for (let turn = 0; turn < 3; turn++) {
+      assert.lengthOf(one.ask(...Array.from({ length: count }, (_, i) => read(i))).replies.filter(({ status }) => status === "ok"), count)
+    }
+    one.mono = 300
+    one.ask(read(1))
+    // Nobody asked for a round since the first read: that is how it knows that it is of use.
+    one.mono = lease_ms + 1
+    assert.deepInclude(only("Commit", one.turn({ _tag: "Tick" }).sends)[0], { lease_ms })
+  })
+
   it("does not read before what its view has inherited is committed", () => {
     const one = One.start("R1", 3, { lease_ms })
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 2), commit: 1 })
@@ -109,6 +135,8 @@ const granter = (): One => {
   assert.deepInclude(sent, { round: 7, promised: true })
   return one
 }
+
+const serving = ({ replica: { state } }: One): string => state._tag === "Primary" && state.abdicated ? "none" : state._tag
 
 const leave = (view: View, probing = false): MessageOf<"StartViewChange"> => ({ _tag: "StartViewChange", view, probing })
 
@@ -141,6 +169,38 @@ describe("whoever has granted a lease", () => {
     assert.lengthOf(only("DoViewChange", told.receive("R0", leave(1)).sends), 1)
   })
 
+  it("is bound by a promise to that very view still, if the primary says that it has left for it", () => {
+    const one = One.start("R2", 3, { lease_ms })
+    one.receive("R0", { _tag: "StartView", view: 3, first: 1, entries: [], commit: 0 })
+    one.receive("R0", { ...round, view: 3 })
+    one.receive("R0", leave(3))
+    assert.deepStrictEqual(only("DoViewChange", one.receive("R1", leave(4)).sends), [])
+  })
+
+  it("is free of what it promised in an earlier view, once a later one has begun", () => {
+    const one = granter()
+    one.receive("R1", { _tag: "StartView", view: 1, first: 1, entries: [], commit: 0 })
+    assert.lengthOf(only("DoViewChange", one.receive("R0", leave(3)).sends), 1)
+  })
+
+  it("misses the next primary only from when it may vote", () => {
+    const one = granter()
+    one.receive("R1", leave(1))
+    one.pass(longest_ms + 20)
+    one.receive("R0", leave(2, true))
+    assert.strictEqual(one.replica.view, 1)
+    one.pass(300)
+    one.receive("R0", leave(2, true))
+    assert.strictEqual(one.replica.view, 2)
+  })
+
+  it("sends its vote again soon, as if it had given it at once", () => {
+    const one = granter()
+    one.receive("R1", leave(1))
+    one.pass(longest_ms + 20)
+    assert.isNotEmpty(only("DoViewChange", one.pass(120)))
+  })
+
   it("grants none that is longer than its own, as it would not know of it after a restart", () => {
     const one = One.start("R2", 3, { lease_ms: lease_ms - 1 })
     assert.deepInclude(only("CommitOk", one.receive("R0", round).early)[0], { promised: false })
@@ -154,6 +214,31 @@ describe("whoever has granted a lease", () => {
     assert.isNotEmpty(only("DoViewChange", one.pass(longest_ms + 20)))
     const lost = One.restart("R2", 0, 3, { lease_ms, hold_ms: lease_ms })
     assert.deepStrictEqual(lost.replica.promised, { view: Infinity, until: longest_ms })
+  })
+
+  it("keeps it in the view that it comes back to without its log, and is free there when the primary leaves", () => {
+    const back = (): One => {
+      const one = One.restart("R2", 0, 3, { lease_ms, hold_ms: lease_ms })
+      const [asked] = only("Recovery", one.turn({ _tag: "Tick" }).sends)
+      for (const from of ["R1", "R0"]) {
+        one.receive(from, { _tag: "RecoveryResponse", nonce: asked!.nonce, view: 0, op: 1, commit: 1 })
+      }
+      one.receive("R0", { _tag: "NewState", view: 0, first: 1, entries: entries(1, 1), op: 1, commit: 1 })
+      assert.strictEqual(one.replica.state._tag, "Backup")
+      return one
+    }
+    assert.deepStrictEqual(only("DoViewChange", back().receive("R1", leave(1)).sends), [])
+    assert.lengthOf(only("DoViewChange", back().receive("R0", leave(1)).sends), 1)
+  })
+
+  it("waits as the first of a group that was begun anew, as those that are taken for dead may still read", () => {
+    const view = firstView(Limits.recovery_epochs)
+    const kept = { view, logView: view, commit: 0, entries: [] }
+    const one = One.resume("R0", kept, 1, { lease_ms, hold_ms: lease_ms }, Limits.recovery_epochs)
+    one.pass(longest_ms - 20)
+    assert.notStrictEqual(serving(one), "Primary")
+    one.pass(40)
+    assert.strictEqual(serving(one), "Primary")
   })
 
   it("has promised to itself alone if it was the primary: restarted, it votes at once", () => {

@@ -37,10 +37,10 @@ export class One {
   readonly data = new Register()
   mono = 0
 
-  private constructor(id: ReplicaId, size: number, make: (options: ReplicaOptions) => Replica, leases: Leases = {}) {
+  private constructor(id: ReplicaId, size: number, make: (options: ReplicaOptions) => Replica, leases: Leases = {}, epoch = 0) {
     this.replica = make({
       id,
-      configuration: makeConfiguration(0, Array.from({ length: size }, (_, i) => `R${i}`)),
+      configuration: makeConfiguration(epoch, Array.from({ length: size }, (_, i) => `R${i}`)),
       application: this.data,
       random: seeded(1),
       timers,
@@ -72,8 +72,8 @@ export class One {
   }
 
   /** Restarted with its log. */
-  static resume(id: ReplicaId, kept: Omit<Kept, "base" | "image">, size = 3, leases: Leases = {}): One {
-    return new One(id, size, (options) => restartedReplica(options, { base: 0, image: null, ...kept }), leases)
+  static resume(id: ReplicaId, kept: Omit<Kept, "base" | "image">, size = 3, leases: Leases = {}, epoch = 0): One {
+    return new One(id, size, (options) => restartedReplica(options, { base: 0, image: null, ...kept }), leases, epoch)
   }
 
   get now(): Now {

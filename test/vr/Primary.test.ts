@@ -54,7 +54,7 @@ describe("a commit", () => {
     const one = One.start("R0", 5)
     one.ask(register)
     one.receive("R1", { _tag: "PrepareOk", view: 0, op: 1 })
-    one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 0 , promised: false})
+    one.receive("R1", { _tag: "CommitOk", view: 0, op: 1, round: 0, promised: false })
     assert.strictEqual(one.replica.commit, 0)
   })
 
@@ -66,7 +66,7 @@ describe("a commit", () => {
     one.receive("R2", { _tag: "DoViewChange", view: 3, logView: 1, first: 2, entries: [], commit: 1 })
     one.ask(write(1, 2))
     one.receive("R1", { _tag: "PrepareOk", view: 0, op: 2 })
-    one.receive("R1", { _tag: "CommitOk", view: 0, op: 2, round: 0 , promised: false})
+    one.receive("R1", { _tag: "CommitOk", view: 0, op: 2, round: 0, promised: false })
     assert.strictEqual(one.replica.commit, 1)
   })
 })
@@ -178,7 +178,7 @@ describe("a new primary", () => {
     begin(one, heard("R2", { _tag: "DoViewChange", view: 1, logView: 0, first: 1, entries: entries(1, 3), commit: 0 }))
     begin(one, { _tag: "Requests", requests: [{ kind: "read", to, request: 1, operation: get("k") }] })
     // R2 holds it all; R1's own copy is not durable yet.
-    const confirmed = begin(one, heard("R2", { _tag: "CommitOk", view: 1, op: 3, round: 1 , promised: false}))
+    const confirmed = begin(one, heard("R2", { _tag: "CommitOk", view: 1, op: 3, round: 1, promised: false }))
     assert.deepStrictEqual([one.replica.commit, confirmed.replies], [0, []])
     const { replies } = begin(one, { _tag: "Durable", op: 3 })
     assert.deepStrictEqual(replies.map(({ request, status }) => [request, status]), [[1, "ok"]])

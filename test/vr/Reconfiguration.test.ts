@@ -123,7 +123,7 @@ describe("an epoch that has begun", () => {
   const bySnapshot = (id: ReplicaId, from: One): One => {
     const one = One.learner(id)
     const { view } = from.replica
-    one.receive("R1", { _tag: "Commit", view, op: 10, commit: 10, round: 0 , lease_ms: 0}, 1)
+    one.receive("R1", { _tag: "Commit", view, op: 10, commit: 10, round: 0, lease_ms: 0 }, 1)
     for (const [index, bytes] of partsOf(takeSnapshot(from.replica)).entries()) {
       one.receive("R1", { _tag: "SnapshotPart", view, op: 10, index, size: 1, bytes }, 1)
     }
@@ -169,10 +169,10 @@ describe("an epoch that has begun", () => {
   it("is waited for by one that has lost its log, in the views that it had written", () => {
     const one = One.learner("R3", 3, 1, 1)
     assert.deepStrictEqual([one.replica.view, one.replica.logView, state(one)], [1, 1, "Backup"])
-    one.receive("R1", { _tag: "Commit", view: 1, op: 5, commit: 5, round: 0 , lease_ms: 0})
+    one.receive("R1", { _tag: "Commit", view: 1, op: 5, commit: 5, round: 0, lease_ms: 0 })
     one.receive("R1", { _tag: "NewState", view: 1, first: 1, entries: entries(1, 5), op: 5, commit: 5 })
     assert.deepStrictEqual([one.replica.commit, state(one)], [5, "Backup"])
-    const { head } = one.receive("R2", { _tag: "Commit", view: 2, op: 9, commit: 9, round: 0 , lease_ms: 0})
+    const { head } = one.receive("R2", { _tag: "Commit", view: 2, op: 9, commit: 9, round: 0, lease_ms: 0 })
     assert.isAtLeast(head?.log_view ?? 1, 1)
     assert.strictEqual(one.replica.logView, 1)
   })
@@ -194,7 +194,7 @@ describe("an epoch that has begun", () => {
     const log = [...entries(1, 5), change(6, 1, 1, ["R1", "R3"]), change(7, first, 2, ["R1", "R2"], ["R3"])]
     const from = One.resume("R1", { view: firstView(2), logView: firstView(2), entries: log, commit: 7 })
     const one = One.learner("R3")
-    one.receive("R1", { _tag: "Commit", view: firstView(2), op: 7, commit: 7, round: 0 , lease_ms: 0}, 2)
+    one.receive("R1", { _tag: "Commit", view: firstView(2), op: 7, commit: 7, round: 0, lease_ms: 0 }, 2)
     for (const [index, bytes] of partsOf(takeSnapshot(from.replica)).entries()) {
       one.receive("R1", { _tag: "SnapshotPart", view: firstView(2), op: 7, index, size: 1, bytes }, 2)
     }
@@ -238,7 +238,7 @@ describe("a change that is asked for", () => {
     const pass = (ms: number) => {
       for (let passed = 0; passed < ms; passed += 100) {
         one.pass(100)
-        one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 0 , promised: false})
+        one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 0, promised: false })
       }
     }
     ask()
@@ -269,7 +269,7 @@ describe("a change that is asked for", () => {
     one.receive("R3", { _tag: "PrepareOk", view: 0, op: 0 })
     for (let i = 0; i < 30; i++) {
       one.pass(100)
-      one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 0 , promised: false})
+      one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 0, promised: false })
     }
     // R3 was heard long ago.
     one.receive("R4", { _tag: "PrepareOk", view: 0, op: 0 })

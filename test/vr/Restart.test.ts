@@ -36,7 +36,7 @@ describe("a restarted primary", () => {
     const one = restarted()
     for (const from of ["R1", "R2"]) {
       one.receive(from, { _tag: "PrepareOk", view: 0, op: 4 })
-      one.receive(from, { _tag: "CommitOk", view: 0, op: 7, round: 1 , promised: false})
+      one.receive(from, { _tag: "CommitOk", view: 0, op: 7, round: 1, promised: false })
     }
     assert.deepStrictEqual([one.replica.commit, one.replica.log.op], [2, 4])
   })
@@ -65,9 +65,9 @@ describe("a restarted backup", () => {
 
   it("follows its view at once, and acknowledges what it holds", () => {
     const one = restarted()
-    const { early, sends } = one.receive("R0", { _tag: "Commit", view: 3, op: 4, commit: 3, round: 6 , lease_ms: 0})
+    const { early, sends } = one.receive("R0", { _tag: "Commit", view: 3, op: 4, commit: 3, round: 6, lease_ms: 0 })
     assert.deepStrictEqual([...early, ...sends], [
-      { to: "R0", epoch: 0, message: { _tag: "CommitOk", view: 3, op: 4, round: 6 , promised: false} },
+      { to: "R0", epoch: 0, message: { _tag: "CommitOk", view: 3, op: 4, round: 6, promised: false } },
       { to: "R0", epoch: 0, message: { _tag: "PrepareOk", view: 3, op: 4 } }
     ])
     assert.strictEqual(one.replica.commit, 3)
@@ -149,9 +149,9 @@ describe("what was committed", () => {
     assert.strictEqual(one.replica.state._tag, "Primary")
     // No read before all that the view inherited is committed.
     one.ask(read(1))
-    assert.isEmpty(one.receive("R2", { _tag: "CommitOk", view: 1, op: 3, round: 1 , promised: false}).replies)
+    assert.isEmpty(one.receive("R2", { _tag: "CommitOk", view: 1, op: 3, round: 1, promised: false }).replies)
     assert.isEmpty(one.ask(write(1, 3, "4@0")).replies)
-    const { replies } = one.receive("R2", { _tag: "CommitOk", view: 1, op: 4, round: 1 , promised: false})
+    const { replies } = one.receive("R2", { _tag: "CommitOk", view: 1, op: 4, round: 1, promised: false })
     assert.sameMembers(replies.map(({ kind, request, status }) => `${kind} ${request} ${status}`), ["write 3 ok", "read 1 ok"])
     assert.strictEqual(one.replica.log.op, 4)
   })

@@ -31,7 +31,7 @@ const parts = (view: View, op: OpNumber): ReadonlyArray<Part> => {
   return all
 }
 
-const lags: Message = { _tag: "Commit", view: 0, op: 9, commit: 9, round: 0 , lease_ms: 0}
+const lags: Message = { _tag: "Commit", view: 0, op: 9, commit: 9, round: 0, lease_ms: 0 }
 
 describe("who takes a snapshot", () => {
   it("takes none, as a new primary, that goes beyond the vote that it chose", () => {
@@ -60,11 +60,11 @@ describe("who takes a snapshot", () => {
   it("keeps a whole one, which waits for the log behind it, when the view changes", () => {
     const one = One.start("R1")
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 12), commit: 1 })
-    one.receive("R2", { _tag: "Commit", view: 2, op: 20, commit: 20, round: 0 , lease_ms: 0})
+    one.receive("R2", { _tag: "Commit", view: 2, op: 20, commit: 20, round: 0, lease_ms: 0 })
     for (const part of parts(2, 9)) one.receive("R2", part)
     assert.strictEqual(one.replica.commit, 1)
     one.receive("R0", { _tag: "StartViewChange", view: 3, probing: false })
-    const { sends } = one.receive("R0", { _tag: "Commit", view: 3, op: 20, commit: 20, round: 0 , lease_ms: 0})
+    const { sends } = one.receive("R0", { _tag: "Commit", view: 3, op: 20, commit: 20, round: 0, lease_ms: 0 })
     assert.deepStrictEqual(only("GetState", sends).map(({ after }) => after), [9])
   })
 
@@ -74,10 +74,10 @@ describe("who takes a snapshot", () => {
     const hear = (message: Message) => heard("R2", message)
     const out = one.turn(
       hear({ _tag: "StartView", view: 2, first: 2, entries: entries(2, 3, 2), commit: 1 }),
-      hear({ _tag: "Commit", view: 2, op: 9, commit: 3, round: 0 , lease_ms: 0}),
+      hear({ _tag: "Commit", view: 2, op: 9, commit: 3, round: 0, lease_ms: 0 }),
       ...parts(2, 9).map(hear),
       hear({ _tag: "NewState", view: 2, first: 10, entries: entries(10, 11, 2), op: 11, commit: 9 }),
-      hear({ _tag: "Commit", view: 2, op: 20, commit: 9, round: 0 , lease_ms: 0}),
+      hear({ _tag: "Commit", view: 2, op: 20, commit: 9, round: 0, lease_ms: 0 }),
       ...parts(2, 15).map(hear),
       hear({ _tag: "NewState", view: 2, first: 16, entries: entries(16, 20, 2), op: 20, commit: 15 }),
       hear({ _tag: "StartView", view: 5, first: 16, entries: entries(16, 17, 5), commit: 15 })
@@ -167,7 +167,7 @@ describe("who sends a snapshot", () => {
         one.turn({ _tag: "Snapshotted", op: op - 5, digest: 0 })
       }
       one.receive("R2", { _tag: "GetState", view: 0, after: 0 })
-      one.receive("R1", { _tag: "CommitOk", view: 0, op, round: 0 , promised: false})
+      one.receive("R1", { _tag: "CommitOk", view: 0, op, round: 0, promised: false })
       one.pass(1_000, 500)
     }
     assert.isAbove(one.replica.outgoing.get("R2")!.snapshot.op, 300)

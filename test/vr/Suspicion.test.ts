@@ -10,7 +10,7 @@ import { highestView } from "../../src/vr/Replica.ts"
 import { suspects } from "../../src/vr/Suspicion.ts"
 import { heard, One, only, timers } from "./One.ts"
 
-const heartbeat = (view: View = 0) => ({ _tag: "Commit", view, op: 0, commit: 0, round: 0 , lease_ms: 0}) as const
+const heartbeat = (view: View = 0) => ({ _tag: "Commit", view, op: 0, commit: 0, round: 0, lease_ms: 0 }) as const
 const probing = (view: View) => ({ _tag: "StartViewChange", view, probing: true }) as const
 
 /** How long one waits in silence until it asks, in ms. */
@@ -46,7 +46,7 @@ describe("patience", () => {
   it("is not fed by others than the primary", () => {
     const one = One.start("R1")
     for (let i = 0; i < 10; i++) {
-      one.receive("R2", { _tag: "Commit", view: 0, op: 0, commit: 0, round: 0 , lease_ms: 0})
+      one.receive("R2", { _tag: "Commit", view: 0, op: 0, commit: 0, round: 0, lease_ms: 0 })
       one.receive("R2", { _tag: "GetState", view: 0, after: 0 })
       one.pass(100)
     }
@@ -97,7 +97,7 @@ describe("agreement", () => {
   it("is not given by a primary that serves, nor to views that are over", () => {
     const primary = One.start("R0")
     for (let i = 0; i < 10; i++) {
-      primary.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 0 , promised: false})
+      primary.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 0, promised: false })
       assert.isEmpty(only("StartViewChange", primary.receive("R2", probing(1)).sends))
       primary.pass(100)
     }

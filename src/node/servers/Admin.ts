@@ -114,7 +114,7 @@ const makeHandlers = (options: AdminServerOptions): Handlers => {
       return Effect.succeed({ [key]: values[key] ?? null })
     },
     "config.set": ({ key, value }) => {
-      const changed = setRuntime(settings.current, key, value)
+      const changed = setRuntime(settings.current, config.lease_ms, key, value)
       if (!changed.ok) return fail(changed.code, changed.reason)
       settings.current = changed.settings
       const values: Ok<"config.get"> = { ...settings.current }

@@ -174,6 +174,5 @@ export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out
 /** In a round of its own. */
 const renewLease = (replica: Replica, state: PrimaryState, now: Now): Millis => {
   state.round++
-  state.rounds[memberIndex(replica, replica.id)] = state.round
   return askForLease(replica, state, now)
 }

@@ -14,7 +14,6 @@ import { enterViewChange, sendVote, startTransfer } from "../Transitions.ts"
 import { askForCommitted, onCommitted, onCommittedSnapshot, onVote, startIfChosen } from "../ViewStart.ts"
 import { answerGetCommitted } from "./Answering.ts"
 import { onStartView, onStartViewChange } from "./Joining.ts"
-import { isPrimaryOf } from "./Normal.ts"
 import { broadcast } from "../Sending.ts"
 
 /** The view is running already and its StartView was lost. */
@@ -69,15 +68,15 @@ export const tickViewChange = (replica: Replica, state: ViewChangeState, now: No
   if (now.mono < state.resendAt) return
   state.resendAt = now.mono + replica.timers.heartbeat_ms
   broadcast(replica, out, { _tag: "StartViewChange", view: replica.view, probing: false })
-  if (now.mono < state.resendLargeAt) return
+  if (state.isWithheld || now.mono < state.resendLargeAt) return
   state.resendLargeAt = now.mono + state.wait_ms
   state.wait_ms = Math.min(state.wait_ms * 2, replica.timers.view_change_ms)
-  if (!state.isWithheld) sendVote(replica, state, out)
+  sendVote(replica, state, out)
   askForCommitted(replica, state, now, out)
 }
 
 const voteAtLast = (replica: Replica, state: ViewChangeState, now: Now, out: Outcome): void => {
   state.isWithheld = false
   sendVote(replica, state, out)
-  if (isPrimaryOf(replica, replica.view)) startIfChosen(replica, state, now, out)
+  startIfChosen(replica, state, now, out)
 }

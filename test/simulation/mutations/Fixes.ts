@@ -10,8 +10,8 @@ export const fixes: ReadonlyArray<Mutation> = [
     name: "F1 promise forgotten",
     what: "A restarted replica does not know which view it had promised, and recovers into an older one.",
     file: "src/vr/Step.ts",
-    find: "makeRecoveryState(promised), view, 0)",
-    replace: "makeRecoveryState(0), firstView(options.configuration.epoch), 0)",
+    find: "makeRecoveryState(promised), view, 0, ",
+    replace: "makeRecoveryState(0), firstView(options.configuration.epoch), 0, ",
     by: "search",
     budget: 100_000
   },
