@@ -54,13 +54,13 @@ export const failedFlush: Fault = {
 
 /**
  * Something acknowledged can no longer be read, which the next restart finds: now, or whenever that comes. It costs the
- * replica its memory, so no more than f at once.
+ * replica its memory, so no more than f at once. (One that has nothing yet may be counted on by the time it is found.)
  */
 export const damage: Fault = {
   weight: 1,
   strike: (sim, choice) => {
     if (!sim.keepsLogs) return false
-    const victim = victimOf(expendable(sim).filter(({ journal }) => journal.isTrusted), choice)
+    const victim = victimOf(expendable(sim).filter(({ isLost }) => !isLost), choice)
     if (victim === undefined) return false
     victim.journal.isDamaged = true
     if (oneOf([true, true, false], choice)) {
