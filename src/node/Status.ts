@@ -57,6 +57,7 @@ export const describeReplica = (replica: Replica, data: ReplicaData, now: Now): 
     log_base: log.base,
     snapshot: replica.snapshot,
     detail: detail(replica, data, now),
+    lease_ms: state._tag === "Primary" && isHeld(replica, state, now) ? Math.ceil(state.lease.until - now.mono) : null,
     change: state._tag === "Primary" && state.change !== null
       ? { next: state.change.next.replicas, in_log: state.change.op !== null }
       : null,
@@ -74,8 +75,7 @@ const detail = (replica: Replica, data: ReplicaData, now: Now): string | null =>
   switch (state._tag) {
     case "Primary":
       if (state.restarted) return "was restarted: it leads no longer, the next view is to begin"
-      if (state.abdicated) return "has lost touch with a quorum"
-      return isHeld(replica, state, now) ? `reads by a lease for another ${Math.ceil(state.lease.until - now.mono)} ms` : null
+      return state.abdicated ? "has lost touch with a quorum" : null
     case "Backup":
       return null
     case "ViewChange":
@@ -135,6 +135,7 @@ export const describeSilent = (tenant: Tenant, id: ReplicaId, state: "failed" | 
     log_base: 0,
     snapshot: null,
     detail: reason,
+    lease_ms: null,
     change: null,
     acked: {}
   }

@@ -94,6 +94,8 @@ export const ReplicaStatus = Struct({
   snapshot: NullOr(Struct({ op: Natural, digest: Natural })),
   /** What it waits for, or why it failed. */
   detail: NullOr(Text),
+  /** Of a primary: for so long it may read without asking its backups; null: it holds no lease. */
+  lease_ms: NullOr(Natural),
   /** Of a primary: the group that it is asked to become, and whether that is in its log, and so will come about; or null. */
   change: NullOr(Struct({ next: ArrayOf(Text), in_log: Schema.Boolean })),
   /** By replica id: the highest op that it has acknowledged to this primary, be it of the group or to join it. */

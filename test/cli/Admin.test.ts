@@ -49,7 +49,7 @@ const values: { readonly [C in CommandName]: Ok<C> } = {
     tenant: id, name: "r1", node: "dev1", state: "primary", durability: "disk", epoch: 1,
     replicas: ["r1::dev1", "r2::dev2"], view: 4, log_view: 4, op: 12, commit: 11,
     primary: "r1::dev1", sessions: 2, elements: 5, log_bytes: 1_000, log_base: 4,
-    snapshot: { op: 9, digest: 48_879 }, detail: null, change: null, acked: { "r2::dev2": 12 }
+    snapshot: { op: 9, digest: 48_879 }, detail: null, lease_ms: null, change: null, acked: { "r2::dev2": 12 }
   },
   "vr.primary": { tenant: id, primary: "r1::dev1" },
   "vr.group.plan": {

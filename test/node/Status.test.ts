@@ -29,6 +29,7 @@ const replica = (index: 0 | 1, snapshot: ReplicaStatus["snapshot"]): ReplicaStat
   log_base: 0,
   snapshot,
   detail: null,
+  lease_ms: null,
   change: null,
   acked: {}
 })

@@ -26,6 +26,7 @@ const met: Partial<Record<MessageTag, ReadonlyArray<StateTag>>> = {
   Committed: ["ViewChange"],
   GetSnapshot: ["Primary"],
   SnapshotPart: ["StateTransfer", "Recovery"],
+  EpochStarted: ["Primary", "Backup", "ViewChange", "Leaving"],
   RecoveryResponse: ["Backup", "Recovery"]
 }
 

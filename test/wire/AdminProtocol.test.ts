@@ -54,6 +54,7 @@ const replica: ReplicaStatus = {
   log_base: 0,
   snapshot: null,
   detail: "waits for DoViewChange",
+  lease_ms: 250,
   change: null,
   acked: { "r2::n2": 98 }
 }

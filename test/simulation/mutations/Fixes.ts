@@ -179,8 +179,8 @@ export const fixes: ReadonlyArray<Mutation> = [
     name: "F15 back-off reset",
     what: "Entering a view takes the back-off back, so over a slow network every view is given up before it works.",
     file: "src/vr/Transitions.ts",
-    find: "  replica.normalSince = now.mono\n  writeHead",
-    replace: "  replica.normalSince = now.mono\n  replica.attempts = 0\n  writeHead",
+    find: "  replica.normalSince = now.mono\n  settlePromise",
+    replace: "  replica.normalSince = now.mono\n  replica.attempts = 0\n  settlePromise",
     budget: 150
   },
   {
