@@ -107,13 +107,13 @@ const takeTurns = Effect.fnUntraced(function*(
     const news = withoutQuestions(inputs, turns, now)
     if (news === "end") return yield* new Ended({ why: "it is not to join any more", group })
     const outcome = stepAhead(replica, own.length === 0 ? news : [...own, ...news], now)
-    if (isUnwanted(replica, group)) return yield* unwanted(turns, outcome)
+    if (isUnwanted(turns, group)) return yield* unwanted(turns, outcome)
     yield* carryOut(turns, outcome, now, whole)
     if (isBehind(replica)) {
       // Meanwhile what was appended is on its way to the disk.
       yield* Effect.yieldNow
       const rest = step(replica, [], now)
-      if (isUnwanted(replica, group)) return yield* unwanted(turns, rest)
+      if (isUnwanted(turns, group)) return yield* unwanted(turns, rest)
       yield* carryOut(turns, rest, now, whole)
     }
     // A disk that is slower than the others' holds up the turns: the inbox drops what it cannot take, and the group misses us.
@@ -126,9 +126,15 @@ const takeTurns = Effect.fnUntraced(function*(
   }
 })
 
-/** It was to join, and has seen the group become another one, without it. `before`: its group before the step. */
-const isUnwanted = ({ configuration, id, left }: Replica, before: Configuration): boolean =>
-  configuration !== before && !left && !isMember(configuration, id)
+/**
+ * It was to join, and has seen the group become another one, without it. `before`: its group before the step. What a fork has written
+ * stays, and one that is outdated begins again: neither is this.
+ */
+const isUnwanted = ({ registeredEpoch, replica }: Turns, before: Configuration): boolean => {
+  const { configuration, forked, id, left } = replica
+  if (configuration === before || left || isMember(configuration, id)) return false
+  return forked === null && !isOutdated(replica, registeredEpoch())
+}
 
 /** What it would say, also to a change that is to take it in after all, it would not keep: nothing of that leaves. */
 const unwanted = (turns: Turns, outcome: Outcome): Effect.Effect<never, Ended> =>

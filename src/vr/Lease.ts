@@ -5,8 +5,8 @@
  * A round (see Requests.ts) asks for it, and who confirms the round promises. The holder counts from when it sent the round,
  * the others from when they received it, and both allow for clocks that differ by `lease_drift`. A promise lives in memory:
  * whoever is started again keeps what it may have promised before. Only a vote breaks it. An epoch begins without votes, but the
- * primary of the one before has committed its end itself, unless there was a later view. An epoch that `recover` has begun has no such
- * end: its first primary waits as long as any lease lasts.
+ * primary of the one before has committed its end itself, unless there was a later view. An epoch that `recover` has begun has no
+ * such end: its first primary waits as long as the longest lease that its own node was ever set to.
  *
  * @module
  */

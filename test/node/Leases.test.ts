@@ -31,7 +31,6 @@ const cutOff = (world: World, [first, ...others]: ReadonlyArray<TestNode>): void
   for (const other of others) world.hold(first!, other)
 }
 
-
 describe("leases", () => {
   story("the primary reads although it reaches nobody, and says so", (world) =>
     Effect.gen(function*() {

@@ -4,109 +4,18 @@
  * @module
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
-import * as Semaphore from "effect/Semaphore"
 import * as TestClock from "effect/testing/TestClock"
-import { seeded } from "../../src/base/Random.ts"
-import { Metrics } from "../../src/node/Metrics.ts"
-import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox, nothingWaits, type ReplicaInput } from "../../src/node/Queues.ts"
-import { makeReadBudget } from "../../src/node/ReadBudget.ts"
-import { runReplica } from "../../src/node/ReplicaFiber.ts"
-import { type Journal, JournalError, type JournalWrite } from "../../src/storage/Journal.ts"
-import { makeStore } from "../../src/store/Store.ts"
-import { makeConfiguration } from "../../src/vr/Configuration.ts"
-import { firstView, type Message, type MessageOf, type MessageTag, type OpNumber } from "../../src/vr/Message.ts"
-import { encodeNextGroup } from "../../src/vr/NextGroup.ts"
+import { JournalError } from "../../src/storage/Journal.ts"
+import { firstView } from "../../src/vr/Message.ts"
 import type { Input } from "../../src/vr/Replica.ts"
 import { takeSnapshot } from "../../src/vr/Snapshot.ts"
-import { newLearner, newReplica, recoveringReplica, step } from "../../src/vr/Step.ts"
+import { newReplica, step } from "../../src/vr/Step.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
-import { configOf } from "./TestNode.ts"
-
-const lease_ms = 400
-const group = ["r1::n1", "r2::n2", "r3::n3"]
-const tenant = "6f9619ff-8b86-4d01-8b42-00cf4fc964ff"
-
-const optionsOf = (id: string) => {
-  const store = makeStore()
-  const reads = makeReadBudget(store)
-  const configuration = makeConfiguration(0, group)
-  const timers = configOf("n1")
-  const now = { mono: 0, wall: 0 }
-  const options = { id, configuration, timers, lease_ms, application: reads.application, random: seeded(1), now }
-  return { options, reads, store, timers }
-}
-
-/** Runs one replica of three, or one that is to join them. `begun`: the writes; each ends when the test lets it. */
-const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusal: JournalError | null = null) {
-  const inbox = yield* makeReplicaInbox
-  const dispatcher = yield* makeDispatcherInbox
-  const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
-  const { options, reads, store, timers } = optionsOf(id)
-  const start = group.includes(id) ? newReplica : newLearner
-  const replica = recovering ? recoveringReplica(options, 0) : start(options)
-  const begun: Array<JournalWrite> = []
-  /** The commit numbers of the replica when they began. */
-  const applied: Array<OpNumber> = []
-  /** A save ends when the test says so, and how. */
-  const saving = yield* Deferred.make<void, JournalError>()
-  const disk = yield* Semaphore.make(1)
-  yield* disk.take(1)
-  const journal: Journal = {
-    open: Effect.die("is open"),
-    restore: () => Effect.die("no snapshots"),
-    save: ({ op }) => Effect.andThen(Deferred.await(saving), Effect.succeed({ op, digest: 7, bytes: 9 })),
-    write: (write) => Effect.suspend(() => {
-      begun.push(write)
-      applied.push(replica.commit)
-      return Effect.andThen(disk.take(1), refusal ?? Effect.void)
-    })
-  }
-  const local: LocalReplica = { tenant, id, inbox, waiting: nothingWaits }
-  const data = { tenant, node: "n1", durability: "disk" as const, doubt: null, store }
-  const fiber = yield* Effect.forkScoped(runReplica({
-    local, replica, data, reads, journal, dispatcher, metrics, isWhole: !recovering, settings: { current: timers }, registeredEpoch: () => 0
-  }))
-  const sent: Array<Message> = []
-  let replies = 0
-  /** Lets everybody do what they can. */
-  const settle = Effect.gen(function*() {
-    for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow
-    for (const output of yield* Queue.clear(dispatcher)) {
-      if (output._tag !== "FromReplica") continue
-      sent.push(...output.sends.map(({ message }) => message))
-      replies += output.replies.length
-    }
-  })
-  const tell = (...inputs: ReadonlyArray<ReplicaInput>) => Effect.andThen(Queue.offerAll(inbox, inputs), settle)
-  const hear = (from: string, message: Message) => tell({ _tag: "Message", from, epoch: 0, message })
-  /** The write under way ends. */
-  const flushed = Effect.andThen(disk.release(1), settle)
-  const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
-    sent.filter((message): message is MessageOf<T> => message._tag === tag)
-  const { pins } = store
-  return { applied, begun, fiber, metrics, replica, saving, sent, tell, hear, flushed, settle, said, pins, replies: () => replies }
-})
-
-const register = (channel: number): ReplicaInput => ({
-  _tag: "Requests",
-  requests: [{ kind: "register", to: { connection: 1, channel }, nonce: new Uint8Array(16).fill(channel) }]
-})
-
-const read: ReplicaInput = {
-  _tag: "Requests",
-  requests: [{ kind: "read", to: { connection: 1, channel: 1 }, request: 1, operation: new Uint8Array(0) }]
-}
-
-const entry = (op: number) => ({
-  op, view: 0, time: op, kind: "register" as const, session: 0, request: 0, answered: 0, operation: new Uint8Array(16).fill(op)
-})
+import { changeTo, entry, group, lease_ms, optionsOf, read, register, scene } from "./ReplicaScene.ts"
 
 describe("the fiber of a replica", () => {
   it.effect("lets Prepares out before the primary's own flush; one turn is one write, and the next gathers meanwhile", () =>
@@ -244,9 +153,7 @@ describe("the fiber of a replica", () => {
     Effect.gen(function*() {
       const backup = yield* scene("r2::n2")
       const replicas = ["r1::n1", "r3::n3", "r4::n4"]
-      const next = { epoch: 1, replicas, leaving: ["r2::n2"] }
-      const last = { ...entry(1), kind: "reconfigure" as const, operation: encodeNextGroup(next) }
-      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [last], commit: 1 })
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [changeTo(replicas, ["r2::n2"])], commit: 1 })
       assert.deepStrictEqual(backup.begun.map(({ entries, head }) => [entries.length, head]), [[1, null]])
       yield* backup.flushed
       const view = firstView(1)
@@ -270,8 +177,7 @@ describe("the fiber of a replica", () => {
   it.effect("says nothing any more once it has seen the group become one without it, though it is to join the next one", () =>
     Effect.gen(function*() {
       const learner = yield* scene("r4::n4")
-      const next = { epoch: 1, replicas: ["r1::n1"], leaving: group.slice(1) }
-      const last = { ...entry(1), kind: "reconfigure" as const, operation: encodeNextGroup(next) }
+      const last = changeTo(["r1::n1"], group.slice(1))
       const again = { ...entry(2), view: firstView(1) }
       yield* learner.tell(
         { _tag: "Message", from: "r1::n1", epoch: 0, message: { _tag: "Prepare", view: 0, first: 1, entries: [last], commit: 1 } },
@@ -283,6 +189,17 @@ describe("the fiber of a replica", () => {
       assert.isEmpty(learner.sent)
       assert.isEmpty(learner.begun)
       assert.match(String(yield* Fiber.await(learner.fiber)), /Ended/)
+    }).pipe(Effect.scoped))
+
+  it.effect("keeps what it has if it is a fork, though the group has changed without it in that same turn", () =>
+    Effect.gen(function*() {
+      const learner = yield* scene("r4::n4")
+      // Found in the turn itself, behind the change.
+      Object.defineProperty(learner.replica, "forked", { get: () => learner.replica.configuration.epoch === 1 ? "it is one" : null })
+      const last = changeTo(["r1::n1"], group.slice(1))
+      yield* learner.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [last], commit: 1 })
+      for (let write = 0; write < 3; write++) yield* learner.flushed
+      assert.match(String(yield* Fiber.await(learner.fiber)), /Forked/)
     }).pipe(Effect.scoped))
 })
 
