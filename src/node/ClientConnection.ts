@@ -12,6 +12,7 @@ import { bytesOf } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 import type { Framed } from "../network/Framed.ts"
 import type { ReplyTo } from "../vr/Replica.ts"
+import { Window } from "../vr/Window.ts"
 import { makeConnectionOutbox } from "./Queues.ts"
 
 /** One session of one tenant on one connection. */
@@ -21,13 +22,13 @@ export interface Channel {
   /** 0 while the registration is under way. */
   session: number
   /** The requests that were handed to a replica and not answered yet. One that is sent twice is answered once. */
-  readonly writes: Set<number>
+  readonly writes: Window<true>
   /** Counts the reads, of which each is answered. */
   reads: number
 }
 
 export const makeChannel = (tenant: string, to: ReplyTo, session: number): Channel =>
-  ({ tenant, to, session, writes: new Set(), reads: 0 })
+  ({ tenant, to, session, writes: new Window(), reads: 0 })
 
 export interface ClientConnection {
   readonly id: number

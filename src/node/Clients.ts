@@ -79,7 +79,7 @@ const onRequest = (
   }
   const replica = routes.local(channel.tenant)
   if (replica === undefined) return tell(routes, connection, answerTo(message, elsewhere(routes, channel.tenant)))
-  if (message._tag === "Write") channel.writes.add(message.request)
+  if (message._tag === "Write") channel.writes.set(message.request, true)
   else channel.reads++
   routes.request(
     replica,

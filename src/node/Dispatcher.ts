@@ -41,8 +41,9 @@ export class Dispatcher {
   private readonly groups = new Map<LocalReplica, Configuration>()
   private readonly laggards = new Laggards()
   private readonly connections = new Map<number, ClientConnection>()
-  private readonly requests = new Map<LocalReplica, [ClientRequest, ...Array<ClientRequest>]>()
-  private readonly answers = new Map<ClientConnection, [Uint8Array, ...Array<Uint8Array>]>()
+  /** Of this turn. Anew in each: a map that is cleared keeps what was in it for the collector, which copies it. */
+  private requests = new Map<LocalReplica, [ClientRequest, ...Array<ClientRequest>]>()
+  private answers = new Map<ClientConnection, [Uint8Array, ...Array<Uint8Array>]>()
   private readonly routes: Routes
   private readonly options: DispatcherOptions
   /** The message encoded last: one message goes to several replicas in a row. */
@@ -196,15 +197,19 @@ export class Dispatcher {
   }
 
   private flushRequests(): void {
-    for (const [replica, requests] of this.requests) {
+    const { requests: all } = this
+    if (all.size === 0) return
+    this.requests = new Map()
+    for (const [replica, requests] of all) {
       if (!this.offer(replica, { _tag: "Requests", requests })) onOverload(this.routes, replica, requests)
     }
-    this.requests.clear()
   }
 
   private flushAnswers(): void {
-    for (const [connection, frames] of this.answers) answer(connection, frames)
-    this.answers.clear()
+    const { answers } = this
+    if (answers.size === 0) return
+    this.answers = new Map()
+    for (const [connection, frames] of answers) answer(connection, frames)
   }
 }
 

@@ -190,12 +190,13 @@ export class DiskJournal implements Journal {
   }
 
   private append(batch: Batch): Effect.Effect<void, DiskError | JournalError> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.suspend(() => {
       const before = this.state!
-      const isNewFile = yield* this.segments.append(batch, before)
-      const head = batch.head ?? before.head
-      this.state = { head, commit: batch.commit, doubt: null, op: opAfter(batch, before.op) }
-      if (batch.head !== null || isNewFile) yield* this.renewHeadFile(head, batch.head === null)
+      return Effect.flatMap(this.segments.append(batch, before), (isNewFile) => {
+        const head = batch.head ?? before.head
+        this.state = { head, commit: batch.commit, doubt: null, op: opAfter(batch, before.op) }
+        return batch.head !== null || isNewFile ? this.renewHeadFile(head, batch.head === null) : Effect.void
+      })
     })
   }
 

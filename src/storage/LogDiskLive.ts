@@ -82,17 +82,14 @@ const writeAll = (
   fd: number,
   at: number,
   chunks: ReadonlyArray<Uint8Array>
-): Effect.Effect<void, DiskError> =>
-  Effect.gen(function*() {
-    let rest = chunks.filter((chunk) => chunk.length > 0)
-    let offset = at
-    while (rest.length > 0) {
-      const written = yield* systemCall<number>(path, (done) => writev(fd, rest, offset, done))
-      if (written === 0) return yield* new DiskError({ file: path, reason: "the disk takes no more bytes" })
-      offset += written
-      rest = behind(rest, written)
-    }
-  })
+): Effect.Effect<void, DiskError> => {
+  const some = chunks.filter((chunk) => chunk.length > 0)
+  if (some.length === 0) return Effect.void
+  return Effect.flatMap(systemCall<number>(path, (done) => writev(fd, some, at, done)), (written) =>
+    written === 0
+      ? Effect.fail(new DiskError({ file: path, reason: "the disk takes no more bytes" }))
+      : writeAll(path, fd, at + written, behind(some, written)))
+}
 
 /** The system may give a part only; nothing at all means that the file ends. */
 const readAll = (path: string, fd: number, at: number, length: number): Effect.Effect<Uint8Array, DiskError> =>

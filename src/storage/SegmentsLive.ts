@@ -108,9 +108,13 @@ export class Segments {
     return file?.close ?? Effect.void
   })
 
-  /** Makes a batch durable. Did it begin a segment? One that installs a snapshot does. */
+  /**
+   * Makes a batch durable. Did it begin a segment? One that installs a snapshot does. Here, and in all that each write passes, no
+   * generator function is made: V8 keeps something of each among its old objects, and with it all that the function refers to, such
+   * as the entries, until it collects the whole heap.
+   */
   append(batch: Batch, before: Before): Effect.Effect<boolean, DiskError> {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.suspend(() => {
       const { file, log, tail } = this
       const sequence = log.sequence + 1
       const rolls = file === null || tail === null || batch.snapshot !== null ||
@@ -119,11 +123,12 @@ export class Segments {
       const whole = rolls && batch.head === null ? { ...batch, head: before.head } : batch
       const at = rolls ? preamble_bytes : tail.at
       const { bytes, checksum } = encodeBatch(whole, { at, sequence, chain: log.chain, seed: log.seed }, crc32, this.room)
-      if (rolls) yield* this.addSegment(bytes, sequence, before.op)
-      else yield* this.addBatch(file, tail, bytes, sequence)
-      this.log = { ...log, sequence, chain: checksum }
-      this.appended(batch, before.op)
-      return rolls
+      const written = rolls ? this.addSegment(bytes, sequence, before.op) : this.addBatch(file, tail, bytes, sequence)
+      return Effect.map(written, () => {
+        this.log = { ...log, sequence, chain: checksum }
+        this.appended(batch, before.op)
+        return rolls
+      })
     })
   }
 
