@@ -78,6 +78,8 @@ export const Limits = {
   /** So many committed entries at a time the data is told of before they are applied; and from how many elements on that pays. */
   prefetch_entries_max: 256,
   prefetch_elements_min: 20_000,
+  /** With each write the memory of so many elements that were deleted below directories is given back. */
+  graves_per_write_max: 16,
   /** Packed entries lie in pieces of memory of this size. A long one has a piece of its own. */
   log_piece_bytes: 256 * KiB,
   /** Pieces that no log needs and a process keeps, for all its logs together. */

@@ -20,8 +20,6 @@ const utf8 = new TextEncoder()
 export class MsgpackWriter {
   private readonly slab_bytes: number
   private slab = nothing
-  /** The same memory, as that which takes characters faster than a loop here would. */
-  private text: Buffer | null = null
   private first = 0
   private at = 0
 
@@ -153,15 +151,6 @@ export class MsgpackWriter {
     return this
   }
 
-  /** Bytes that are given as a string, a character below U+0100 for each. */
-  binOf(latin1: string): this {
-    const { length } = latin1
-    this.binHeader(length)
-    this.text ??= Buffer.from(this.slab.buffer)
-    this.at += this.text.write(latin1, this.at, "latin1")
-    return this
-  }
-
   string(value: string): this {
     this.reserve(5 + 3 * value.length)
     if (value.length <= short_length && this.shortAscii(value)) return this
@@ -246,14 +235,12 @@ export class MsgpackWriter {
     const next = new Uint8Array(Math.max(this.slab_bytes, 2 * begun + bytes))
     next.set(this.slab.subarray(this.first, this.at))
     this.slab = next
-    this.text = null
     this.first = 0
     this.at = begun
   }
 
   private drop(): void {
     this.slab = nothing
-    this.text = null
     this.first = 0
     this.at = 0
   }

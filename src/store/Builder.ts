@@ -15,6 +15,7 @@ import { type Element, elementKinds, type ElementType, isElementType } from "./e
 import { record_fields, writeRecord } from "./Parts.ts"
 import { flat, refuseName, utf8Length } from "./Path.ts"
 import { never_pinned } from "./Tree.ts"
+import { Values } from "./Values.ts"
 
 /** A longer one holds more than one element. */
 const part_bytes_max = Math.max(Limits.snapshot_part_bytes_max, Limits.operation_bytes_max)
@@ -45,14 +46,15 @@ interface Open {
 
 export class Builder implements StateBuilder {
   readonly #reader = new MsgpackReader()
-  readonly #install: (root: Directory) => void
+  readonly #install: (root: Directory, values: Values) => void
+  readonly #values = new Values()
   /** The directories on the way to the last element, from the root. */
   readonly #open: Array<Open> = []
   #root: Directory | undefined = undefined
   #refusal: string | null = null
 
-  /** `install` gets the root of a whole tree, which is its own from then on. */
-  constructor(install: (root: Directory) => void) {
+  /** `install` gets the root of a whole tree, which is its own from then on, and the memory of its values. */
+  constructor(install: (root: Directory, values: Values) => void) {
     this.#install = install
   }
 
@@ -71,7 +73,7 @@ export class Builder implements StateBuilder {
     const root = this.#root
     invariant(root !== undefined && this.#open.length === 0 && this.#refusal === null, "what is installed is whole, and new")
     this.#root = undefined
-    this.#install(root)
+    this.#install(root, this.#values)
   }
 
   #add(part: Uint8Array): string | null {
@@ -92,7 +94,7 @@ export class Builder implements StateBuilder {
     const { depth, name, type, created_version, version } = heading
     const problem = this.#misplaced(heading)
     if (problem !== null) return `${quoted(name)} at depth ${depth}: ${problem}`
-    const element = elementKinds[type].decode(this.#reader, created_version, version)
+    const element = elementKinds[type].decode(this.#reader, created_version, version, this.#values)
     if (this.#reader.fault !== null) return `${quoted(name)} at depth ${depth}: ${this.#reader.fault}`
     writeRecord(writer, depth, name, element)
     this.#attach(name, element)

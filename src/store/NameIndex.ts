@@ -156,10 +156,10 @@ export class Slots<Value> {
   }
 
   /**
-   * Looks at the slots, then at the names and values there, and forgets them. In loops so short that the processor begins with the
-   * next ones while it waits for memory. What it gives means nothing.
+   * Looks at the slots, then at the names and values there, then at what those have elsewhere, and forgets them. In loops so short
+   * that the processor begins with the next ones while it waits for memory. What it gives means nothing.
    */
-  touch(lookAt: (value: Value) => number): number {
+  touch(lookAt: (value: Value) => number, lookInto: (value: Value) => number): number {
     const all = this.#cells
     const at = this.#at
     let seen = 0
@@ -168,6 +168,10 @@ export class Slots<Value> {
       const cells = all[i]!
       const value = cells[at[i]! + 2]
       if (value !== undefined) seen += (cells[at[i]! + 1] as string).length + lookAt(value as Value)
+    }
+    for (let i = 0; i < all.length; i++) {
+      const value = all[i]![at[i]! + 2]
+      if (value !== undefined) seen += lookInto(value as Value)
     }
     all.length = 0
     at.length = 0

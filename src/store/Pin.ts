@@ -9,6 +9,7 @@ import { invariant } from "../base/Invariant.ts"
 import type { Blob } from "./elements/Blob.ts"
 import type { Directory } from "./elements/Directory.ts"
 import type { Element } from "./elements/Elements.ts"
+import { Values } from "./Values.ts"
 
 /** A map is made anew as it grows: many small ones never take long. */
 const maps = 256
@@ -16,6 +17,8 @@ const maps = 256
 export class Pin {
   /** Of the tree: what has a higher one was changed since. */
   readonly version: number
+  /** Memory for what blobs were. */
+  readonly values = new Values()
   /** Null once it is released. */
   #root: Directory | null
   /** What blobs were that have changed since. */

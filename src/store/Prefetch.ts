@@ -12,6 +12,7 @@ import type { Element } from "./elements/Elements.ts"
 import { Slots } from "./NameIndex.ts"
 
 const lookAt = ({ version }: Element): number => version
+const lookInto = (element: Element): number => element.type === "blob" ? element.glimpse ?? 0 : 0
 
 export class Prefetch {
   readonly #slots = new Slots<Element>()
@@ -30,6 +31,6 @@ export class Prefetch {
       } else parent = null
       before = path
     }
-    this.seen = this.#slots.touch(lookAt)
+    this.seen = this.#slots.touch(lookAt, lookInto)
   }
 }

@@ -55,7 +55,7 @@ export const makeStore = (part_bytes_max: number = Limits.snapshot_part_bytes_ma
       const pin = tree.pin()
       return { read: () => partsOf(pin, part_bytes_max), release: () => tree.release(pin) }
     },
-    restore: () => new Builder((root) => tree.install(root)),
+    restore: () => new Builder((root, values) => tree.install(root, values)),
     stats: () => ({ elements: tree.elements, value_bytes: tree.value_bytes }),
     pins: () => tree.pins
   }

@@ -8,7 +8,8 @@
  * - A path that leads through an element that is no directory does not exist; only to create there is a `WrongType`.
  * - Of several things that are wrong with a write the first in this order is reported: NotFound (or ParentNotFound),
  *   WrongType, CasFailed, NotEmpty.
- * - A deleted directory is cut off whole; its subtree is never visited.
+ * - A deleted directory is cut off whole; what is below it is visited later, a few elements with each write, to give back the memory
+ *   of its values.
  * - A pinned root stays as it is, with all directories below it: one that a pin has seen is copied when it first changes
  *   after it, and so is everything above it. What a blob was is kept by the pin until that is released. An element tells by
  *   its version: what was made or changed since has one above the pin's.
@@ -16,14 +17,17 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
+import { Limits } from "../base/Limits.ts"
 import type { Blob } from "./elements/Blob.ts"
 import { Directory } from "./elements/Directory.ts"
 import { type Element, elementKinds } from "./elements/Elements.ts"
+import { Graveyard } from "./Graveyard.ts"
 import type { ReadOperation, WriteOperation } from "./Operation.ts"
 import { flat, namesOf, pathOf } from "./Path.ts"
 import { Pin } from "./Pin.ts"
 import { Prefetch } from "./Prefetch.ts"
 import type { ErrorResult, Result } from "./Result.ts"
+import { Values } from "./Values.ts"
 
 type Create = Extract<WriteOperation, { readonly _tag: "Create" }>
 type Put = Extract<WriteOperation, { readonly _tag: "Put" }>
@@ -45,12 +49,20 @@ export const never_pinned = -1
 
 export class Tree {
   #root = new Directory(0, 0)
+  /** The memory of all its values. */
+  #values: Values
+  /** Cut off, with memory that is still to be given back. */
+  #graveyard = new Graveyard()
   /** The tree's version at the last pin. Also the epoch of all nodes that were made since. */
   #pinned = never_pinned
   /** Those that are not released: they keep what blobs were. */
   #pins: ReadonlyArray<Pin> = []
   readonly #prefetch = new Prefetch()
   readonly #way: Way = { above: [], whole: false, element: undefined }
+
+  constructor(values = new Values()) {
+    this.#values = values
+  }
 
   /** The op number of the last write that changed something; 0 before the first. */
   get version(): number {
@@ -69,6 +81,7 @@ export class Tree {
   /** `version`: the op number, above that of every write before. */
   write(operation: WriteOperation, version: number): Result {
     invariant(version > this.version, "op numbers rise", { version, last: this.version })
+    if (this.#pins.length === 0) this.#graveyard.clear(Limits.graves_per_write_max, this.#values)
     switch (operation._tag) {
       case "Create":
         return this.#create(operation, version)
@@ -98,11 +111,13 @@ export class Tree {
     return this.#pins.length
   }
 
-  /** Goes on with another root, to which and to all below it nobody else holds on. Its nodes: of `never_pinned`. */
-  install(root: Directory): void {
+  /** Goes on with another root, to which and to all below it nobody else holds on, and its memory. Its nodes: of `never_pinned`. */
+  install(root: Directory, values: Values): void {
     this.#pinned = never_pinned
     this.#pins = []
     this.#root = root
+    this.#values = values
+    this.#graveyard = new Graveyard()
   }
 
   /** The data of a value is to be encoded at once, not kept. */
@@ -146,7 +161,7 @@ export class Tree {
       this.#attach(above, names[above.length - 1]!, directory, version)
       above.push(directory)
     }
-    this.#attach(above, names[names.length - 1]!, elementKinds[type].create(data, version), version)
+    this.#attach(above, names[names.length - 1]!, elementKinds[type].create(data, version, this.#values), version)
     return { _tag: "Written", version }
   }
 
@@ -160,7 +175,7 @@ export class Tree {
       this.#own(path, above)
       this.#keep(element)
     }
-    element.replace(data)
+    element.replace(data, this.#values)
     element.version = version
     touch(above, version, 0, growth)
     return { _tag: "Written", version }
@@ -180,6 +195,9 @@ export class Tree {
       ? [1 + element.elements_below, element.value_bytes_below]
       : [1, element.size]
     touch(above, version, -elements, -value_bytes)
+    // If it is pinned, it stays as it is until that is over.
+    if (element.type === "blob" && this.#pins.length === 0) element.free(this.#values)
+    else this.#graveyard.add(element)
     // The way is kept for the next path: what was deleted is not kept with it.
     this.#way.element = undefined
     return { _tag: "Written", version }
@@ -190,7 +208,7 @@ export class Tree {
     let copy: Blob | undefined
     for (const pin of this.#pins) {
       if (pin.version < blob.version) continue
-      copy ??= blob.copy()
+      copy ??= blob.copy(pin.values)
       pin.keep(blob, copy)
     }
   }

@@ -258,18 +258,6 @@ describe("the writer", () => {
     for (const other of [[], [1], [1, 3], [1, 2, 3], [2, 2]]) assert.isFalse(writer.wrote(Uint8Array.from(other)))
   })
 
-  it("writes bytes that are given as characters", () => {
-    const writer = new MsgpackWriter()
-    fc.assert(fc.property(fc.array(bin, { maxLength: 4 }), (bins) => {
-      writer.start()
-      for (const one of bins) writer.binOf(Buffer.from(one).toString("latin1"))
-      const written = writer.take()
-      writer.start()
-      for (const one of bins) writer.bin(one)
-      assert.isTrue(writer.wrote(written))
-    }))
-  })
-
   it("begins afresh after a value that could not be written", () => {
     const writer = new MsgpackWriter()
     for (const wrong of [-1, 1.5, NaN, 2 ** 53]) assert.throws(() => writer.start().string("half").uint(wrong))

@@ -5,25 +5,25 @@
  */
 import { Limits } from "../../base/Limits.ts"
 import type { MsgpackWriter } from "../../base/MsgpackWriter.ts"
+import type { Page, Values } from "../Values.ts"
 import type { ElementBase, ElementKind } from "./Element.ts"
-
-/**
- * Up to this many bytes a value is kept as a string of one-byte characters: 16 bytes of overhead where a `Uint8Array`
- * takes about 230 (and, above 64 bytes, an allocation outside the heap). Larger ones stay outside the heap, whose size
- * Node limits.
- */
-const inline_bytes_max = 512
 
 export class Blob implements ElementBase {
   readonly created_version: number
   version: number
-  #data: string | Uint8Array
+  /** Where its value is. */
+  #page: Page
+  #at: number
+  #length: number
 
-  /** `data`: as it is kept. */
-  constructor(data: string | Uint8Array, created_version: number, version: number) {
+  /** Copies `data` to memory of `values`. */
+  constructor(data: Uint8Array, created_version: number, version: number, values: Values) {
     this.created_version = created_version
     this.version = version
-    this.#data = data
+    this.#page = values.pageFor(data.length)
+    this.#at = values.take(this.#page)
+    this.#length = data.length
+    this.#page.bytes.set(data, this.#at)
   }
 
   get type(): "blob" {
@@ -31,7 +31,7 @@ export class Blob implements ElementBase {
   }
 
   get size(): number {
-    return this.#data.length
+    return this.#length
   }
 
   get children(): number {
@@ -40,34 +40,46 @@ export class Blob implements ElementBase {
 
   /** The value: to be read now, not to be kept or changed. */
   get data(): Uint8Array {
-    return typeof this.#data === "string" ? Buffer.from(this.#data, "latin1") : this.#data
+    return this.#page.bytes.subarray(this.#at, this.#at + this.#length)
   }
 
-  copy(): Blob {
-    return new Blob(this.#data, this.created_version, this.version)
+  /** Its first byte, to have it in the processor's cache soon. */
+  get glimpse(): number | undefined {
+    return this.#page.bytes[this.#at]
+  }
+
+  /** The same once more, with memory of these. */
+  copy(values: Values): Blob {
+    return new Blob(this.data, this.created_version, this.version, values)
   }
 
   encode(writer: MsgpackWriter): void {
-    if (typeof this.#data === "string") writer.binOf(this.#data)
-    else writer.bin(this.#data)
+    writer.bin(this.data)
   }
 
-  /** Copies the bytes. */
-  replace(data: Uint8Array): void {
-    this.#data = kept(data)
+  /** Copies the bytes. `values`: those that it has its memory of. */
+  replace(data: Uint8Array, values: Values): void {
+    if (!this.#page.fits(data.length)) {
+      values.give(this.#page, this.#at)
+      this.#page = values.pageFor(data.length)
+      this.#at = values.take(this.#page)
+    }
+    this.#length = data.length
+    this.#page.bytes.set(data, this.#at)
   }
-}
 
-const kept = (data: Uint8Array): string | Uint8Array => {
-  // Not `data.slice()`: of a Node `Buffer` that is a view.
-  if (data.length > inline_bytes_max) return new Uint8Array(data)
-  const buffer = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length)
-  return buffer.toString("latin1")
+  /** Gives its memory back. Nobody reads it any more. */
+  free(values: Values): void {
+    values.give(this.#page, this.#at)
+    this.#page = values.pageFor(0)
+    this.#at = 0
+    this.#length = 0
+  }
 }
 
 export const blobKind: ElementKind<Blob> = {
   refuse: () => undefined,
-  create: (data, version) => new Blob(kept(data), version, version),
-  decode: (reader, created_version, version) =>
-    new Blob(kept(reader.bin("data", Limits.value_bytes_max)), created_version, version)
+  create: (data, version, values) => new Blob(data, version, version, values),
+  decode: (reader, created_version, version, values) =>
+    new Blob(reader.bin("data", Limits.value_bytes_max), created_version, version, values)
 }

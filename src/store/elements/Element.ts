@@ -5,6 +5,7 @@
  */
 import type { MsgpackReader } from "../../base/MsgpackReader.ts"
 import type { MsgpackWriter } from "../../base/MsgpackWriter.ts"
+import type { Values } from "../Values.ts"
 
 /** One element of the tree, as listings and `stat` see it. Versions are op numbers. */
 export interface ElementBase {
@@ -16,8 +17,6 @@ export interface ElementBase {
   readonly size: number
   /** Elements directly below it. */
   readonly children: number
-  /** The same once more, to be changed while this one stays as it is. Costs nothing that grows with what it holds. */
-  readonly copy: () => ElementBase
   /** Writes what it holds besides its versions: one msgpack value, the same for equal states. */
   readonly encode: (writer: MsgpackWriter) => void
 }
@@ -26,8 +25,8 @@ export interface ElementBase {
 export interface ElementKind<Element extends ElementBase> {
   /** Why an element of this type cannot be created from these bytes, in words. Looks at the bytes alone. */
   readonly refuse: (data: Uint8Array) => string | undefined
-  /** The new element. Copies what it keeps of `data`, which belongs to the network. */
-  readonly create: (data: Uint8Array, version: number) => Element
-  /** Reads what `encode` wrote, from bytes of unknown origin: the reader knows what is wrong. Copies what it keeps. */
-  readonly decode: (reader: MsgpackReader, created_version: number, version: number) => Element
+  /** The new element. Copies what it keeps of `data`, which belongs to the network, to memory of `values`. */
+  readonly create: (data: Uint8Array, version: number, values: Values) => Element
+  /** Reads what `encode` wrote, from bytes of unknown origin: the reader knows what is wrong. Copies what it keeps, as above. */
+  readonly decode: (reader: MsgpackReader, created_version: number, version: number, values: Values) => Element
 }

@@ -1,0 +1,176 @@
+/**
+ * The memory of values: nobody's bytes are another's, and what is given back is used again.
+ *
+ * @module
+ */
+import * as fc from "fast-check"
+import { assert, describe, it } from "vitest"
+import { seeded } from "../../src/base/Random.ts"
+import { Directory } from "../../src/store/elements/Directory.ts"
+import { partsOf } from "../../src/store/Parts.ts"
+import { Tree } from "../../src/store/Tree.ts"
+import { type Page, slot_bytes_max, Values } from "../../src/store/Values.ts"
+
+const length = fc.oneof(
+  fc.integer({ min: 0, max: slot_bytes_max + 40 }),
+  fc.constantFrom(1, 16, 17, 128, 129, 256, 257, slot_bytes_max, slot_bytes_max + 1)
+)
+
+interface Held {
+  readonly page: Page
+  readonly at: number
+  readonly length: number
+  readonly mark: number
+}
+
+const hold = (values: Values, length: number, mark: number): Held => {
+  const page = values.pageFor(length)
+  const at = values.take(page)
+  page.bytes.fill(mark, at, at + length)
+  return { page, at, length, mark }
+}
+
+const isWhole = ({ at, length, mark, page }: Held): boolean =>
+  page.bytes.length >= at + length && page.bytes.subarray(at, at + length).every((byte) => byte === mark)
+
+describe("the memory of values", () => {
+  it("is nobody else's as long as it is held", () => {
+    const act = fc.oneof({ weight: 3, arbitrary: fc.record({ length }) }, { weight: 2, arbitrary: fc.record({ give: fc.nat() }) })
+    fc.assert(fc.property(fc.array(act, { size: "max", maxLength: 400 }), (acts) => {
+      const values = new Values()
+      const held: Array<Held> = []
+      for (const [index, one] of acts.entries()) {
+        if ("length" in one) held.push(hold(values, one.length, index % 251))
+        else if (held.length > 0) {
+          const { at, page } = held.splice(one.give % held.length, 1)[0]!
+          values.give(page, at)
+        }
+      }
+      assert.isTrue(held.every(isWhole))
+    }), { numRuns: 200 })
+  })
+
+  it("leaves little of a slot empty, and tells which other values fit in", () => {
+    for (let length = 1; length <= slot_bytes_max; length++) {
+      const values = new Values()
+      const [first, second] = [hold(values, length, 1), hold(values, length, 2)]
+      const slot_bytes = second.at - first.at
+      assert.isTrue(slot_bytes >= length && slot_bytes - length <= Math.max(15, slot_bytes / 5), `${length} in ${slot_bytes}`)
+      for (const other of [0, 1, length - 1, length, length + 1, slot_bytes, slot_bytes + 1, slot_bytes_max + 1]) {
+        const fits = other > 0 && other <= slot_bytes_max && values.pageFor(other).size === first.page.size
+        assert.strictEqual(first.page.fits(other), fits, `${other} for ${length}`)
+      }
+    }
+    const own = hold(new Values(), slot_bytes_max + 1, 1)
+    assert.deepStrictEqual([slot_bytes_max, slot_bytes_max + 1, slot_bytes_max + 2].map((n) => own.page.fits(n)), [false, true, false])
+    assert.isFalse(hold(new Values(), 0, 1).page.fits(1))
+  })
+
+  it("is little at first, and not much more than what is held", () => {
+    const values = new Values()
+    hold(values, 256, 1)
+    assert.isAtMost(values.bytes, 1024)
+    for (let i = 1; i < 10_000; i++) hold(values, 256, 1)
+    assert.isAtMost(values.bytes, 10_000 * 256 + 64 * 1024)
+  })
+
+  it("is used again, by page and by slot, in whatever order it is given back", () => {
+    const random = seeded(7)
+    const values = new Values()
+    let held: Array<Held> = []
+    let most = 0
+    for (let round = 0; round < 20; round++) {
+      while (held.length < 20_000) held.push(hold(values, 100, round))
+      most = Math.max(most, values.bytes)
+      const [kept, given]: [Array<Held>, Array<Held>] = [[], []]
+      for (const one of held) (random.next() < 0.3 ? kept : given).push(one)
+      for (const { at, page } of given.toSorted(() => random.next() - 0.5)) values.give(page, at)
+      assert.isTrue(kept.every(isWhole))
+      held = kept
+    }
+    assert.isAtMost(most, 20_000 * 112 + 2 * 64 * 1024)
+    for (const { at, page } of held) values.give(page, at)
+    assert.isAtMost(values.bytes, 64 * 1024)
+  })
+
+  it("is not taken anew for each value that comes and goes", () => {
+    const values = new Values()
+    const { at, page } = hold(values, 100, 1)
+    values.give(page, at)
+    assert.strictEqual(values.pageFor(100), page)
+  })
+})
+
+describe("the memory of a tree", () => {
+  const filled = (values: Values, count: number): { readonly tree: Tree; readonly put: (n: number, length: number) => void } => {
+    const tree = new Tree(values)
+    let version = 0
+    for (let n = 0; n < count; n++) {
+      const path = `/d/${n % 10}/${n}`
+      tree.write({ _tag: "Create", path, type: "blob", data: new Uint8Array(200).fill(n), parents: true }, ++version)
+    }
+    tree.write({ _tag: "Create", path: "/kept", type: "blob", data: new Uint8Array(8), parents: false }, ++version)
+    const put = (n: number, length: number): void => {
+      version = Math.max(version, tree.version) + 1
+      tree.write({ _tag: "Put", path: "/kept", data: new Uint8Array(length).fill(n), version: null }, version)
+    }
+    return { tree, put }
+  }
+  const remove = (tree: Tree, path: string): void => {
+    tree.write({ _tag: "Delete", path, version: null, recursive: true }, tree.version + 1)
+  }
+
+  it("is given back by each blob that is deleted, and by one that gets another length", () => {
+    const values = new Values()
+    const { put, tree } = filled(values, 1_000)
+    const before = values.bytes
+    for (let n = 0; n < 1_000; n++) remove(tree, `/d/${n % 10}/${n}`)
+    assert.isBelow(values.bytes, before / 2)
+    const after = values.bytes
+    for (let n = 0; n < 1_000; n++) put(n, 1 + n * 37 % 500)
+    // Of each size there may be a page.
+    assert.isAtMost(values.bytes, after + 16 * 1024)
+  })
+
+  it("is given back after a directory, by and by, by the writes that follow", () => {
+    const values = new Values()
+    const { put, tree } = filled(values, 1_000)
+    const before = values.bytes
+    remove(tree, "/d")
+    assert.strictEqual(values.bytes, before)
+    for (let n = 0; n < 80; n++) put(n, 8)
+    assert.isBelow(values.bytes, before / 2)
+  })
+
+  it("is not given back while anybody has it pinned", () => {
+    const values = new Values()
+    const { put, tree } = filled(values, 1_000)
+    const before = values.bytes
+    const pins = [tree.pin(), tree.pin()]
+    for (let n = 0; n < 500; n++) remove(tree, `/d/${n % 10}/${n}`)
+    remove(tree, "/d")
+    for (const pin of pins) {
+      for (let n = 0; n < 200; n++) put(n, 8)
+      assert.isAtLeast(values.bytes, before)
+      tree.release(pin)
+    }
+    for (let n = 0; n < 80; n++) put(n, 8)
+    assert.isBelow(values.bytes, before / 3)
+  })
+
+  it("is not given back to those that came in the place of all, while anybody has the old ones pinned", () => {
+    const old = new Values()
+    const { tree } = filled(old, 100)
+    const pin = tree.pin()
+    const parts = partsOf(pin, 1_000)
+    const all = Array.from({ length: 100 }, () => parts.next()?.slice())
+    remove(tree, "/d")
+    const values = new Values()
+    tree.install(new Directory(0, 0), values)
+    for (let n = 0; n < 100; n++) {
+      tree.write({ _tag: "Create", path: `/${n}`, type: "blob", data: new Uint8Array(200).fill(99), parents: false }, tree.version + 1)
+    }
+    const again = partsOf(pin, 1_000)
+    assert.deepStrictEqual(Array.from({ length: 100 }, () => again.next()?.slice()), all)
+  })
+})
