@@ -93,8 +93,8 @@ export const Limits = {
   window_grows_at: 4,
   window_shrinks_at: 16,
   /**
-   * A snapshot is due once the log since the last one is half as large as the data, but within these bounds. The same
-   * at every replica, as it decides at which operations there are snapshots.
+   * A snapshot is due once the log since the last one is as large as the data, but within these bounds: so no more is written
+   * for snapshots than for the log. The same at every replica, as it decides at which operations there are snapshots.
    */
   snapshot_log_bytes_min: 4 * MiB,
   snapshot_log_bytes_max: 256 * MiB,

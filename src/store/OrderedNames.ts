@@ -116,9 +116,9 @@ export class OrderedNames<Value> {
     return page
   }
 
-  /** At the first name. Only of names that do not change meanwhile. */
-  cursor(): NamesCursor<Value> {
-    return new NamesCursor(this.#root)
+  /** At the first name. Only of names that do not change meanwhile. `onNext`: is told what is soon to come. */
+  cursor(onNext: OnNext<Value> = () => {}): NamesCursor<Value> {
+    return new NamesCursor(this.#root, onNext)
   }
 }
 
@@ -140,13 +140,18 @@ const collect = <Value>(
   for (let i = from; i < node.names.length && page.length < limit; i++) page.push([node.names[i]!, node.values[i]!])
 }
 
+/** Of names side by side, in order. */
+export type OnNext<Value> = (names: ReadonlyArray<string>, values: ReadonlyArray<Value>) => void
+
 /** Goes through the names in order: O(1) for a step, but for the few that change to another leaf. */
 export class NamesCursor<Value> {
   readonly #above: Array<{ readonly branch: Branch<Value>; index: number }> = []
   #leaf: Leaf<Value> | undefined = undefined
   #index = 0
+  readonly #onNext: OnNext<Value>
 
-  constructor(root: Node<Value> | undefined) {
+  constructor(root: Node<Value> | undefined, onNext: OnNext<Value>) {
+    this.#onNext = onNext
     if (root !== undefined) this.#descend(root)
   }
 
@@ -179,5 +184,6 @@ export class NamesCursor<Value> {
       node = node.nodes[0]!
     }
     this.#leaf = node
+    this.#onNext(node.names, node.values)
   }
 }
