@@ -14,7 +14,7 @@ const nothing = new Uint8Array(0)
 const utf8 = new TextEncoder()
 
 /**
- * `begin`, then exactly one msgpack value, then `end`, for a frame; `start`, the values, then `take`, without a frame.
+ * `begin`, then exactly one msgpack value, then `end`, for a frame; `start`, the values, then `take` or `lend`, without a frame.
  * What was returned is never written to again, but by `beginAnew`. What was begun and not ended is dropped by the next one.
  */
 export class MsgpackWriter {
@@ -82,6 +82,14 @@ export class MsgpackWriter {
     // A large one leaves no large slab behind.
     if (this.slab.length > this.slab_bytes) this.drop()
     return value
+  }
+
+  /** What was written since `start`: a view of the slab, for what is needed only for a while. */
+  lend(): Uint8Array {
+    const { at, first, slab } = this
+    this.first = at
+    if (slab.length > this.slab_bytes) this.drop()
+    return slab.subarray(first, at)
   }
 
   /** Values that were encoded before. */

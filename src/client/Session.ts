@@ -12,6 +12,7 @@
  */
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
+import { Window } from "../base/Window.ts"
 import type { ClientMessage, Outcome } from "../wire/ClientProtocol.ts"
 
 /** How a call ends. */
@@ -84,7 +85,7 @@ export class Session {
   private waiting = { write: new Set<Call>(), read: new Set<Call>() }
   private waitingBytes = 0
   /** Numbered and not answered, in order of their numbers. */
-  private readonly numbered = { write: new Map<number, Call>(), read: new Map<number, Call>() }
+  private readonly numbered = { write: new Window<Call>(), read: new Window<Call>() }
   private unansweredBytes = 0
   /** Sent on the present connection, and not answered there. */
   private flying = 0
@@ -117,7 +118,7 @@ export class Session {
 
   /** Was any write sent on the present connection that has no answer from there? */
   get owed(): boolean {
-    for (const call of this.numbered.write.values()) if (!call.queued) return true
+    for (const [, call] of this.numbered.write) if (!call.queued) return true
     return false
   }
 
@@ -209,7 +210,7 @@ export class Session {
 
   /** The connection changed: all that is unanswered is to be sent again, lowest numbers first. */
   resend(): void {
-    this.again = [...this.numbered.write.values(), ...this.numbered.read.values()]
+    this.again = [...this.numbered.write, ...this.numbered.read].map(([, call]) => call)
     for (const call of this.again) call.queued = true
     this.flying = 0
   }
@@ -252,7 +253,7 @@ export class Session {
     const doubtful: Array<Call> = []
     for (const kind of ["write", "read"] as const) {
       const kept: Array<Call> = []
-      for (const call of this.numbered[kind].values()) (kind === "write" && call.copies > 0 ? doubtful : kept).push(call)
+      for (const [, call] of this.numbered[kind]) (kind === "write" && call.copies > 0 ? doubtful : kept).push(call)
       this.renumber(kind, kept)
     }
     for (const call of doubtful) this.abandon(call)
@@ -306,7 +307,7 @@ export class Session {
 
   /** Lets `answered` follow. */
   private advance(): void {
-    while (this.answered + 1 < this.nextWrite && !this.numbered.write.has(this.answered + 1)) this.answered += 1
+    while (this.answered + 1 < this.nextWrite && this.numbered.write.get(this.answered + 1) === undefined) this.answered += 1
   }
 
   /** All are let go before the first is told: its caller may come back at once. */

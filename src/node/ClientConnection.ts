@@ -10,9 +10,9 @@ import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import { bytesOf } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
+import { Window } from "../base/Window.ts"
 import type { Framed } from "../network/Framed.ts"
 import type { ReplyTo } from "../vr/Replica.ts"
-import { Window } from "../vr/Window.ts"
 import { makeConnectionOutbox } from "./Queues.ts"
 
 /** One session of one tenant on one connection. */

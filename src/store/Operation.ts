@@ -66,25 +66,25 @@ export const isWrite = (operation: Operation): operation is WriteOperation =>
 const writer = new MsgpackWriter()
 const reader = new MsgpackReader()
 
-/** The encoding, in memory of its own. Encodes what {@link refuseOperation} passes; check first. */
+/** The encoding: not to be kept for long, as it keeps others with it. Encodes what {@link refuseOperation} passes; check first. */
 export const encodeOperation = (operation: Operation): Uint8Array => {
   switch (operation._tag) {
     case "Create":
       return writer.start().array(5).string("create").string(operation.path).string(operation.type).bin(operation.data)
-        .boolean(operation.parents).take()
+        .boolean(operation.parents).lend()
     case "Put":
       writer.start().array(4).string("put").string(operation.path).bin(operation.data)
-      return orNil(operation.version).take()
+      return orNil(operation.version).lend()
     case "Delete":
       writer.start().array(4).string("delete").string(operation.path)
-      return orNil(operation.version).boolean(operation.recursive).take()
+      return orNil(operation.version).boolean(operation.recursive).lend()
     case "Get":
-      return writer.start().array(2).string("get").string(operation.path).take()
+      return writer.start().array(2).string("get").string(operation.path).lend()
     case "Stat":
-      return writer.start().array(2).string("stat").string(operation.path).take()
+      return writer.start().array(2).string("stat").string(operation.path).lend()
     case "List": {
       writer.start().array(4).string("list").string(operation.path).uint(operation.limit)
-      return (operation.after === null ? writer.nil() : writer.string(operation.after)).take()
+      return (operation.after === null ? writer.nil() : writer.string(operation.after)).lend()
     }
   }
 }

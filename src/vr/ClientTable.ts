@@ -7,9 +7,9 @@
  * @module
  */
 import { Limits } from "../base/Limits.ts"
+import { Window } from "../base/Window.ts"
 import type { Application } from "./Application.ts"
 import type { Entry, OpNumber, RequestNumber, SessionId } from "./Message.ts"
-import { Window } from "./Window.ts"
 
 interface Session {
   readonly id: SessionId

@@ -30,6 +30,7 @@
  * @module
  */
 import type { Random } from "../base/Random.ts"
+import type { Window } from "../base/Window.ts"
 import type { Application } from "./Application.ts"
 import type { ClientTable } from "./ClientTable.ts"
 import { type Configuration, primaryOf } from "./Configuration.ts"
@@ -54,7 +55,6 @@ import type { Change } from "./Change.ts"
 import type { Snapshot } from "./Snapshot.ts"
 import type { Incoming, Outgoing } from "./SnapshotTransfer.ts"
 import type { Staging } from "./Staging.ts"
-import type { Window } from "./Window.ts"
 
 /** Two clocks: `mono` for timers (ms, any origin, never back), `wall` for timestamps in the log (ms since 1970). */
 export interface Now {

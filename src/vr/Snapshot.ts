@@ -20,11 +20,11 @@ import { crc32 } from "../base/Checksum.ts"
 import { Limits } from "../base/Limits.ts"
 import { MsgpackReader } from "../base/MsgpackReader.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
+import { Window } from "../base/Window.ts"
 import type { Application, PartReader, StateBuilder } from "./Application.ts"
 import type { ClientTable, KeptSession } from "./ClientTable.ts"
 import type { Millis, OpNumber } from "./Message.ts"
 import { type EpochStart, readIds, writeIds } from "./NextGroup.ts"
-import { Window } from "./Window.ts"
 
 /** As of the moment in which it was taken. It holds memory until it is released. */
 export interface Snapshot {

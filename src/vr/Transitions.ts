@@ -4,6 +4,7 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
+import { Window } from "../base/Window.ts"
 import { isMember, primaryOf } from "./Configuration.ts"
 import { noticeCrossing } from "./Forked.ts"
 import { isBound, makeLease, settlePromise } from "./Lease.ts"
@@ -37,7 +38,6 @@ import { askForPart, fetchesSnapshot, wholeSnapshot } from "./SnapshotTransfer.t
 import { keepCommitted, makeStaging, stagedEnd, type Staging } from "./Staging.ts"
 import { commitTo, cutLog, indexOf, replaceSuffix, writeHead } from "./states/Normal.ts"
 import { broadcast, reply, send } from "./Sending.ts"
-import { Window } from "./Window.ts"
 
 const moveTo = (replica: Replica, state: State, out: Outcome): void => {
   const before = replica.state._tag

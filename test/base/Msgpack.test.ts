@@ -250,6 +250,25 @@ describe("the writer", () => {
     assert.deepStrictEqual(begun().take(), written)
   })
 
+  it("lends what it wrote, and never writes there again, in however small slabs", () => {
+    for (const slab_bytes of [1, 40, 1_000]) {
+      const writer = new MsgpackWriter(slab_bytes)
+      const texts = Array.from({ length: 50 }, (_, i) => String.fromCharCode(65 + i % 26).repeat(1 + i * 7 % 60))
+      const lent = texts.map((text, i) => {
+        if (i % 5 === 0) writer.start().string("dropped")
+        if (i % 7 === 0) writer.begin().string("a frame").end()
+        return writer.start().string(text).lend()
+      })
+      assert.deepStrictEqual(lent.map((bytes) => new Uint8Array(bytes)), texts.map((text) => packed(text)))
+    }
+  })
+
+  it("lends large ones without keeping as much for itself", () => {
+    const writer = new MsgpackWriter()
+    writer.start().bin(new Uint8Array(100_000)).bin(new Uint8Array(300_000)).lend()
+    assert.isAtMost(writer.start().string("small").lend().buffer.byteLength, 64 * 1024)
+  })
+
   it("knows what it wrote", () => {
     const writer = new MsgpackWriter()
     writer.begin().string("a frame").end()

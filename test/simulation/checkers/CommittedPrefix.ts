@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Window } from "../../../src/vr/Window.ts"
+import { Window } from "../../../src/base/Window.ts"
 import type { Replica } from "../../../src/vr/Replica.ts"
 import { atLeast, same } from "./Check.ts"
 import type { Process } from "../Process.ts"

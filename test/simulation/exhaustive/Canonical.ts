@@ -24,7 +24,7 @@ import { highestView, type PrimaryState, type Replica, type State } from "../../
 import type { Staging } from "../../../src/vr/Staging.ts"
 
 import type { Change } from "../../../src/vr/Change.ts"
-import { Window } from "../../../src/vr/Window.ts"
+import { Window } from "../../../src/base/Window.ts"
 import { committedWords, copyIncoming, copyOutgoing, imageKey, incomingKey, outgoingsKey } from "./Snapshots.ts"
 
 const copyStaging = (staging: Staging): Staging => ({ ...staging, entries: [...staging.entries] })

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Limits } from "../base/Limits.ts"
+import { Limits } from "./Limits.ts"
 
 /** By doubling: whole arrays are copied quickly. Powers of two, or somewhat more. */
 const filled = <A>(capacity: number, value: A): Array<A> => {

@@ -5,7 +5,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { Window } from "../../src/vr/Window.ts"
+import { Window } from "../../src/base/Window.ts"
 
 const action = fc.record({ kind: fc.constantFrom("set", "set", "set", "far", "delete", "clear", "copy"), by: fc.nat(1_100) })
 
