@@ -78,8 +78,9 @@ export const Limits = {
   /** So many committed entries at a time the data is told of before they are applied; and from how many elements on that pays. */
   prefetch_entries_max: 256,
   prefetch_elements_min: 20_000,
-  /** With each write the memory of so many elements that were deleted below directories is given back. */
-  graves_per_write_max: 16,
+  /** With each write the memory of so many elements that were deleted is given back, a directory counting twice; and with each tick. */
+  graves_per_write_max: 64,
+  graves_per_tick_max: 2_048,
   /** Packed entries lie in pieces of memory of this size. A long one has a piece of its own. */
   log_piece_bytes: 256 * KiB,
   /** Pieces that no log needs and a process keeps, for all its logs together. */
@@ -251,6 +252,7 @@ export const Limits = {
 } as const
 
 invariant(Limits.operation_bytes_max > Limits.value_bytes_max + Limits.path_bytes_max, "a value and its path fit an operation")
+invariant(Limits.graves_per_write_max >= 2 * Limits.path_depth_max, "no more is deleted than is given back")
 invariant(Limits.client_frame_bytes_max > Limits.operation_bytes_max + KiB, "an operation fits a client frame")
 invariant(Limits.pipeline_bytes_max + 4 * MiB < Limits.peer_frame_bytes_max, "a whole pipeline fits a peer frame")
 invariant(

@@ -29,6 +29,7 @@ export const makeReadBudget = (
     application: {
       refuseWrite: application.refuseWrite,
       prefetch: application.prefetch,
+      tidy: application.tidy,
       apply: application.apply,
       query: (operation) => {
         if (spent >= bytes_max) return not_given

@@ -14,7 +14,7 @@ import type { Directory } from "./elements/Directory.ts"
 import { type Element, elementKinds, type ElementType, isElementType } from "./elements/Elements.ts"
 import { record_fields, writeRecord } from "./Parts.ts"
 import { flat, refuseName, utf8Length } from "./Path.ts"
-import { never_pinned } from "./Tree.ts"
+import { never_pinned } from "./Pin.ts"
 import { Values } from "./Values.ts"
 
 /** A longer one holds more than one element. */

@@ -1,40 +1,76 @@
 /**
  * What was cut off a tree, until the memory of its values is given back: a few elements at a time, so that to delete a directory
- * takes as long however much is in it.
+ * takes as long however much is in it. What a pin has seen waits until that is released.
  *
  * @module
  */
 import type { Blob } from "./elements/Blob.ts"
 import type { Element } from "./elements/Elements.ts"
 import type { NamesCursor } from "./OrderedNames.ts"
+import { never_pinned } from "./Pin.ts"
 import type { Values } from "./Values.ts"
 
-export class Graveyard {
-  readonly #blobs: Array<Blob> = []
-  /** Of directories, each at what comes next in it; those last that are below others. */
-  readonly #directories: Array<NamesCursor<Element>> = []
+/** What no pin has seen, or what was cut off between two pins. */
+interface Plot {
+  readonly blobs: Array<Blob>
+  /** Each at what comes next in it; those last that are below others. */
+  readonly directories: Array<NamesCursor<Element>>
+  /** The version of the first write that put something here. Pins from there on have seen none of it, as there was none before the last. */
+  readonly from: number
+}
 
-  /** The element, and all below it, is nobody's but those's who have it pinned. */
-  add(element: Element): void {
-    if (element.type === "blob") this.#blobs.push(element)
-    else this.#directories.push(element.entries.cursor())
+const makePlot = (from: number): Plot => ({ blobs: [], directories: [], from })
+
+const isEmpty = ({ blobs, directories }: Plot): boolean => blobs.length === 0 && directories.length === 0
+
+export class Graveyard {
+  readonly #unseen = makePlot(never_pinned)
+  /** The others, in order. */
+  #plots: ReadonlyArray<Plot> = []
+
+  /** The element, and all below it, was cut off by the write of this version. `pins`: those that are held, in order. */
+  add(element: Element, version: number, pins: ReadonlyArray<{ readonly version: number }>): void {
+    const newest = pins.at(-1)?.version ?? never_pinned
+    // What a blob was before it changed is the pin's; and nothing moves to another directory, so what is below one came after it.
+    const since = element.type === "blob" ? element.version : element.created_version
+    if (since > newest) return put(this.#unseen, element)
+    let plot = this.#plots.at(-1)
+    if (plot === undefined || plot.from <= newest) this.#plots = [...this.#plots, plot = makePlot(version)]
+    put(plot, element)
   }
 
-  /** Gives back what up to `count` elements have. Not while anything of it is pinned. */
-  clear(count: number, values: Values): void {
-    for (let left = count; left > 0; left--) {
-      const blob = this.#blobs.pop()
-      if (blob !== undefined) {
-        blob.free(values)
-        continue
-      }
-      const directory = this.#directories.at(-1)
-      if (directory === undefined) return
-      const element = directory.value
-      directory.advance()
-      if (element === undefined) this.#directories.pop()
-      else if (element.type === "blob") element.free(values)
-      else this.add(element)
+  /** Gives back what up to `count` elements have, of what those who still hold a pin have not seen. `pins`: as above. */
+  clear(count: number, values: Values, pins: ReadonlyArray<{ readonly version: number }>): void {
+    let left = clearPlot(this.#unseen, count, values)
+    for (const plot of this.#plots) {
+      const oldest = pins[0]
+      if (left === 0 || oldest !== undefined && oldest.version < plot.from) return
+      left = clearPlot(plot, left, values)
+      if (isEmpty(plot)) this.#plots = this.#plots.slice(1)
     }
   }
+}
+
+const put = ({ blobs, directories }: Plot, element: Element): void => {
+  if (element.type === "blob") blobs.push(element)
+  else directories.push(element.entries.cursor())
+}
+
+/** How many of `count` are left. A directory counts twice: as it is found, and once nothing is left in it. */
+const clearPlot = (plot: Plot, count: number, values: Values): number => {
+  let left = count
+  for (; left > 0 && !isEmpty(plot); left--) {
+    const blob = plot.blobs.pop()
+    if (blob !== undefined) {
+      blob.free(values)
+      continue
+    }
+    const directory = plot.directories.at(-1)!
+    const element = directory.value
+    directory.advance()
+    if (element === undefined) plot.directories.pop()
+    else if (element.type === "blob") element.free(values)
+    else put(plot, element)
+  }
+  return left
 }

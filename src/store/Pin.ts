@@ -14,6 +14,9 @@ import { Values } from "./Values.ts"
 /** A map is made anew as it grows: many small ones never take long. */
 const maps = 256
 
+/** Below all versions: there was no pin, so there is nothing to spare. */
+export const never_pinned = -1
+
 export class Pin {
   /** Of the tree: what has a higher one was changed since. */
   readonly version: number

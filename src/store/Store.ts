@@ -40,6 +40,7 @@ export const makeStore = (part_bytes_max: number = Limits.snapshot_part_bytes_ma
       // Of fewer elements most are in the caches anyway.
       if (tree.elements >= Limits.prefetch_elements_min) tree.prefetch(ahead.decode(operations))
     },
+    tidy: () => tree.tidy(Limits.graves_per_tick_max),
     apply: (bytes, context) => {
       const operation = ahead.take(bytes) ?? decodeOperation(bytes)
       if (operation._tag === "Error") return encodeResult(operation)

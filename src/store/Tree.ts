@@ -24,7 +24,7 @@ import { type Element, elementKinds } from "./elements/Elements.ts"
 import { Graveyard } from "./Graveyard.ts"
 import type { ReadOperation, WriteOperation } from "./Operation.ts"
 import { flat, namesOf, pathOf } from "./Path.ts"
-import { Pin } from "./Pin.ts"
+import { never_pinned, Pin } from "./Pin.ts"
 import { Prefetch } from "./Prefetch.ts"
 import type { ErrorResult, Result } from "./Result.ts"
 import { Values } from "./Values.ts"
@@ -43,9 +43,6 @@ interface Way {
   /** What stands where the way ends. If it ends early: what is there instead of a directory. */
   element: Element | undefined
 }
-
-/** Below all versions: there was no pin, so there is nothing to spare. */
-export const never_pinned = -1
 
 export class Tree {
   #root = new Directory(0, 0)
@@ -81,7 +78,7 @@ export class Tree {
   /** `version`: the op number, above that of every write before. */
   write(operation: WriteOperation, version: number): Result {
     invariant(version > this.version, "op numbers rise", { version, last: this.version })
-    if (this.#pins.length === 0) this.#graveyard.clear(Limits.graves_per_write_max, this.#values)
+    this.tidy(Limits.graves_per_write_max)
     switch (operation._tag) {
       case "Create":
         return this.#create(operation, version)
@@ -90,6 +87,11 @@ export class Tree {
       case "Delete":
         return this.#delete(operation, version)
     }
+  }
+
+  /** Gives back the memory of up to `count` elements that were deleted. */
+  tidy(count: number): void {
+    this.#graveyard.clear(count, this.#values, this.#pins)
   }
 
   /** The present state, which no later write changes. */
@@ -195,9 +197,7 @@ export class Tree {
       ? [1 + element.elements_below, element.value_bytes_below]
       : [1, element.size]
     touch(above, version, -elements, -value_bytes)
-    // If it is pinned, it stays as it is until that is over.
-    if (element.type === "blob" && this.#pins.length === 0) element.free(this.#values)
-    else this.#graveyard.add(element)
+    this.#graveyard.add(element, version, this.#pins)
     // The way is kept for the next path: what was deleted is not kept with it.
     this.#way.element = undefined
     return { _tag: "Written", version }

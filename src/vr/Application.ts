@@ -58,6 +58,8 @@ export interface Application {
   readonly refuseWrite: (operation: Uint8Array) => Uint8Array | undefined
   /** These writes will be executed next: what they need may be looked for now, all at once. Changes nothing. */
   readonly prefetch: (operations: ReadonlyArray<Uint8Array>) => void
+  /** Now and then: does a little of what was put off. Changes nothing that anybody sees. */
+  readonly tidy: () => void
   /** Executes a committed write. Deterministic: equal states, operations and contexts give equal states and results. */
   readonly apply: (operation: Uint8Array, context: ApplyContext) => Uint8Array
   /** Answers a read from the current state. Anything that is not a valid read gets the encoded refusal. */

@@ -295,6 +295,7 @@ const dispatch = (replica: Replica, message: Message, from: ReplicaId, now: Now,
 const onTick = (replica: Replica, now: Now, out: Outcome): void => {
   forgiveOwnPause(replica, now)
   forgetIdle(replica, now)
+  replica.application.tidy()
   const state = replica.state
   if (replica.attempts > 0 && isNormal(replica)) settle(replica, now)
   switch (state._tag) {

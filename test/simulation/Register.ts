@@ -47,6 +47,8 @@ export class Register implements Replicated {
 
   readonly prefetch = (): void => {}
 
+  readonly tidy = (): void => {}
+
   readonly refuseWrite = (operation: Uint8Array): Uint8Array | undefined =>
     text(operation).startsWith("append ") ? undefined : bytes("refused")
 

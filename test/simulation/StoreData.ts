@@ -23,6 +23,7 @@ const digested = (application: Application, whole: () => string): Replicated => 
   return {
     refuseWrite: application.refuseWrite,
     prefetch: application.prefetch,
+    tidy: application.tidy,
     query: application.query,
     apply: (operation, context) => {
       const result = application.apply(operation, context)
@@ -114,6 +115,7 @@ const modelStore = (): Replicated => {
   const application: Application = {
     refuseWrite: () => undefined,
     prefetch: () => {},
+    tidy: () => {},
     apply: (bytes, { op }) => execute(bytes, op),
     query: (bytes) => execute(bytes, 0),
     size: notOfTheModel,

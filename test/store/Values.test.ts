@@ -5,9 +5,11 @@
  */
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
+import { Limits } from "../../src/base/Limits.ts"
 import { seeded } from "../../src/base/Random.ts"
 import { Directory } from "../../src/store/elements/Directory.ts"
 import { partsOf } from "../../src/store/Parts.ts"
+import type { Pin } from "../../src/store/Pin.ts"
 import { Tree } from "../../src/store/Tree.ts"
 import { type Page, slot_bytes_max, Values } from "../../src/store/Values.ts"
 
@@ -116,6 +118,12 @@ describe("the memory of a tree", () => {
     }
     return { tree, put }
   }
+  const allParts = (pin: Pin): ReadonlyArray<Uint8Array> => {
+    const reader = partsOf(pin, 1_000)
+    const parts: Array<Uint8Array> = []
+    for (let part = reader.next(); part !== null; part = reader.next()) parts.push(part)
+    return parts
+  }
   const remove = (tree: Tree, path: string): void => {
     tree.write({ _tag: "Delete", path, version: null, recursive: true }, tree.version + 1)
   }
@@ -158,19 +166,89 @@ describe("the memory of a tree", () => {
     assert.isBelow(values.bytes, before / 3)
   })
 
+  it("is not given back while a later pin has it, though an earlier one is released", () => {
+    const { tree } = filled(new Values(), 100)
+    const first = tree.pin()
+    remove(tree, "/d/1")
+    const second = tree.pin()
+    const held = allParts(second)
+    remove(tree, "/d")
+    tree.release(first)
+    for (let n = 0; n < 200; n++) {
+      tree.write({ _tag: "Create", path: `/${n}`, type: "blob", data: new Uint8Array(200).fill(99), parents: false }, tree.version + 1)
+    }
+    assert.deepStrictEqual(allParts(second), held)
+  })
+
+  it("is given back at once if it came, or was written, after the last pin that is held", () => {
+    const values = new Values()
+    const { put, tree } = filled(values, 100)
+    tree.pin()
+    const before = values.bytes
+    for (let n = 0; n < 1_000; n++) {
+      tree.write({ _tag: "Create", path: "/new/x", type: "blob", data: new Uint8Array(500).fill(n), parents: true }, tree.version + 1)
+      remove(tree, n % 2 === 0 ? "/new" : "/new/x")
+      if (n < 100) {
+        tree.write({ _tag: "Put", path: `/d/${n % 10}/${n}`, data: new Uint8Array(200), version: null }, tree.version + 1)
+        remove(tree, `/d/${n % 10}/${n}`)
+      }
+    }
+    put(1, 8)
+    assert.isBelow(values.bytes, before * 3 / 4)
+  })
+
+  it("is given back though there is always some pin, as long as each is released in the end", () => {
+    const values = new Values()
+    const { tree } = filled(values, 1)
+    let most = 0
+    const pins = [tree.pin(), tree.pin()]
+    for (let n = 0; n < 300; n++) {
+      for (let i = 0; i < 20; i++) {
+        tree.write({ _tag: "Create", path: `/${n}/${i}`, type: "blob", data: new Uint8Array(500), parents: true }, tree.version + 1)
+      }
+      pins.push(tree.pin())
+      remove(tree, `/${n}`)
+      tree.release(pins.shift()!)
+      most = Math.max(most, values.bytes)
+    }
+    assert.isAtMost(most, 4 * 20 * 512 + 64 * 1024)
+  })
+
+  it("keeps up with whoever creates and deletes as fast as can be", () => {
+    const values = new Values()
+    const tree = new Tree(values)
+    const deep = Array.from({ length: Limits.path_depth_max - 2 }, () => "a").join("/")
+    let most = 0
+    for (let round = 0; round < 30; round++) {
+      for (let n = 0; n < 50; n++) {
+        tree.write({ _tag: "Create", path: `/t/${n}/${deep}`, type: "blob", data: new Uint8Array(500), parents: true }, tree.version + 1)
+      }
+      remove(tree, "/t")
+      most = Math.max(most, values.bytes)
+    }
+    assert.isAtMost(most, 2 * 50 * 512 + 64 * 1024)
+  })
+
+  it("is given back with no writes at all, by ticks", () => {
+    const values = new Values()
+    const { tree } = filled(values, 5_000)
+    const before = values.bytes
+    remove(tree, "/d")
+    for (let n = 0; n < 5; n++) tree.tidy(Limits.graves_per_tick_max)
+    assert.isBelow(values.bytes, before / 10)
+  })
+
   it("is not given back to those that came in the place of all, while anybody has the old ones pinned", () => {
     const old = new Values()
     const { tree } = filled(old, 100)
     const pin = tree.pin()
-    const parts = partsOf(pin, 1_000)
-    const all = Array.from({ length: 100 }, () => parts.next()?.slice())
+    const all = allParts(pin)
     remove(tree, "/d")
     const values = new Values()
     tree.install(new Directory(0, 0), values)
     for (let n = 0; n < 100; n++) {
       tree.write({ _tag: "Create", path: `/${n}`, type: "blob", data: new Uint8Array(200).fill(99), parents: false }, tree.version + 1)
     }
-    const again = partsOf(pin, 1_000)
-    assert.deepStrictEqual(Array.from({ length: 100 }, () => again.next()?.slice()), all)
+    assert.deepStrictEqual(allParts(pin), all)
   })
 })

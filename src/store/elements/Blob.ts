@@ -60,9 +60,11 @@ export class Blob implements ElementBase {
   /** Copies the bytes. `values`: those that it has its memory of. */
   replace(data: Uint8Array, values: Values): void {
     if (!this.#page.fits(data.length)) {
+      const page = values.pageFor(data.length)
+      const at = values.take(page)
       values.give(this.#page, this.#at)
-      this.#page = values.pageFor(data.length)
-      this.#at = values.take(this.#page)
+      this.#page = page
+      this.#at = at
     }
     this.#length = data.length
     this.#page.bytes.set(data, this.#at)

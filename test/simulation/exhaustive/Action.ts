@@ -74,6 +74,7 @@ const later = { mono: 1, wall: 0 }
 const noApplication: Application = {
   refuseWrite: () => undefined,
   prefetch: () => {},
+  tidy: () => {},
   apply: (operation) => operation,
   query: (operation) => operation,
   size: () => 0,
