@@ -74,7 +74,7 @@ export class Log {
     invariant(op <= this.op, "a log is not shortened above its head", { op, head: this.op })
     if (op <= this.base) return
     const packed = Math.min(op, this.packed.op)
-    for (let at = this.base + 1; at <= packed; at++) this.held -= this.packed.lengthAt(at) + entryOverheadBytes
+    this.held -= this.packed.bytesTo(packed) + (packed - this.base) * entryOverheadBytes
     const settled = this.packed.op
     if (op <= settled) return this.packed.shorten(op)
     for (const entry of this.entries.splice(0, op - settled)) this.held -= entryBytes(entry)

@@ -111,6 +111,18 @@ export class PackedLog {
     return view.getUint32(starts[op - first]! + 40)
   }
 
+  /** Of the operations up to `op`, all together. */
+  bytesTo(op: OpNumber): number {
+    let bytes = 0
+    for (const { end, first, starts } of this.pieces) {
+      if (first > op) break
+      const from = Math.max(0, this.before + 1 - first)
+      const to = Math.min(starts.length, op + 1 - first)
+      bytes += (to < starts.length ? starts[to]! : end) - starts[from]! - (to - from) * header_bytes
+    }
+    return bytes
+  }
+
   /** Forgets what is at or below `op`. */
   shorten(op: OpNumber): void {
     invariant(op <= this.last, "a packed log is not shortened above its end", { op, last: this.last })
