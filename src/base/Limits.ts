@@ -85,8 +85,10 @@ export const Limits = {
   log_piece_bytes: 256 * KiB,
   /** Pieces that no log needs and a process keeps, for all its logs together. */
   log_pieces_idle_max: 32,
-  /** A log that has so many pieces in use keeps free ones for itself, as many at most. */
+  /** A log that had so many pieces in use keeps free ones for what it grows to again, so many with those in use, until it has not grown for so many ticks. */
   log_pieces_long: 64,
+  log_pieces_kept_max: 2_048,
+  log_idle_ticks: 200,
   /** Places of a window at first, and at most of one that few numbers are left in. */
   window_places_min: 16,
   window_places_kept: 64,
@@ -94,8 +96,8 @@ export const Limits = {
   window_grows_at: 4,
   window_shrinks_at: 16,
   /**
-   * A snapshot is due once the log since the last one is as large as the data, but within these bounds: so no more is written
-   * for snapshots than for the log. The same at every replica, as it decides at which operations there are snapshots.
+   * A snapshot is due once the log since the last one is half as large as the data, but within these bounds. The same
+   * at every replica, as it decides at which operations there are snapshots.
    */
   snapshot_log_bytes_min: 4 * MiB,
   snapshot_log_bytes_max: 256 * MiB,

@@ -81,6 +81,11 @@ export class Log {
     this.packed.reset(op)
   }
 
+  /** Lets go of memory that it has not needed for long. */
+  onTick(): void {
+    this.packed.onTick()
+  }
+
   /** Empty, behind `op`. */
   reset(op: OpNumber): void {
     this.entries.length = 0

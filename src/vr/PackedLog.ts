@@ -47,11 +47,14 @@ export class PackedLog {
   /** That was asked for last. */
   private latest: Piece | null = null
   /**
-   * Free pieces, no more than are in use, and none of a short log. A long one grows again after each snapshot, and of memory
-   * that is taken anew V8 collects the whole heap every 64 MiB: among very many elements that costs more than all writes to
-   * this log.
+   * Free pieces, as many as a long log has to take until it is as long again as it was: of memory that is taken anew V8 collects
+   * the whole heap every 64 MiB, and among very many elements that costs more than all writes to this log.
    */
   private spare: Array<Uint8Array> = []
+  /** The most pieces that were in use; a little less with each time that it was shortened. */
+  private most = 0
+  /** Ticks since it took a piece. */
+  private ticks = 0
 
   constructor(base: OpNumber) {
     this.before = base
@@ -128,9 +131,19 @@ export class PackedLog {
     invariant(op <= this.last, "a packed log is not shortened above its end", { op, last: this.last })
     this.before = op
     this.latest = null
+    const before = this.pieces.length
     while (this.pieces.length > 0 && lastOf(this.pieces[0]!) <= op) this.free(this.pieces.shift()!)
     const used = this.pieces.length
-    while (this.spare.length > (used < Limits.log_pieces_long ? 0 : used)) letGo(this.spare.pop()!)
+    if (used < before) this.most = Math.max(used, this.most - 1)
+    const kept = this.most < Limits.log_pieces_long ? 0 : Math.min(this.most, Limits.log_pieces_kept_max) - used
+    while (this.spare.length > Math.max(0, kept)) letGo(this.spare.pop()!)
+  }
+
+  /** One that does not grow for long keeps nothing that it does not need. */
+  onTick(): void {
+    if (this.spare.length === 0 || ++this.ticks < Limits.log_idle_ticks) return
+    this.most = this.pieces.length
+    while (this.spare.length > 0) letGo(this.spare.pop()!)
   }
 
   /** Empty, behind `op`. */
@@ -139,6 +152,7 @@ export class PackedLog {
     for (const bytes of this.spare) letGo(bytes)
     this.pieces = []
     this.spare = []
+    this.most = 0
     this.latest = null
     this.before = op
     this.last = op
@@ -151,6 +165,8 @@ export class PackedLog {
     // may be.
     const piece = makePiece(op, bytes > Limits.log_piece_bytes / 4 ? new Uint8Array(bytes) : this.usual())
     this.pieces.push(piece)
+    this.most = Math.max(this.most, this.pieces.length)
+    this.ticks = 0
     return piece
   }
 

@@ -296,6 +296,7 @@ const onTick = (replica: Replica, now: Now, out: Outcome): void => {
   forgiveOwnPause(replica, now)
   forgetIdle(replica, now)
   replica.application.tidy()
+  replica.log.onTick()
   const state = replica.state
   if (replica.attempts > 0 && isNormal(replica)) settle(replica, now)
   switch (state._tag) {

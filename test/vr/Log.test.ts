@@ -121,30 +121,50 @@ describe("the log", () => {
     release()
   })
 
-  it("keeps free memory for what it may grow to again, and no more than it has in use", () => {
-    const release = squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, log_pieces_idle_max: 0, log_pieces_long: 3 })
+  it("keeps free memory for what it grows to again, until it has not grown for long", () => {
+    const release = squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, log_pieces_idle_max: 0, log_pieces_long: 3, log_idle_ticks: 5 })
     const log = new Log()
     const [pieces, spare] = [() => log["packed"]["pieces"].length, () => log["packed"]["spare"].length]
     const grow = (count: number): void => {
       for (let i = 0; i < count; i++) log.append(entry(log.op + 1))
       log.settle(log.op)
     }
+    const tick = (times: number): void => {
+      for (let i = 0; i < times; i++) log.onTick()
+    }
     grow(300)
     const most = pieces()
-    log.shorten(100)
-    assert.strictEqual(pieces() + spare(), most)
-    grow(100)
-    assert.isAtMost(pieces(), most + 1)
-    assert.isAtMost(spare(), 1)
-    log.shorten(350)
-    assert.isAtMost(spare(), pieces())
+    for (let round = 0; round < 3; round++) {
+      // Step by step, as it is done.
+      while (log.op - log.base > 20) log.shorten(Math.min(log.op - 20, log.base + 100))
+      assert.isAtLeast(pieces() + spare(), most - 10, "what is free is kept")
+      tick(4)
+      grow(280)
+      assert.isAtMost(pieces() + spare(), most + 1)
+    }
+    log.shorten(log.op - 150)
     assert.isAbove(spare(), 3)
-    while (pieces() > 3) log.shorten(log.base + 1)
-    assert.strictEqual(spare(), 3)
-    log.shorten(log.op - 1)
+    tick(4)
+    assert.isAbove(spare(), 3)
+    tick(1)
     assert.strictEqual(spare(), 0)
-    log.shorten(400)
-    assert.strictEqual(spare(), 0)
+    const now = pieces()
+    for (let i = 0; i < 100; i++) {
+      grow(10)
+      log.shorten(log.op - 2)
+    }
+    assert.isBelow(spare(), now - 5, "one that stays short forgets that it was long")
+    release()
+  })
+
+  it("keeps free memory up to a bound", () => {
+    const release = squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, log_pieces_idle_max: 0, log_pieces_long: 3, log_pieces_kept_max: 8 })
+    const log = new Log()
+    for (let i = 0; i < 300; i++) log.append(entry(log.op + 1))
+    log.settle(log.op)
+    log.shorten(log.op - 5)
+    assert.isAtMost(log["packed"]["spare"].length, 7)
+    assert.isAbove(log["packed"]["spare"].length, 3)
     release()
   })
 

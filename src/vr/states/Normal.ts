@@ -93,7 +93,7 @@ const countLog = (replica: Replica, entry: Entry): void => {
   replica.sinceSnapshot += entryBytes(entry)
   const { snapshot_log_bytes_max, snapshot_log_bytes_min } = Limits
   if (replica.sinceSnapshot < snapshot_log_bytes_min) return
-  if (replica.sinceSnapshot < Math.min(replica.application.size(), snapshot_log_bytes_max)) return
+  if (replica.sinceSnapshot < Math.min(replica.application.size() / 2, snapshot_log_bytes_max)) return
   replica.sinceSnapshot = 0
   replica.dueSnapshot?.release()
   replica.dueSnapshot = takeSnapshot(replica)
