@@ -3,8 +3,8 @@ import { launch } from "./launch.mjs"
 
 // Young garbage in small portions: a node that holds a million elements stands still for 3 to 5 ms for one, and not for 20.
 // By one thread: for so little, waking others costs more than they do.
-// Nothing is put among the old at once because most of its kind got old before: one such object keeps all that it refers to, and
-// so for instance the entries of a log, until the whole heap is collected.
+// V8 makes objects old at once where earlier ones of their kind lived long. One such object keeps all that it refers to, such as the
+// entries of a log, until the whole heap is collected: so this is off.
 // The heap may be two and a half times what is alive in it, and no more: a quarter less memory, and no slower.
 // One heap for what is not JavaScript's: with one for each thread, some 30 MiB more lie idle.
 const flags = ["--max-semi-space-size=4", "--no-parallel-scavenge", "--no-allocation-site-pretenuring", "--heap-growing-percent=150"]

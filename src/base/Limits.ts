@@ -78,6 +78,11 @@ export const Limits = {
   /** So many committed entries at a time the data is told of before they are applied; and from how many elements on that pays. */
   prefetch_entries_max: 256,
   prefetch_elements_min: 20_000,
+  /** Values up to this lie in slots of pages, longer ones in memory of their own. */
+  value_slot_bytes_max: 512,
+  /** The first page of a size is a small one, as many tenants have few values; others are as large as those before them, up to a bound. */
+  value_page_bytes_min: 1 * KiB,
+  value_page_bytes_max: 64 * KiB,
   /** With each write the memory of so many elements that were deleted is given back, a directory counting twice; and with each tick. */
   graves_per_write_max: 64,
   graves_per_tick_max: 2_048,
@@ -85,7 +90,10 @@ export const Limits = {
   log_piece_bytes: 256 * KiB,
   /** Pieces that no log needs and a process keeps, for all its logs together. */
   log_pieces_idle_max: 32,
-  /** A log that had so many pieces in use keeps free ones for what it grows to again, so many with those in use, until it has not grown for so many ticks. */
+  /**
+   * A log that had so many pieces in use keeps free ones for what it grows to again, so many with those in use, until it has not
+   * grown for so many ticks.
+   */
   log_pieces_long: 64,
   log_pieces_kept_max: 2_048,
   log_idle_ticks: 200,
@@ -210,7 +218,7 @@ export const Limits = {
   link_calls_max: 64,
 
   // The client library
-  /** Calls of one session that wait inside for room in its window, and the bytes of their operations. */
+  /** Calls of one session that wait inside for room in its window, and the bytes of their operations, which may take twice that. */
   client_waiting_max: 65_536,
   client_waiting_bytes_max: 256 * MiB,
   /** Bytes of one session's operations that are sent and not answered. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { invariant } from "./Invariant.ts"
 
 const two32 = 0x1_0000_0000
 const nothing = new Uint8Array(0)
@@ -246,6 +247,8 @@ declare global {
   }
 }
 const { latin1Slice } = Buffer.prototype
+// Node does not document it.
+invariant(typeof latin1Slice === "function", "this Node has Buffer.prototype.latin1Slice")
 
 /** Of the formats 0xca to 0xd3: two floats, four unsigned, four signed. */
 const numeric_bytes = [4, 8, 1, 2, 4, 8, 1, 2, 4, 8]

@@ -1,7 +1,7 @@
 /**
  * Writes msgpack by hand, for encodings whose rate is too high for building arrays and objects first: frames (a length
- * header, then one value), cut from a shared slab, so that a small one costs no allocation of its own; and values in
- * memory of their own, for what is kept, which must not keep a slab with it.
+ * header, then one value), cut from a shared slab, so that a small one costs no allocation of its own; and values, lent as
+ * views of the slab, or taken in memory of their own, for what is kept, which must not keep a slab with it.
  *
  * @module
  */
@@ -84,7 +84,7 @@ export class MsgpackWriter {
     return value
   }
 
-  /** What was written since `start`: a view of the slab, for what is needed only for a while. */
+  /** What was written since `start`: a view of the slab, never overwritten. It keeps all of the slab, so it is not to be kept for long. */
   lend(): Uint8Array {
     const { at, first, slab } = this
     this.first = at
@@ -153,7 +153,18 @@ export class MsgpackWriter {
 
   /** `more`: bytes that belong to it and follow from elsewhere. */
   bin(bytes: Uint8Array, more = 0): this {
-    this.binHeader(bytes.length, more)
+    this.reserve(5 + bytes.length)
+    const length = bytes.length + more
+    if (length < 0x100) {
+      this.slab[this.at++] = 0xc4
+      this.slab[this.at++] = length
+    } else if (length < 0x10000) {
+      this.slab[this.at++] = 0xc5
+      this.uint16(length)
+    } else {
+      this.slab[this.at++] = 0xc6
+      this.uint32(length)
+    }
     this.slab.set(bytes, this.at)
     this.at += bytes.length
     return this
@@ -182,22 +193,6 @@ export class MsgpackWriter {
     }
     this.at += written
     return this
-  }
-
-  /** Also makes room for the bytes. */
-  private binHeader(here: number, more = 0): void {
-    this.reserve(5 + here)
-    const length = here + more
-    if (length < 0x100) {
-      this.slab[this.at++] = 0xc4
-      this.slab[this.at++] = length
-    } else if (length < 0x10000) {
-      this.slab[this.at++] = 0xc5
-      this.uint16(length)
-    } else {
-      this.slab[this.at++] = 0xc6
-      this.uint32(length)
-    }
   }
 
   /** The encoder costs more than such a loop. False, and nothing written, if it is not all ASCII. */

@@ -109,9 +109,8 @@ export class Segments {
   })
 
   /**
-   * Makes a batch durable. Did it begin a segment? One that installs a snapshot does. Here, and in all that each write passes, no
-   * generator function is made: V8 keeps something of each among its old objects, and with it all that the function refers to, such
-   * as the entries, until it collects the whole heap.
+   * Makes a batch durable. Did it begin a segment? One that installs a snapshot does. For most writes, no generator function is made
+   * here, nor on the way here or on to the disk: docs/ARCHITECTURE.md says why, under "The way of a write".
    */
   append(batch: Batch, before: Before): Effect.Effect<boolean, DiskError> {
     return Effect.suspend(() => {

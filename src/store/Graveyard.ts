@@ -15,7 +15,7 @@ interface Plot {
   readonly blobs: Array<Blob>
   /** Each at what comes next in it; those last that are below others. */
   readonly directories: Array<NamesCursor<Element>>
-  /** The version of the first write that put something here. Pins from there on have seen none of it, as there was none before the last. */
+  /** The version of the first write that put something here. Pins from there on have seen none of it, as they begin another plot. */
   readonly from: number
 }
 

@@ -117,7 +117,7 @@ export class OrderedNames<Value> {
   }
 
   /** At the first name. Only of names that do not change meanwhile. `onNext`: is told what is soon to come. */
-  cursor(onNext: OnNext<Value> = () => {}): NamesCursor<Value> {
+  cursor(onNext: OnNext<Value> = ignore): NamesCursor<Value> {
     return new NamesCursor(this.#root, onNext)
   }
 }
@@ -142,6 +142,8 @@ const collect = <Value>(
 
 /** Of names side by side, in order. */
 export type OnNext<Value> = (names: ReadonlyArray<string>, values: ReadonlyArray<Value>) => void
+
+const ignore = (): void => {}
 
 /** Goes through the names in order: O(1) for a step, but for the few that change to another leaf. */
 export class NamesCursor<Value> {

@@ -18,7 +18,7 @@ import type { Directory } from "./elements/Directory.ts"
 import type { Element } from "./elements/Elements.ts"
 import type { NamesCursor } from "./OrderedNames.ts"
 import type { Pin } from "./Pin.ts"
-import { touchAll } from "./Prefetch.ts"
+import { prefetchLeaf } from "./Prefetch.ts"
 
 export const record_fields = 6
 
@@ -70,7 +70,7 @@ class Walk {
 
   advance(): void {
     const open = this.#open
-    if (this.element?.type === "directory") open.push(this.element.entries.cursor(touchAll))
+    if (this.element?.type === "directory") open.push(this.element.entries.cursor(prefetchLeaf))
     while (open.length > 0 && open[open.length - 1]!.name === undefined) open.pop()
     const cursor = open[open.length - 1]
     this.depth = open.length

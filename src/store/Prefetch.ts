@@ -17,8 +17,8 @@ const lookInto = (element: Element): number => element.type === "blob" ? element
 /** So that the compiler does not leave out what nobody uses. */
 const seen = { last: 0 }
 
-/** The same for elements that are read one after the other. */
-export const touchAll = (names: ReadonlyArray<string>, elements: ReadonlyArray<Element>): void => {
+/** Looks at the elements of a leaf side by side, before they are read one after the other, as a snapshot does. */
+export const prefetchLeaf = (names: ReadonlyArray<string>, elements: ReadonlyArray<Element>): void => {
   let sum = 0
   for (const name of names) sum += name.length
   for (const element of elements) sum += lookAt(element)

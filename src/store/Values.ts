@@ -2,17 +2,13 @@
  * Memory for the values of a tree, outside the heap of the JavaScript engine: its collector neither copies nor marks them, and a
  * value that takes the place of another one of about its length makes no garbage.
  *
- * It comes in pages of slots of one size. A slot belongs to the element that took it, until that gives it back. Who never gives
- * it back does no harm: a page lives as long as any element that has a slot of it.
+ * It comes in pages of slots of one size. A slot belongs to the element that took it, until that gives it back. A page is let go
+ * once all its slots were given back, or with all of the memory, as that of a pin is. One value alone keeps its page.
  *
  * @module
  */
-
-/** Longer values have memory of their own. */
-export const slot_bytes_max = 512
-/** The first page of a size is a small one, as many tenants have few values; each is as large as those before it together, up to this. */
-const page_bytes_max = 64 * 1024
-const page_bytes_min = 1024
+import { invariant } from "../base/Invariant.ts"
+import { Limits } from "../base/Limits.ts"
 
 /** By steps that grow with the length: no value leaves more than a fifth of its slot empty, or 15 bytes. */
 const slotSizes: ReadonlyArray<number> = [
@@ -21,7 +17,9 @@ const slotSizes: ReadonlyArray<number> = [
   ...Array.from({ length: 4 }, (_, i) => 256 + 64 * (i + 1))
 ]
 
-/** Which of these sizes holds so many bytes, 1 to `slot_bytes_max`. */
+invariant(slotSizes.at(-1) === Limits.value_slot_bytes_max, "the longest value that lies in a slot fits one")
+
+/** Which of these sizes holds so many bytes, 1 to `value_slot_bytes_max`. */
 const sizeIndex = (length: number): number =>
   length <= 128 ? (length - 1) >> 4 : length <= 256 ? 8 + ((length - 129) >> 5) : 12 + ((length - 257) >> 6)
 
@@ -30,6 +28,8 @@ export class Page {
   readonly bytes: Uint8Array
   /** Of which of the sizes its slots are; -1: it is one value. */
   readonly size: number
+  /** Whose slots they are. */
+  readonly owner: Values | null
   /** Where those are that were given back. */
   readonly returned: Array<number> = []
   /** Where the slots begin that nobody has had yet. */
@@ -39,19 +39,21 @@ export class Page {
   /** Its place among the pages of its size that have room; -1: it is full. */
   place = -1
 
-  constructor(bytes: Uint8Array, size: number) {
+  constructor(bytes: Uint8Array, size: number, owner: Values | null) {
     this.bytes = bytes
     this.size = size
+    this.owner = owner
   }
 
   /** Could a value of this length take the place of one that is here? */
   fits(length: number): boolean {
-    return this.size < 0 ? length === this.bytes.length : length > 0 && length <= slot_bytes_max && sizeIndex(length) === this.size
+    if (this.size < 0) return length === this.bytes.length
+    return length > 0 && length <= Limits.value_slot_bytes_max && sizeIndex(length) === this.size
   }
 }
 
 /** Of values that have no bytes. */
-const nothing = new Page(new Uint8Array(0), -1)
+const nothing = new Page(new Uint8Array(0), -1, null)
 
 export class Values {
   /** By size: pages that have room. */
@@ -59,7 +61,7 @@ export class Values {
   /** By size: bytes of all pages. */
   readonly #bytes: Array<number> = slotSizes.map(() => 0)
 
-  /** Of all pages: taken, and free. Not of values that have memory of their own. */
+  /** Of all pages, taken and free, but not of values that have memory of their own: for tests. */
   get bytes(): number {
     return this.#bytes.reduce((sum, bytes) => sum + bytes, 0)
   }
@@ -67,7 +69,7 @@ export class Values {
   /** A page with room for a value of this length: where in it is for {@link take} to say, at once. */
   pageFor(length: number): Page {
     if (length === 0) return nothing
-    if (length > slot_bytes_max) return new Page(new Uint8Array(length), -1)
+    if (length > Limits.value_slot_bytes_max) return new Page(new Uint8Array(length), -1, null)
     const size = sizeIndex(length)
     return this.#open[size]!.at(-1) ?? this.#grow(size)
   }
@@ -88,6 +90,7 @@ export class Values {
   /** The slot is nobody's any more. */
   give(page: Page, at: number): void {
     if (page.size < 0) return
+    invariant(page.owner === this && page.taken > 0, "what is given back was taken from here")
     page.taken -= 1
     page.returned.push(at)
     const open = this.#open[page.size]!
@@ -103,8 +106,9 @@ export class Values {
 
   #grow(size: number): Page {
     const slot_bytes = slotSizes[size]!
-    const slots = Math.floor(Math.min(Math.max(this.#bytes[size]!, page_bytes_min), page_bytes_max) / slot_bytes)
-    const page = new Page(new Uint8Array(slots * slot_bytes), size)
+    const { value_page_bytes_max, value_page_bytes_min } = Limits
+    const slots = Math.floor(Math.min(Math.max(this.#bytes[size]!, value_page_bytes_min), value_page_bytes_max) / slot_bytes)
+    const page = new Page(new Uint8Array(slots * slot_bytes), size, this)
     this.#bytes[size]! += page.bytes.length
     page.place = 0
     this.#open[size]!.push(page)

@@ -189,8 +189,8 @@ describe("the reader", () => {
   })
 
   it("reads ASCII of any length, and one other character anywhere in it", () => {
-    for (let length = 0; length <= 50; length++) {
-      const ascii = "abcdefghijklmnopqrstuvwxyz".repeat(2).slice(0, length)
+    for (const length of [...Array.from({ length: 51 }, (_, i) => i), ...Array.from({ length: 16 }, (_, i) => 120 + i)]) {
+      const ascii = "abcdefghijklmnopqrstuvwxyz".repeat(6).slice(0, length)
       assert.strictEqual(opened(packed(ascii)).string("string", max), ascii)
       for (let at = 0; at < length; at++) {
         const other = `${ascii.slice(0, at)}é${ascii.slice(at + 1)}`

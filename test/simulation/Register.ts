@@ -47,7 +47,12 @@ export class Register implements Replicated {
 
   readonly prefetch = (): void => {}
 
-  readonly tidy = (): void => {}
+  /** How often it had time for what was put off. */
+  tidied = 0
+
+  readonly tidy = (): void => {
+    this.tidied++
+  }
 
   readonly refuseWrite = (operation: Uint8Array): Uint8Array | undefined =>
     text(operation).startsWith("append ") ? undefined : bytes("refused")

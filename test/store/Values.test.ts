@@ -5,17 +5,18 @@
  */
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
+import { InvariantViolation } from "../../src/base/Invariant.ts"
 import { Limits } from "../../src/base/Limits.ts"
 import { seeded } from "../../src/base/Random.ts"
 import { Directory } from "../../src/store/elements/Directory.ts"
 import { partsOf } from "../../src/store/Parts.ts"
 import type { Pin } from "../../src/store/Pin.ts"
 import { Tree } from "../../src/store/Tree.ts"
-import { type Page, slot_bytes_max, Values } from "../../src/store/Values.ts"
+import { type Page, Values } from "../../src/store/Values.ts"
 
 const length = fc.oneof(
-  fc.integer({ min: 0, max: slot_bytes_max + 40 }),
-  fc.constantFrom(1, 16, 17, 128, 129, 256, 257, slot_bytes_max, slot_bytes_max + 1)
+  fc.integer({ min: 0, max: Limits.value_slot_bytes_max + 40 }),
+  fc.constantFrom(1, 16, 17, 128, 129, 256, 257, Limits.value_slot_bytes_max, Limits.value_slot_bytes_max + 1)
 )
 
 interface Held {
@@ -53,18 +54,19 @@ describe("the memory of values", () => {
   })
 
   it("leaves little of a slot empty, and tells which other values fit in", () => {
-    for (let length = 1; length <= slot_bytes_max; length++) {
+    for (let length = 1; length <= Limits.value_slot_bytes_max; length++) {
       const values = new Values()
       const [first, second] = [hold(values, length, 1), hold(values, length, 2)]
       const slot_bytes = second.at - first.at
       assert.isTrue(slot_bytes >= length && slot_bytes - length <= Math.max(15, slot_bytes / 5), `${length} in ${slot_bytes}`)
-      for (const other of [0, 1, length - 1, length, length + 1, slot_bytes, slot_bytes + 1, slot_bytes_max + 1]) {
-        const fits = other > 0 && other <= slot_bytes_max && values.pageFor(other).size === first.page.size
+      for (const other of [0, 1, length - 1, length, length + 1, slot_bytes, slot_bytes + 1, Limits.value_slot_bytes_max + 1]) {
+        const fits = other > 0 && other <= Limits.value_slot_bytes_max && values.pageFor(other).size === first.page.size
         assert.strictEqual(first.page.fits(other), fits, `${other} for ${length}`)
       }
     }
-    const own = hold(new Values(), slot_bytes_max + 1, 1)
-    assert.deepStrictEqual([slot_bytes_max, slot_bytes_max + 1, slot_bytes_max + 2].map((n) => own.page.fits(n)), [false, true, false])
+    const own = hold(new Values(), Limits.value_slot_bytes_max + 1, 1)
+    const around = [0, 1, 2].map((more) => own.page.fits(Limits.value_slot_bytes_max + more))
+    assert.deepStrictEqual(around, [false, true, false])
     assert.isFalse(hold(new Values(), 0, 1).page.fits(1))
   })
 
@@ -93,6 +95,14 @@ describe("the memory of values", () => {
     assert.isAtMost(most, 20_000 * 112 + 2 * 64 * 1024)
     for (const { at, page } of held) values.give(page, at)
     assert.isAtMost(values.bytes, 64 * 1024)
+  })
+
+  it("takes back only what was taken from it", () => {
+    const [values, other] = [new Values(), new Values()]
+    const { at, page } = hold(values, 100, 1)
+    assert.throws(() => other.give(page, at), InvariantViolation)
+    values.give(page, at)
+    assert.throws(() => values.give(page, at), InvariantViolation)
   })
 
   it("is not taken anew for each value that comes and goes", () => {
@@ -229,7 +239,7 @@ describe("the memory of a tree", () => {
     assert.isAtMost(most, 2 * 50 * 512 + 64 * 1024)
   })
 
-  it("is given back with no writes at all, by ticks", () => {
+  it("is given back with no writes at all, by what a tick does", () => {
     const values = new Values()
     const { tree } = filled(values, 5_000)
     const before = values.bytes

@@ -158,7 +158,8 @@ describe("the log", () => {
   })
 
   it("keeps free memory up to a bound", () => {
-    const release = squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, log_pieces_idle_max: 0, log_pieces_long: 3, log_pieces_kept_max: 8 })
+    const pieces = { log_piece_bytes: 400, log_pieces_idle_max: 0, log_pieces_long: 3, log_pieces_kept_max: 8 }
+    const release = squeeze({ log_unpacked_max: 1, ...pieces })
     const log = new Log()
     for (let i = 0; i < 300; i++) log.append(entry(log.op + 1))
     log.settle(log.op)

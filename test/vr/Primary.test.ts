@@ -8,6 +8,7 @@ import { Limits } from "../../src/base/Limits.ts"
 import type { Outcome } from "../../src/vr/Replica.ts"
 import { step } from "../../src/vr/Step.ts"
 import { append, get } from "../simulation/Register.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 import { entries, heard, One, only, to, write } from "./One.ts"
 
 const register = { kind: "register", to, nonce: new Uint8Array(16) } as const
@@ -182,5 +183,30 @@ describe("a new primary", () => {
     assert.deepStrictEqual([one.replica.commit, confirmed.replies], [0, []])
     const { replies } = begin(one, { _tag: "Durable", op: 3 })
     assert.deepStrictEqual(replies.map(({ request, status }) => [request, status]), [[1, "ok"]])
+  })
+})
+
+describe("a tick", () => {
+  it("gives the data time for what was put off, whatever state the replica is in", () => {
+    const all = [One.start("R0"), One.start("R1"), One.learner("R3"), One.restart("R1", 3)]
+    for (const one of all) {
+      one.turn()
+      assert.strictEqual(one.data.tidied, 0)
+      one.turn({ _tag: "Tick" })
+      assert.strictEqual(one.data.tidied, 1)
+    }
+  })
+
+  it("lets a log that does not grow any more let go of memory", () => {
+    const release = squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, log_pieces_idle_max: 0, log_pieces_long: 3, log_idle_ticks: 2 })
+    const one = One.start("R1")
+    const { log } = one.replica
+    one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 200), commit: 200 })
+    log.shorten(190)
+    assert.isAbove(log["packed"]["spare"].length, 3)
+    one.turn({ _tag: "Tick" })
+    one.turn({ _tag: "Tick" })
+    assert.strictEqual(log["packed"]["spare"].length, 0)
+    release()
   })
 })

@@ -12,7 +12,7 @@ export class Directory implements ElementBase {
   readonly created_version: number
   version: number
   readonly entries: OrderedNames<Element>
-  /** Elements at any depth below it: a subtree can be dropped without visiting it, and the totals stay exact. */
+  /** Elements at any depth below it: a subtree can be cut off without visiting it, and the totals stay exact. */
   elements_below = 0
   /** Bytes of their values. */
   value_bytes_below = 0
