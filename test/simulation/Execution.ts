@@ -6,6 +6,7 @@
  */
 import { countOf } from "../../src/vr/Message.ts"
 import { InvariantViolation } from "../../src/base/Invariant.ts"
+import { Limits } from "../../src/base/Limits.ts"
 import { isMember } from "../../src/vr/Configuration.ts"
 import type { ReplicaId, View } from "../../src/vr/Message.ts"
 import { holds, Violation } from "./checkers/Check.ts"
@@ -216,7 +217,13 @@ export class Execution {
 
   private enter(phase: "serving" | "converging"): void {
     this.phase = phase
-    this.deadline_ms = this.sim.events.now + (isSlow(this.schedule) ? slow_convergence_ms + this.slowTransfer_ms : convergence_ms)
+    const usual_ms = isSlow(this.schedule) ? slow_convergence_ms + this.slowTransfer_ms : convergence_ms
+    this.deadline_ms = this.sim.events.now + usual_ms + this.drain_ms
+  }
+
+  /** Until all calls are answered, if the rest is turned away each time that one pipeline is full: it may be that small. */
+  private get drain_ms(): number {
+    return this.open * this.schedule.retry_ms / Limits.pipeline_ops_max
   }
 
   /** Of the whole log over a slow network, with a round trip (below 3 time-outs) for each operation: chunks may be that small. */
