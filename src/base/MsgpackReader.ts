@@ -242,7 +242,7 @@ export class MsgpackReader {
 
 declare global {
   interface Buffer<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> {
-    /** What `toString("latin1", from, to)` does, for any bytes: a `Buffer` for each message would take longer than all the rest. */
+    /** What `toString("latin1", from, to)` does, for any bytes: so no `Buffer` is made of each message. */
     readonly latin1Slice: (this: Uint8Array, from: number, to: number) => string
   }
 }

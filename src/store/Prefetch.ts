@@ -1,9 +1,9 @@
 /**
- * Brings into the processor's caches what a batch of operations will ask for, before they are executed one by one. Among very
- * many elements each look-up waits for several places in memory that are in no cache, one after the other; here those of all
- * operations are asked for side by side, and the processor waits for many at a time. Nothing depends on it: what is looked at here is
- * looked at again. Only for paths that end in the directory of the one before: to find the way to another one takes as long as to do
- * without.
+ * Brings into the processor's caches what a batch of operations will ask for, before they are executed one by one, and what a walk
+ * through all elements comes to next. Among very many elements each look-up waits for several places in memory that are in no cache,
+ * one after the other; here those of all are asked for side by side, and the processor waits for many at a time. Nothing depends on
+ * it: what is looked at here is looked at again. Of operations, only for paths that end in the directory of the one before: to find
+ * the way to another one takes as long as to do without.
  *
  * @module
  */
@@ -28,6 +28,7 @@ export const prefetchLeaf = (names: ReadonlyArray<string>, elements: ReadonlyArr
 
 export class Prefetch {
   readonly #slots = new Slots<Element>()
+
   /** `parentOf`: the directory that a path leads to the end of; undefined if there is none. */
   run(operations: ReadonlyArray<{ readonly path: string }>, parentOf: (path: string) => Directory | undefined): void {
     let before = ""
