@@ -4,13 +4,14 @@
  * @module
  */
 import * as fc from "fast-check"
-import { assert, describe, it } from "vitest"
+import { assert, describe, it, vi } from "vitest"
 import { InvariantViolation } from "../../src/base/Invariant.ts"
 import { Limits } from "../../src/base/Limits.ts"
 import { seeded } from "../../src/base/Random.ts"
 import { Directory } from "../../src/store/elements/Directory.ts"
 import { partsOf } from "../../src/store/Parts.ts"
 import type { Pin } from "../../src/store/Pin.ts"
+import { makeStore } from "../../src/store/Store.ts"
 import { Tree } from "../../src/store/Tree.ts"
 import { type Page, Values } from "../../src/store/Values.ts"
 
@@ -237,6 +238,13 @@ describe("the memory of a tree", () => {
       most = Math.max(most, values.bytes)
     }
     assert.isAtMost(most, 2 * 50 * 512 + 64 * 1024)
+  })
+
+  it("is given back by the store that the tree is in, when it is told of a tick", () => {
+    const tidy = vi.spyOn(Tree.prototype, "tidy")
+    makeStore().tidy()
+    assert.deepStrictEqual(tidy.mock.calls, [[Limits.graves_per_tick_max]])
+    tidy.mockRestore()
   })
 
   it("is given back with no writes at all, by what a tick does", () => {
