@@ -99,8 +99,7 @@ export class Flusher {
     const { commit } = appends[appends.length - 1]!
     return Effect.flatMap(this.options.write({ head: null, snapshot: null, truncate_to: null, entries, commit }), () => {
       this.durable = entries[entries.length - 1]!.op
-      this.options.onDurable()
-      return this.letGo(appends)
+      return Effect.map(this.letGo(appends), this.options.onDurable)
     })
   }
 

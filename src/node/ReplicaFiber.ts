@@ -15,6 +15,7 @@ import { type Configuration, isMember } from "../vr/Configuration.ts"
 import { emptyOutcome, type Input, type Now, type Outcome, type Replica, type Reply, type Send } from "../vr/Replica.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { isBehind, knownCommit } from "../vr/states/Backup.ts"
+import { awaitsOwnCopy } from "../vr/states/Primary.ts"
 import { step, stepAhead } from "../vr/Step.ts"
 import { Flusher } from "./Flusher.ts"
 import type { Counters } from "./Metrics.ts"
@@ -75,8 +76,10 @@ const makeFlusher = (options: ReplicaFiberOptions, snapshots: Queue.Queue<Snapsh
     write: (write) => persist(options, write),
     release: (sends) => release(options, sends, []),
     save: (snapshot) => handOver(snapshots, snapshot),
-    // If the inbox is full, there is a turn coming that looks anyway.
-    onDurable: () => Queue.offerUnsafe(options.local.inbox, { _tag: "Flushed" })
+    // Else the next turn is early enough. If the inbox is full, one is coming anyway.
+    onDurable: () => {
+      if (awaitsOwnCopy(options.replica)) Queue.offerUnsafe(options.local.inbox, { _tag: "Flushed" })
+    }
   })
 
 /** With what runs beside it. */
@@ -192,10 +195,12 @@ const letOutBeside = (turns: Turns, outcome: Outcome): Effect.Effect<void> => {
   // A turn that enters an epoch has a head, and its outcome was let out behind that.
   invariant(configuration === null, "a new group is written before it is told", { id: replica.id })
   if (entries.length === 0 && flusher.isIdle) return letOut(turns, outcome, early.length === 0 ? sends : [...early, ...sends])
-  if (entries.length > 0 || sends.length > 0 || snapshot !== null) {
-    flusher.append({ entries, commit: knownCommit(replica), sends, snapshot })
-  }
-  const released = release(turns, early, replies)
+  // First what others have to write: a commit waits longest for them.
+  const released = Effect.map(release(turns, early, replies), () => {
+    if (entries.length > 0 || sends.length > 0 || snapshot !== null) {
+      flusher.append({ entries, commit: knownCommit(replica), sends, snapshot })
+    }
+  })
   return outcome.events.length === 0 ? released : Effect.andThen(released, report(turns, outcome))
 }
 

@@ -36,6 +36,33 @@ describe("the fiber of a replica", () => {
       assert.strictEqual(primary.replies(), 3)
     }).pipe(Effect.scoped))
 
+  it.effect("lets Prepares out first, as others' copies take longer than its own", () =>
+    Effect.gen(function*() {
+      const primary = yield* scene("r1::n1")
+      yield* primary.tell(register(1))
+      assert.deepStrictEqual([primary.begun.length, primary.letOut], [1, [1]])
+    }).pipe(Effect.scoped))
+
+  it.effect("takes no turn for what its own disk has written, unless that commits something", () =>
+    Effect.gen(function*() {
+      const backup = yield* scene("r2::n2")
+      yield* backup.hear("r1::n1", { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 0 })
+      yield* backup.flushed
+      assert.deepStrictEqual([backup.metrics.replica_turns, backup.said("PrepareOk").length], [1, 1])
+
+      const primary = yield* scene("r1::n1")
+      yield* primary.tell(register(1))
+      yield* primary.flushed
+      assert.strictEqual(primary.metrics.replica_turns, 1)
+      yield* primary.hear("r2::n2", { _tag: "PrepareOk", view: 0, op: 1 })
+      assert.deepStrictEqual([primary.replies(), primary.metrics.replica_turns], [1, 2])
+      yield* primary.tell(register(2))
+      yield* primary.hear("r2::n2", { _tag: "PrepareOk", view: 0, op: 2 })
+      assert.deepStrictEqual([primary.replies(), primary.metrics.replica_turns], [1, 4])
+      yield* primary.flushed
+      assert.deepStrictEqual([primary.replies(), primary.metrics.replica_turns], [2, 5])
+    }).pipe(Effect.scoped))
+
   it.effect("acknowledges nothing as a backup before it is flushed, and writes the commit number along", () =>
     Effect.gen(function*() {
       const backup = yield* scene("r2::n2")
@@ -111,6 +138,7 @@ describe("the fiber of a replica", () => {
       yield* backup.hear("r2::n2", { _tag: "Commit", view: 1, op: 2, commit: 0, round: 1, lease_ms: 0 })
       assert.deepStrictEqual(backup.said("CommitOk"), [{ _tag: "CommitOk", view: 1, op: 1, round: 1, promised: false }])
       yield* backup.flushed
+      yield* backup.tell({ _tag: "Tick" })
       assert.strictEqual(backup.replica.durable, 2)
     }).pipe(Effect.scoped))
 

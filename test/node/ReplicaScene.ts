@@ -47,6 +47,8 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   const begun: Array<JournalWrite> = []
   /** The commit numbers of the replica when they began. */
   const applied: Array<OpNumber> = []
+  /** How much there was for the dispatcher to take then. */
+  const letOut: Array<number> = []
   /** A save ends when the test says so, and how. */
   const saving = yield* Deferred.make<void, JournalError>()
   const disk = yield* Semaphore.make(1)
@@ -58,6 +60,7 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
     write: (write) => Effect.suspend(() => {
       begun.push(write)
       applied.push(replica.commit)
+      letOut.push(Queue.sizeUnsafe(dispatcher))
       return Effect.andThen(disk.take(1), refusal ?? Effect.void)
     })
   }
@@ -84,7 +87,7 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
   const { pins } = store
-  return { applied, begun, fiber, metrics, replica, saving, sent, tell, hear, flushed, settle, said, pins, replies: () => replies }
+  return { applied, begun, fiber, letOut, metrics, replica, saving, sent, tell, hear, flushed, settle, said, pins, replies: () => replies }
 })
 
 export const register = (channel: number): ReplicaInput => ({

@@ -11,6 +11,7 @@ import type { Entry, OpNumber, ReplicaId, View } from "../../src/vr/Message.ts"
 import type { Input, Now, Outcome, Replica, StateTag } from "../../src/vr/Replica.ts"
 import type { ReplicaOptions } from "../../src/vr/MakeReplica.ts"
 import { isBehind, knownCommit } from "../../src/vr/states/Backup.ts"
+import { awaitsOwnCopy } from "../../src/vr/states/Primary.ts"
 import { newLearner, newReplica, recoveringReplica, restartedReplica, step, stepAhead } from "../../src/vr/Step.ts"
 import type { Replicated } from "./Data.ts"
 import { dice } from "./Dice.ts"
@@ -290,9 +291,10 @@ export class Process {
     })
   }
 
-  /** Something has come, is durable, or is to be applied. */
+  /** Something has come, is to be applied, or is durable and waited for. */
   private get hasToTurn(): boolean {
-    return this.inbox.length > 0 || this.durable > 0 || this.running !== undefined && isBehind(this.running)
+    const { durable, inbox, running } = this
+    return inbox.length > 0 || running !== undefined && (isBehind(running) || durable > 0 && awaitsOwnCopy(running))
   }
 
   private turn(): void {

@@ -6,6 +6,7 @@
 import { assert, describe, it } from "vitest"
 import { Limits } from "../../src/base/Limits.ts"
 import type { Outcome } from "../../src/vr/Replica.ts"
+import { awaitsOwnCopy } from "../../src/vr/states/Primary.ts"
 import { step } from "../../src/vr/Step.ts"
 import { append, get } from "../simulation/Register.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
@@ -42,6 +43,18 @@ describe("a commit", () => {
     assert.strictEqual(one.replica.commit, 1)
     begin(one, { _tag: "Durable", op: 2 })
     assert.strictEqual(one.replica.commit, 2)
+  })
+
+  it("awaits its own copy where that is all that is missing", () => {
+    const one = serving()
+    begin(one, { _tag: "Requests", requests: [write(1, 1)] })
+    assert.isFalse(awaitsOwnCopy(one.replica))
+    begin(one, heard("R1", { _tag: "PrepareOk", view: 0, op: 2 }))
+    assert.isTrue(awaitsOwnCopy(one.replica))
+    begin(one, heard("R2", { _tag: "PrepareOk", view: 0, op: 2 }))
+    assert.isFalse(awaitsOwnCopy(one.replica), "it is committed by the others")
+    assert.isTrue(awaitsOwnCopy(One.start("R0", 1).replica), "there is nobody else")
+    assert.isFalse(awaitsOwnCopy(One.start("R1", 3).replica), "a backup commits nothing by itself")
   })
 
   it("does not need it when a quorum of others holds the op", () => {

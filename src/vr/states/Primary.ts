@@ -136,6 +136,16 @@ const advanceCommit = (replica: Replica, state: PrimaryState, out: Outcome): voi
   if (op > replica.commit) commitTo(replica, op, out)
 }
 
+/** Would it commit more, if all of its log were durable here? */
+export const awaitsOwnCopy = ({ commit, configuration, id, state }: Replica): boolean => {
+  if (state._tag !== "Primary") return false
+  let others = 0
+  configuration.replicas.forEach((each, index) => {
+    if (each !== id && state.acked[index]! > commit) others++
+  })
+  return others >= configuration.quorum - 1
+}
+
 /** Prepares may leave before the primary's own write is durable: its disk and the backups' work at the same time. */
 const sendPrepares = (replica: Replica, state: PrimaryState, out: Outcome): void => {
   while (state.prepared < replica.log.op && !state.abdicated) {
