@@ -200,6 +200,22 @@ describe("a new primary", () => {
 })
 
 describe("a tick", () => {
+  it("lets the primary be heard in each time between heartbeats, though it comes late; and once after a standstill", () => {
+    const one = One.start("R0")
+    const beats = (duration_ms: number, every_ms: number): number => {
+      let heard = 0
+      for (let passed = 0; passed < duration_ms; passed += every_ms) {
+        heard += only("Commit", one.pass(every_ms, every_ms)).length / 2
+        one.receive("R1", { _tag: "CommitOk", view: 0, op: 0, round: 0, promised: false })
+      }
+      return heard
+    }
+    one.pass(20)
+    assert.strictEqual(beats(6_980, 70), 70)
+    assert.strictEqual(beats(900, 900), 1)
+    assert.strictEqual(beats(100, 25), 1)
+  })
+
   it("gives the data time for what was put off, whatever state the replica is in", () => {
     const all = [One.start("R0"), One.start("R1"), One.learner("R3"), One.restart("R1", 3)]
     for (const one of all) {

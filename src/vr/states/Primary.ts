@@ -176,7 +176,10 @@ export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out
     turnClientsAway(state, out)
   }
   if (state.abdicated || now.mono < state.heartbeatAt) return
-  state.heartbeatAt = now.mono + replica.timers.heartbeat_ms
+  // Not from now: ticks come late, each a little, and beats that are as late would be missed.
+  const { heartbeat_ms } = replica.timers
+  const next = state.heartbeatAt + heartbeat_ms
+  state.heartbeatAt = next > now.mono ? next : now.mono + heartbeat_ms
   const beat = heartbeat(replica, state, isWanted(replica, state, now) ? renewLease(replica, state, now) : 0)
   for (const to of audience(replica, state)) send(out, to, beat)
 }

@@ -116,7 +116,7 @@ describe("print", () => {
   })
 
   looking("messages: what is under way, and when it arrives", (session) => {
-    say(session, "goto 300ms")
+    say(session, "goto 308ms")
     const text = say(session, "print messages 100")
     const [, step] = /arrives by step (\d+)/.exec(text)!
     assert.isAbove(Number(step), session.sim.steps)
