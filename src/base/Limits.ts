@@ -104,11 +104,13 @@ export const Limits = {
   window_grows_at: 4,
   window_shrinks_at: 16,
   /**
-   * A snapshot is due once the log since the last one is half as large as the data, but within these bounds. The same
+   * A snapshot is due once the log since the last one is as large as the data, but within these bounds. The same
    * at every replica, as it decides at which operations there are snapshots.
    */
   snapshot_log_bytes_min: 4 * MiB,
   snapshot_log_bytes_max: 256 * MiB,
+  /** Of so much log, this share of what lies before a snapshot stays in memory once that is written, and the lower bound at least. */
+  snapshot_log_kept: 1 / 4,
   /** A part of a snapshot: what is encoded, written, sent and decoded in one go. A single element may take more. */
   snapshot_part_bytes_max: 256 * KiB,
   /** A snapshot that another replica fetches, and has not asked for since, is let go. */
@@ -141,10 +143,10 @@ export const Limits = {
   /** These files grow by this. What a replica takes on the disk at least. */
   journal_step_bytes: 1 * MiB,
   /**
-   * So many files that a snapshot replaced are kept, to be written again. Two: a snapshot replaces one, or two where the
-   * log came to a little more since the one before.
+   * So many files that a snapshot replaced are kept, to be written again: as many as one replaces, where the log between two is
+   * longest, and one more. So there are never more files than there were before that snapshot.
    */
-  journal_spares_max: 2,
+  journal_spares_max: 65,
   /** Such a file is overwritten in pieces of this, so that a write of the log does not wait for more. */
   journal_zeros_bytes: 256 * KiB,
   /** Batches up to this are encoded in memory that a log keeps. */
@@ -278,6 +280,10 @@ invariant(Limits.snapshot_log_bytes_max * 3 < Limits.log_bytes_max, "the log is 
 invariant(
   Limits.journal_segment_bytes_max <= Limits.snapshot_log_bytes_min,
   "the log, which is shortened by whole files, becomes shorter with each snapshot"
+)
+invariant(
+  Limits.journal_spares_max * Limits.journal_segment_bytes_max > Limits.snapshot_log_bytes_max,
+  "what a snapshot replaces of the longest log between two is kept for the next"
 )
 invariant(Limits.transfer_chunk_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max, "a chunk fits a peer frame")
 invariant(

@@ -81,6 +81,11 @@ export class Log {
     this.packed.reset(op)
   }
 
+  /** So far below `op` that the entries between come to `bytes`, or a piece of memory more; the base, if they do not come to so much. */
+  opBehind(op: OpNumber, bytes: number): OpNumber {
+    return this.packed.opBehind(op, bytes)
+  }
+
   /** Lets go of memory that it has not needed for long. */
   onTick(): void {
     this.packed.onTick()

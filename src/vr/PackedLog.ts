@@ -126,6 +126,18 @@ export class PackedLog {
     return bytes
   }
 
+  /** As {@link Log.opBehind}. */
+  opBehind(op: OpNumber, bytes: number): OpNumber {
+    let left = bytes
+    for (let i = this.pieces.length - 1; i >= 0; i--) {
+      const { end, first, starts } = this.pieces[i]!
+      if (first > op) continue
+      left -= starts[op + 1 - first] ?? end
+      if (left <= 0) return Math.max(this.before, first - 1)
+    }
+    return this.before
+  }
+
   /** Forgets what is at or below `op`. */
   shorten(op: OpNumber): void {
     invariant(op <= this.last, "a packed log is not shortened above its end", { op, last: this.last })

@@ -65,6 +65,10 @@ export interface Whole {
   readonly sinceSnapshot: number
 }
 
+/** Between two snapshots lies so much log, in bytes: as much as there is data, within bounds. So to write them costs about as much as that. */
+export const logBetween = ({ application }: Pick<Whole, "application">): number =>
+  Math.max(Limits.snapshot_log_bytes_min, Math.min(application.size(), Limits.snapshot_log_bytes_max))
+
 /** The state as it is now. Costs next to nothing; what is written to later is copied first. */
 export const takeSnapshot = (replica: Whole): Snapshot => {
   const { application, clients, commit, commitTime, history, sinceSnapshot } = replica

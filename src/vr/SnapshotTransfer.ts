@@ -10,7 +10,7 @@ import type { PartReader } from "./Application.ts"
 import { noticeHistory } from "./Forked.ts"
 import type { MessageOf, Millis, OpNumber, ReplicaId, View } from "./Message.ts"
 import { highestView, type Now, type Outcome, type Replica } from "./Replica.ts"
-import { partRoom, Restoration, type Snapshot, takeSnapshot } from "./Snapshot.ts"
+import { logBetween, partRoom, Restoration, type Snapshot, takeSnapshot } from "./Snapshot.ts"
 import { send } from "./Sending.ts"
 
 const nothing = new Uint8Array(0)
@@ -140,8 +140,8 @@ const forget = ({ outgoing }: Replica, to: ReplicaId): void => {
 }
 
 /**
- * A snapshot is written: the log is kept from the one before, for those that lag a little; and from those that are being
- * fetched, whose receivers will ask for what follows, as long as there is room.
+ * A snapshot is written. Some of the log before it is kept for those that lag a little, at most from the one before; and all from
+ * those that are being fetched, whose receivers will ask for what follows, as long as there is room.
  */
 export const onSnapshotted = (
   replica: Replica,
@@ -150,7 +150,8 @@ export const onSnapshotted = (
   const before = replica.snapshot?.op ?? 0
   if (op <= before) return
   replica.snapshot = { op, digest }
-  let from = before
+  const kept = Math.max(Limits.snapshot_log_bytes_min, logBetween(replica) * Limits.snapshot_log_kept)
+  let from = Math.max(before, replica.log.opBehind(op, kept))
   if (replica.log.bytes < Limits.log_bytes_max / 2) {
     for (const outgoing of replica.outgoing.values()) from = Math.min(from, outgoing.snapshot.op)
   }

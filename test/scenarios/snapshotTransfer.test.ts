@@ -113,7 +113,7 @@ describe("the transfer of a snapshot", () => {
     assert.strictEqual(sim.replica("R2").replica.log.base, op, "one snapshot was enough")
     appendTimes(sim, 20, client)
     sim.run(12_000)
-    appendTimes(sim, 10, client)
+    appendTimes(sim, 30, client)
     sim.run(200)
     assert.isAbove(sim.replica("R0").replica.log.base, op, "what nobody fetches any more is let go")
   })

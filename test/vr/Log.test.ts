@@ -18,6 +18,9 @@ const filled = (sizes: ReadonlyArray<number>): Log => {
   return log
 }
 
+/** Of a packed entry, beside its operation. */
+const packed_bytes = 48
+
 const sizes = fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 30 })
 
 describe("the log", () => {
@@ -105,6 +108,22 @@ describe("the log", () => {
       } finally {
         release()
       }
+    }))
+  })
+
+  it("says how far back so many bytes go, to a piece of memory", () => {
+    fc.assert(fc.property(sizes, fc.nat(5), fc.nat(30), fc.nat(1_500), fc.constantFrom(400, 1_000), (sizes, shortened, op, bytes, piece) => {
+      const release = squeeze({ log_unpacked_max: 1, log_piece_bytes: piece })
+      const log = filled(sizes)
+      log.settle(log.op)
+      log.shorten(Math.min(shortened, log.op))
+      const to = Math.max(log.base, Math.min(op, log.op))
+      const from = log.opBehind(to, bytes)
+      release()
+      const between = sizes.slice(from, to).reduce((sum, length) => sum + packed_bytes + length, 0)
+      assert.isTrue(from >= log.base && from <= to)
+      assert.isTrue(from === log.base || between >= bytes)
+      assert.isTrue(between < bytes + Math.max(piece, packed_bytes + 300) || from === to)
     }))
   })
 

@@ -176,6 +176,24 @@ describe("who sends a snapshot", () => {
 })
 
 describe("a long log", () => {
+  it("keeps a part of what lies before a snapshot that is written, for those that lag a little", (test) => {
+    test.onTestFinished(squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, snapshot_log_bytes_min: 1_000, snapshot_log_kept: 1 / 4 }))
+    const one = One.start("R1")
+    one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 900), commit: 900 })
+    Object.assign(one.data, { size: () => 16_000 })
+    one.turn({ _tag: "Snapshotted", op: 300, digest: 0 })
+    const [entry] = entries(1, 1)
+    const kept = (op: number): number => (op - one.replica.log.base) * (48 + entry!.operation.length)
+    assert.isAbove(kept(300), 4_000)
+    assert.isBelow(kept(300), 4_500)
+    Object.assign(one.data, { size: () => 100 })
+    one.turn({ _tag: "Snapshotted", op: 600, digest: 0 })
+    assert.isAbove(kept(600), 1_000)
+    assert.isBelow(kept(600), 1_500)
+    one.turn({ _tag: "Snapshotted", op: 605, digest: 0 })
+    assert.strictEqual(one.replica.log.base, 600, "never more than from the one before")
+  })
+
   it("is shortened in pieces, a turn at a time", () => {
     const one = One.start("R1")
     const many = entries(1, 40_000)

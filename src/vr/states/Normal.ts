@@ -11,7 +11,7 @@ import type { Entry, OpNumber, ReplicaId } from "../Message.ts"
 import type { Outcome, Replica } from "../Replica.ts"
 import { reply } from "../Sending.ts"
 import { adoptHistory, enterEpoch } from "../GoingOver.ts"
-import { type Restoration, takeSnapshot } from "../Snapshot.ts"
+import { logBetween, type Restoration, takeSnapshot } from "../Snapshot.ts"
 import type { Staging } from "../Staging.ts"
 
 /** Records the head for the journal whenever view or logView changed. */
@@ -91,9 +91,7 @@ const execute = (replica: Replica, entry: Entry, out: Outcome): void => {
 /** Decides at which ops there are snapshots, by nothing but the log and the data: the same at every replica. */
 const countLog = (replica: Replica, entry: Entry): void => {
   replica.sinceSnapshot += entryBytes(entry)
-  const { snapshot_log_bytes_max, snapshot_log_bytes_min } = Limits
-  if (replica.sinceSnapshot < snapshot_log_bytes_min) return
-  if (replica.sinceSnapshot < Math.min(replica.application.size() / 2, snapshot_log_bytes_max)) return
+  if (replica.sinceSnapshot < Limits.snapshot_log_bytes_min || replica.sinceSnapshot < logBetween(replica)) return
   replica.sinceSnapshot = 0
   replica.dueSnapshot?.release()
   replica.dueSnapshot = takeSnapshot(replica)
