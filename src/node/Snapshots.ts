@@ -37,11 +37,12 @@ export const saveSnapshots = (
 ): Effect.Effect<never, JournalError> =>
   Effect.forever(Effect.gen(function*() {
     const snapshot = yield* Queue.take(snapshots)
-    const { bytes, digest, op } = yield* journal.save(snapshot)
-    snapshot.release()
-    metrics.snapshots_written++
-    metrics.snapshot_bytes_written += bytes
-    yield* Queue.offer(saved, { _tag: "Snapshotted", op, digest })
+    yield* journal.save(snapshot, ({ bytes, digest, op }) => {
+      snapshot.release()
+      metrics.snapshots_written++
+      metrics.snapshot_bytes_written += bytes
+      Queue.offerUnsafe(saved, { _tag: "Snapshotted", op, digest })
+    })
   }))
 
 /** The snapshot that an opened journal begins with, as what `application` can become. */

@@ -110,13 +110,14 @@ export class DiskJournal implements Journal {
     }))
   }
 
-  save(snapshot: Snapshot): Effect.Effect<SavedSnapshot, JournalError> {
+  save(snapshot: Snapshot, onKept?: (saved: SavedSnapshot) => void): Effect.Effect<SavedSnapshot, JournalError> {
     return this.saving.withPermits(1)(Effect.flatMap(this.opened, (state) => {
       checkSave(state, snapshot.op)
       const { life } = this
       const goesOn = () => this.life === life && this.failed === null
       const saved = this.snapshots.write(save_name, snapshot, goesOn).pipe(
         Effect.flatMap((saved) => this.alone.withPermits(1)(this.keep(saved))),
+        Effect.tap((saved) => Effect.sync(() => onKept?.(saved))),
         Effect.tap(this.shorten(goesOn))
       )
       return this.ends("save", saved)

@@ -130,9 +130,11 @@ export interface Journal {
    * installed, nothing is kept. One at a time: another one waits. A failed save ends the journal like a failed write;
    * one that is interrupted has happened or not. The snapshot is not read any more then.
    *
+   * `onKept`: told once it is durable. It is not read any more from then on: what follows makes room, which may take longer.
+   *
    * Durability `memory`: nothing is stored, and still all parts are gone through.
    */
-  readonly save: (snapshot: Snapshot) => Effect.Effect<SavedSnapshot, JournalError>
+  readonly save: (snapshot: Snapshot, onKept?: (saved: SavedSnapshot) => void) => Effect.Effect<SavedSnapshot, JournalError>
 }
 
 export interface HeldReplica {
@@ -230,7 +232,10 @@ const memoryJournal = ({ crc, disk, durability, isOwned, key }: MemoryJournalOpt
         return Effect.forEach(newest.parts, give, { discard: true })
       }),
     write: (write) => change("write", (held) => afterWrite(held, write, durability)),
-    save: (snapshot) => durability === "disk" ? save(snapshot) : readThrough(snapshot, crc, () => {})
+    save: (snapshot, onKept) => {
+      const saved: Effect.Effect<SavedSnapshot, JournalError> = durability === "disk" ? save(snapshot) : readThrough(snapshot, crc, () => {})
+      return Effect.tap(saved, (saved) => Effect.sync(() => onKept?.(saved)))
+    }
   }
 }
 

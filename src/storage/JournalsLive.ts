@@ -136,7 +136,10 @@ const headJournal = (disk: LogDisk, place: Place): Journal => {
   return {
     open,
     restore: () => Effect.sync(() => invariant(false, "there is a snapshot to restore", { file })),
-    save: (snapshot) => Effect.suspend(() => failed ? Effect.fail(failed) : readThrough(snapshot, crc32, () => {})),
+    save: (snapshot, onKept) =>
+      Effect.suspend(() => failed ? Effect.fail(failed) : readThrough(snapshot, crc32, () => {})).pipe(
+        Effect.tap((saved) => Effect.sync(() => onKept?.(saved)))
+      ),
     write: (one) =>
       Effect.suspend(() => {
         invariant(opened, "a journal is opened before it is written", { file })

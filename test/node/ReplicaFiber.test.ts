@@ -259,6 +259,16 @@ describe("the snapshots of a replica", () => {
       assert.strictEqual(backup.metrics.snapshots_written, 1)
     }).pipe(Effect.scoped))
 
+  it.effect("are let go, and the replica knows, while the disk still makes room", () =>
+    Effect.gen(function*() {
+      const backup = yield* due
+      backup.room.closeUnsafe()
+      yield* Deferred.succeed(backup.saving, undefined)
+      yield* backup.settle
+      yield* backup.tell({ _tag: "Tick" })
+      assert.deepStrictEqual([backup.pins(), backup.replica.snapshot], [0, { op: 1, digest: 7 }])
+    }).pipe(Effect.scoped))
+
   it.effect("of which the newer takes the place of the one that waits are written one after the other", () =>
     Effect.gen(function*() {
       const backup = yield* due

@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
@@ -51,12 +52,19 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   const letOut: Array<number> = []
   /** A save ends when the test says so, and how. */
   const saving = yield* Deferred.make<void, JournalError>()
+  /** While it is closed, a save is still making room. */
+  const room = yield* Latch.make(true)
   const disk = yield* Semaphore.make(1)
   yield* disk.take(1)
   const journal: Journal = {
     open: Effect.die("is open"),
     restore: () => Effect.die("no snapshots"),
-    save: ({ op }) => Effect.andThen(Deferred.await(saving), Effect.succeed({ op, digest: 7, bytes: 9 })),
+    save: ({ op }, onKept) =>
+      Effect.flatMap(Deferred.await(saving), () => {
+        const saved = { op, digest: 7, bytes: 9 }
+        onKept?.(saved)
+        return Effect.as(room.await, saved)
+      }),
     write: (write) => Effect.suspend(() => {
       begun.push(write)
       applied.push(replica.commit)
@@ -87,7 +95,7 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
   const { pins } = store
-  return { applied, begun, fiber, letOut, metrics, replica, saving, sent, tell, hear, flushed, settle, said, pins, replies: () => replies }
+  return { applied, begun, fiber, letOut, metrics, replica, room, saving, sent, tell, hear, flushed, settle, said, pins, replies: () => replies }
 })
 
 export const register = (channel: number): ReplicaInput => ({

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as Effect from "effect/Effect"
 import type { Random } from "../../src/base/Random.ts"
 import { DiskJournal } from "../../src/storage/DiskJournalLive.ts"
 import type { JournalWrite, ReplicaHead, Stored } from "../../src/storage/Journal.ts"
@@ -12,6 +13,7 @@ import type { Place } from "../../src/storage/LogReaderLive.ts"
 import type { Layout } from "../../src/storage/SegmentsLive.ts"
 import type { Entry } from "../../src/vr/Message.ts"
 import { entries, head as headOf, tenant, write } from "../contracts/Journal.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 
 export const place: Place = {
   tenant,
@@ -22,6 +24,11 @@ export const place: Place = {
 }
 export const segment = (number: number): string => `${place.folder}/${String(number).padStart(8, "0")}.log`
 export const spare = (number: number): string => segment(number).replace(/log$/, "spare")
+/** No more of them are kept, until the scope ends. */
+export const twoSpares = Effect.acquireRelease(
+  Effect.sync(() => squeeze({ journal_spares_max: 2 })),
+  (release) => Effect.sync(release)
+)
 export const snapshotFile = (op: number): string => `${place.snapshots}/${String(op).padStart(16, "0")}.snapshot`
 
 /** Small files that grow by little, so that a few writes come to several of them. */

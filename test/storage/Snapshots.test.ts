@@ -10,7 +10,7 @@ import { seeded } from "../../src/base/Random.ts"
 import { afterSave, afterWrite, type Held, nothingHeld, replacement } from "../../src/storage/JournalModel.ts"
 import { entries, head, write } from "../contracts/Journal.ts"
 import { partsOf, range, restored, snapshotOf } from "../contracts/Snapshots.ts"
-import { journalOn, place, segment, snapshotFile, spare } from "./Scripts.ts"
+import { journalOn, place, segment, snapshotFile, spare, twoSpares } from "./Scripts.ts"
 import { after, crash, drawActions, judge, perform } from "./SnapshotScripts.ts"
 import { TestLogDisk } from "./TestLogDisk.ts"
 
@@ -88,6 +88,7 @@ const installed = write({ head: head(2), snapshot: snapshotOf(20), entries: entr
 describe("what a save and an install do", () => {
   it.effect("a save: first the file, then its name, then nobody needs what is before the older one", () =>
     Effect.gen(function*() {
+      yield* twoSpares
       const { disk, journal } = yield* filledDisk
       const log = [...[1, 2].map(spare), ...range(3, 6).map(segment)]
       assert.deepStrictEqual(disk.names, [place.headFile, ...log, ...[2, 4].map(snapshotFile)])
@@ -104,7 +105,7 @@ describe("what a save and an install do", () => {
         ...[3, 4].map((number) => `remove ${segment(number)}`),
         `remove ${snapshotFile(2)}`
       ])
-    }))
+    }).pipe(Effect.scoped))
 
   it.effect("an install: first the file, then the write, then its name, then nobody needs what was there", () =>
     Effect.gen(function*() {
@@ -215,6 +216,7 @@ describe("a disk that refuses a step", () => {
 
   it.effect("since it is full, gets room when the next life begins, before that needs any", () =>
     Effect.gen(function*() {
+      yield* twoSpares
       const { disk, journal } = yield* filledDisk
       const old = disk.content(snapshotFile(2))
       yield* journal.save(snapshotOf(5))
@@ -228,7 +230,7 @@ describe("a disk that refuses a step", () => {
       const names = disk.steps.filter((step) => /^(put|remove|rename) /.test(step))
       assert.sameMembers(names.slice(0, 4), [...[1, 2].map(spare), ...files].map((file) => `remove ${file}`))
       assert.deepStrictEqual(names.slice(4), [`remove ${snapshotFile(2)}`, `put ${place.headFile}`])
-    }))
+    }).pipe(Effect.scoped))
 
   it.effect("of opening is an error, and what was begun is finished later", () =>
     Effect.gen(function*() {
@@ -282,6 +284,7 @@ describe("a log that was shortened", () => {
 
   it.effect("takes a cut, in a later file, of what was in files that are gone", () =>
     Effect.gen(function*() {
+      yield* twoSpares
       const disk = new TestLogDisk(seeded(1))
       const { journal } = yield* opened(disk)
       const other = (op: number) => ({ ...longEntry(op), view: 1 })
@@ -293,7 +296,7 @@ describe("a log that was shortened", () => {
       assert.deepStrictEqual(disk.names, [place.headFile, ...log, snapshotFile(6), snapshotFile(8)])
       const { found } = yield* opened(disk)
       assert.deepStrictEqual([found.base, found.snapshot, found.entries], [1, 8, range(2, 9).map(other)])
-    }))
+    }).pipe(Effect.scoped))
 
   it.effect("stays as short as its snapshots let it", () =>
     Effect.gen(function*() {

@@ -14,7 +14,7 @@ import { logFiles } from "../../src/storage/LogInspectionLive.ts"
 import { DiskError } from "../../src/storage/log/LogDisk.ts"
 import { head, write } from "../contracts/Journal.ts"
 import { range, snapshotOf } from "../contracts/Snapshots.ts"
-import { below, drawWrite, entryOf, journalOn, longWrite, place, segment, small, spare } from "./Scripts.ts"
+import { below, drawWrite, entryOf, journalOn, longWrite, place, segment, small, spare, twoSpares } from "./Scripts.ts"
 import { type Action, after, crash, judge, perform } from "./SnapshotScripts.ts"
 import { TestLogDisk } from "./TestLogDisk.ts"
 
@@ -88,6 +88,7 @@ describe("a segment that a snapshot replaced", () => {
 
   it.effect("is removed if it is smaller or larger than usual, or if there are enough", () =>
     Effect.gen(function*() {
+      yield* twoSpares
       const disk = new TestLogDisk(seeded(1))
       const { journal } = yield* opened(disk)
       const sizes = [4000, 2500, 9000, 4000, 4000, 4000, 4000]
@@ -100,6 +101,23 @@ describe("a segment that a snapshot replaced", () => {
       assert.deepStrictEqual(removed, [1, 3, 4, 6, 7].map((number) => `remove ${segment(number)}`))
       assert.deepStrictEqual(sparesOf(disk), [2, 5].map(spare))
       assert.lengthOf(sparesOf(disk), Limits.journal_spares_max)
+    }).pipe(Effect.scoped))
+
+  it.effect("is kept however many one replaces, so that the log that goes on makes no file and removes none", () =>
+    Effect.gen(function*() {
+      const disk = new TestLogDisk(seeded(1))
+      const { journal } = yield* opened(disk)
+      for (const op of range(1, 30)) yield* journal.write(longWrite(op))
+      yield* journal.save(snapshotOf(10))
+      yield* journal.save(snapshotOf(25))
+      assert.lengthOf(sparesOf(disk), 10)
+      const most = disk.names.length
+      disk.steps.length = 0
+      for (const op of range(31, 40)) yield* journal.write(longWrite(op))
+      yield* journal.save(snapshotOf(35))
+      assert.lengthOf(sparesOf(disk), 15)
+      assert.isAtMost(disk.names.length, most)
+      assert.deepStrictEqual(disk.steps.filter((step) => /^(remove|put) .*[.]log$/.test(step)), [])
     }))
 
   it.effect("is not for a write that is longer than it", () =>
@@ -164,18 +182,20 @@ describe("a spare that is being made zeros", () => {
     yield* journal.save(snapshotOf(1))
     disk.isBusy = true
     disk.steps.length = 0
-    const saving = yield* Effect.forkChild(journal.save(snapshotOf(3)))
+    const kept: Array<number> = []
+    const saving = yield* Effect.forkChild(journal.save(snapshotOf(3), ({ op }) => kept.push(op)))
     while (disk.steps.filter((step) => step === `sync ${spare(1)}`).length < 5) yield* Effect.yieldNow
-    return { disk, journal, one, saving }
+    return { disk, journal, kept, one, saving }
   })
   const zeroed = (disk: TestLogDisk, number: number) =>
     disk.steps.filter((step) => step === `sync ${spare(number)}`).length
 
   it.effect("holds up no write, and is not used by one", () =>
     Effect.gen(function*() {
-      const { disk, journal, one, saving } = yield* filled
+      const { disk, journal, kept, one, saving } = yield* filled
       yield* journal.write(one(5))
       assert.isUndefined(saving.pollUnsafe())
+      assert.deepStrictEqual(kept, [3], "nothing needs the snapshot any more")
       assert.include(disk.steps, `put ${segment(5)}`)
       yield* Fiber.join(saving)
       assert.strictEqual(zeroed(disk, 1), 40)
