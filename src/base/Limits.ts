@@ -109,7 +109,10 @@ export const Limits = {
    */
   snapshot_log_bytes_min: 4 * MiB,
   snapshot_log_bytes_max: 256 * MiB,
-  /** Of so much log, this share of what lies before a snapshot stays in memory once that is written, and the lower bound at least. */
+  /**
+   * Once a snapshot is written, this share of so much log, and the lower bound at least, stays in memory from before it, for those
+   * that lag; but nothing from before the last snapshot but one.
+   */
   snapshot_log_kept: 1 / 4,
   /** A part of a snapshot: what is encoded, written, sent and decoded in one go. A single element may take more. */
   snapshot_part_bytes_max: 256 * KiB,
@@ -143,10 +146,10 @@ export const Limits = {
   /** These files grow by this. What a replica takes on the disk at least. */
   journal_step_bytes: 1 * MiB,
   /**
-   * So many files that a snapshot replaced are kept, to be written again: as many as one replaces, where the log between two is
-   * longest, and one more. So there are never more files than there were before that snapshot.
+   * Of the files that a snapshot replaced so many are kept at most, to be written again; else as many as the log has begun between two,
+   * so that it takes about as much room as it did.
    */
-  journal_spares_max: 65,
+  journal_spares_max: 96,
   /** Such a file is overwritten in pieces of this, so that a write of the log does not wait for more. */
   journal_zeros_bytes: 256 * KiB,
   /** Batches up to this are encoded in memory that a log keeps. */
@@ -283,7 +286,7 @@ invariant(
 )
 invariant(
   Limits.journal_spares_max * Limits.journal_segment_bytes_max > Limits.snapshot_log_bytes_max,
-  "what a snapshot replaces of the longest log between two is kept for the next"
+  "most of the longest log between two snapshots is written in files that are there"
 )
 invariant(Limits.transfer_chunk_bytes_max + Limits.operation_bytes_max < Limits.peer_frame_bytes_max, "a chunk fits a peer frame")
 invariant(

@@ -147,8 +147,9 @@ export class DiskJournal implements Journal {
     return Effect.catch(effect, (error) => {
       const { file } = error
       const message = error._tag === "JournalError" ? error.message : `${file}: ${error.reason}`
-      this.failed ??= new JournalError({ during, file, message })
-      return Effect.fail(this.failed)
+      if (this.failed !== null) return Effect.fail(this.failed)
+      this.failed = new JournalError({ during, file, message })
+      return Effect.andThen(Effect.ignore(this.segments.dropSpares), Effect.fail(this.failed))
     })
   }
 
@@ -262,6 +263,7 @@ export class DiskJournal implements Journal {
   private shorten(goesOn: () => boolean): Effect.Effect<void, DiskError> {
     const step = Effect.suspend(() => goesOn() ? this.removeOne(true) : Effect.succeed(false))
     return Effect.gen({ self: this }, function*() {
+      if (goesOn()) yield* this.alone.withPermits(1)(Effect.suspend(() => this.segments.keepSpares))
       while (yield* this.alone.withPermits(1)(Effect.uninterruptible(step)));
       yield* this.segments.eraseSpares(goesOn)
     })

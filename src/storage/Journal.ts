@@ -130,7 +130,8 @@ export interface Journal {
    * installed, nothing is kept. One at a time: another one waits. A failed save ends the journal like a failed write;
    * one that is interrupted has happened or not. The snapshot is not read any more then.
    *
-   * `onKept`: told once it is durable. It is not read any more from then on: what follows makes room, which may take longer.
+   * `onKept`: told once it is durable, or superfluous. It is not read any more from then on: what follows makes room, which may
+   * take longer.
    *
    * Durability `memory`: nothing is stored, and still all parts are gone through.
    */
@@ -233,8 +234,8 @@ const memoryJournal = ({ crc, disk, durability, isOwned, key }: MemoryJournalOpt
       }),
     write: (write) => change("write", (held) => afterWrite(held, write, durability)),
     save: (snapshot, onKept) => {
-      const saved: Effect.Effect<SavedSnapshot, JournalError> = durability === "disk" ? save(snapshot) : readThrough(snapshot, crc, () => {})
-      return Effect.tap(saved, (saved) => Effect.sync(() => onKept?.(saved)))
+      const through: Effect.Effect<SavedSnapshot, JournalError> = readThrough(snapshot, crc, () => {})
+      return Effect.tap(durability === "disk" ? save(snapshot) : through, (saved) => Effect.sync(() => onKept?.(saved)))
     }
   }
 }

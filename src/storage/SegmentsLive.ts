@@ -97,6 +97,16 @@ export class Segments {
     return this.spares.remove(names)
   }
 
+  /** A snapshot was written: of the spares those stay that the log may need until the next one. */
+  get keepSpares(): Effect.Effect<void, DiskError> {
+    return this.spares.onSnapshot()
+  }
+
+  /** The log goes on no more. */
+  get dropSpares(): Effect.Effect<void, DiskError> {
+    return this.spares.drop
+  }
+
   /** Makes what was kept fit for use, until `goesOn` says no. Beside all else but `close`, and one caller at a time. */
   eraseSpares(goesOn: () => boolean): Effect.Effect<void, DiskError> {
     return this.spares.erase(goesOn)
@@ -203,6 +213,7 @@ export class Segments {
         preamble.set(encodeBound({ size, sequence }, log.seed, crc32), bound_offset)
         yield* spares.fill(spare, file, [preamble, batch])
       }
+      spares.onBegin()
       yield* this.closeLast
       this.file = yield* disk.open(file)
       this.tail = { file, number, at, size }

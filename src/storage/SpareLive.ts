@@ -28,6 +28,9 @@ export class Spares {
   private used: ReadonlyArray<number> = []
   /** Of those that are zeros, durably. */
   private ready: ReadonlyArray<number> = []
+  /** Segments that have begun since the last snapshot, and between that and the one before. */
+  private begun = 0
+  private begunBefore = 0
 
   constructor(disk: LogDisk, folder: string, bytes: number) {
     this.disk = disk
@@ -36,9 +39,30 @@ export class Spares {
     this.zeros = new Uint8Array(Math.min(bytes, Limits.journal_zeros_bytes))
   }
 
+  /** A segment begins. */
+  onBegin(): void {
+    this.begun++
+  }
+
+  /** As many as the log may need until the next snapshot: it goes on about as fast as it did. */
+  private wanted = 2
+
+  /** A snapshot was written. Those that are too many by now go, and the others are for what comes. */
+  onSnapshot(): Effect.Effect<void, DiskError> {
+    this.wanted = Math.min(Math.max(this.begun, this.begunBefore, 1) + 1, Limits.journal_spares_max)
+    this.begunBefore = this.begun
+    this.begun = 0
+    const ready = this.ready.slice(0, this.wanted)
+    const used = this.used.slice(0, this.wanted - ready.length)
+    const useless = [...this.ready.slice(ready.length), ...this.used.slice(used.length)]
+    this.ready = ready
+    this.used = used
+    return this.remove(useless.map(spareName))
+  }
+
   /** Would a segment of that size be one more? */
   wants(bytes: number): boolean {
-    return bytes === this.bytes && this.used.length + this.ready.length < Limits.journal_spares_max
+    return bytes === this.bytes && this.used.length + this.ready.length < this.wanted
   }
 
   /**
@@ -91,7 +115,14 @@ export class Spares {
     return Effect.andThen(written, this.disk.rename(path, file))
   }
 
-  /** Removes those that an earlier process left. A crash came at any time: there is no telling what is in them. */
+  /** Those of this log: it goes on no more, and others may need the room. */
+  readonly drop: Effect.Effect<void, DiskError> = Effect.suspend(() => {
+    const names = [...this.used, ...this.ready].map(spareName)
+    this.forget()
+    return this.remove(names)
+  })
+
+  /** Removes these, such as an earlier process left. A crash came at any time: there is no telling what is in them. */
   remove(names: ReadonlyArray<string>): Effect.Effect<void, DiskError> {
     return Effect.forEach(names, (name) => this.disk.remove(join(this.folder, name)), { discard: true })
   }
@@ -99,6 +130,8 @@ export class Spares {
   forget(): void {
     this.used = []
     this.ready = []
+    this.begun = 0
+    this.begunBefore = 0
   }
 
   /** In pieces, each durable by itself: a write of the log does not wait for more than one. Did it come to the end? */

@@ -81,7 +81,7 @@ export class Log {
     this.packed.reset(op)
   }
 
-  /** So far below `op` that the entries between come to `bytes`, or a piece of memory more; the base, if they do not come to so much. */
+  /** So far below `op` that what is packed between comes to `bytes`, or a piece of memory more; the base, if that is less. */
   opBehind(op: OpNumber, bytes: number): OpNumber {
     return this.packed.opBehind(op, bytes)
   }

@@ -65,7 +65,7 @@ export interface Whole {
   readonly sinceSnapshot: number
 }
 
-/** Between two snapshots lies so much log, in bytes: as much as there is data, within bounds. So to write them costs about as much as that. */
+/** Between two snapshots lies so much log, in bytes: as much as there is data, within bounds. So both come to about as much to write. */
 export const logBetween = ({ application }: Pick<Whole, "application">): number =>
   Math.max(Limits.snapshot_log_bytes_min, Math.min(application.size(), Limits.snapshot_log_bytes_max))
 

@@ -40,7 +40,7 @@ import { beginWith, commitTo } from "./states/Normal.ts"
 import { send } from "./Sending.ts"
 import { leaving, tickLeaving } from "./states/Leaving.ts"
 import { quorumth } from "./Quorum.ts"
-import { endPrimaryTurn, primary, tickPrimary } from "./states/Primary.ts"
+import { endPrimaryTurn, noticeWritten, primary, tickPrimary } from "./states/Primary.ts"
 import { makeRecoveryState, recovery, tickRecovery } from "./states/Recovery.ts"
 import { stateTransfer, tickStateTransfer } from "./states/StateTransfer.ts"
 import { tickViewChange, viewChange } from "./states/ViewChange.ts"
@@ -194,6 +194,7 @@ const stepOne = (replica: Replica, input: Input, now: Now, out: Outcome): void =
       return onTick(replica, now, out)
     case "Durable":
       replica.durable = Math.max(replica.durable, Math.min(input.op, replica.log.op))
+      if (replica.state._tag === "Primary") noticeWritten(replica, replica.state, now)
       return
     case "Snapshotted":
       return onSnapshotted(replica, input)

@@ -115,10 +115,12 @@ const saves = (makeHarness: Harness): void => {
       yield* life(harness, (journal) =>
         Effect.gen(function*() {
           yield* filled(journal, 1, 9)
-          yield* journal.save(snapshotOf(7))
-          assert.deepStrictEqual(yield* journal.save(snapshotOf(6)), savedOf(6))
+          const kept: Array<unknown> = []
+          yield* journal.save(snapshotOf(7), (saved) => kept.push(saved))
+          assert.deepStrictEqual(yield* journal.save(snapshotOf(6), (saved) => kept.push(saved)), savedOf(6))
           assert.deepStrictEqual(yield* restored(journal), partsOf(7))
           assert.deepStrictEqual(yield* journal.save(snapshotOf(7)), savedOf(7))
+          assert.deepStrictEqual(kept, [savedOf(7), savedOf(6)], "nothing needs the second one, either")
         }))
       assert.strictEqual((yield* found(harness)).snapshot, 7)
       assert.deepStrictEqual(yield* parts(harness), partsOf(7))
@@ -132,7 +134,7 @@ const saves = (makeHarness: Harness): void => {
           yield* filled(journal, 1, 5)
           yield* journal.save(snapshotOf(2))
           harness.breakDisk()
-          const save = Effect.flip(journal.save(snapshotOf(4)))
+          const save = Effect.flip(journal.save(snapshotOf(4), () => assert.fail("it is not kept")))
           return [yield* save, yield* Effect.flip(journal.write(write({ entries: entries(6, 1), commit: 4 }))), yield* save]
         }))
       assert.deepStrictEqual(errors.map(({ during }) => during), ["save", "save", "save"])

@@ -36,11 +36,15 @@ describe("the fiber of a replica", () => {
       assert.strictEqual(primary.replies(), 3)
     }).pipe(Effect.scoped))
 
-  it.effect("lets Prepares out first, as others' copies take longer than its own", () =>
+  it.effect("hands nothing to its disk before the Prepares are handed over, as others' copies take longer", () =>
     Effect.gen(function*() {
       const primary = yield* scene("r1::n1")
-      yield* primary.tell(register(1))
-      assert.deepStrictEqual([primary.begun.length, primary.letOut], [1, [1]])
+      yield* primary.choke
+      yield* primary.tellOnly(register(1))
+      assert.deepStrictEqual([primary.replica.log.op, primary.begun.length], [1, 0])
+      yield* primary.settle
+      yield* primary.settle
+      assert.deepStrictEqual([primary.said("Prepare").length, primary.begun.length], [2, 1])
     }).pipe(Effect.scoped))
 
   it.effect("takes no turn for what its own disk has written, unless that commits something", () =>

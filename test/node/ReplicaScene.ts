@@ -10,6 +10,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
+import { Limits } from "../../src/base/Limits.ts"
 import { seeded } from "../../src/base/Random.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox, nothingWaits, type ReplicaInput } from "../../src/node/Queues.ts"
@@ -48,8 +49,6 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   const begun: Array<JournalWrite> = []
   /** The commit numbers of the replica when they began. */
   const applied: Array<OpNumber> = []
-  /** How much there was for the dispatcher to take then. */
-  const letOut: Array<number> = []
   /** A save ends when the test says so, and how. */
   const saving = yield* Deferred.make<void, JournalError>()
   /** While it is closed, a save is still making room. */
@@ -68,7 +67,6 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
     write: (write) => Effect.suspend(() => {
       begun.push(write)
       applied.push(replica.commit)
-      letOut.push(Queue.sizeUnsafe(dispatcher))
       return Effect.andThen(disk.take(1), refusal ?? Effect.void)
     })
   }
@@ -79,15 +77,22 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   }))
   const sent: Array<Message> = []
   let replies = 0
+  const turns = Effect.gen(function*() {
+    for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow
+  })
   /** Lets everybody do what they can. */
   const settle = Effect.gen(function*() {
-    for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow
+    yield* turns
     for (const output of yield* Queue.clear(dispatcher)) {
       if (output._tag !== "FromReplica") continue
       sent.push(...output.sends.map(({ message }) => message))
       replies += output.replies.length
     }
   })
+  /** The dispatcher takes nothing any more, until somebody is told something. */
+  const choke = Effect.forEach(Array.from({ length: Limits.dispatcher_queue_max }), () =>
+    Queue.offer(dispatcher, { _tag: "Tick" }), { discard: true })
+  const tellOnly = (...inputs: ReadonlyArray<ReplicaInput>) => Effect.andThen(Queue.offerAll(inbox, inputs), turns)
   const tell = (...inputs: ReadonlyArray<ReplicaInput>) => Effect.andThen(Queue.offerAll(inbox, inputs), settle)
   const hear = (from: string, message: Message) => tell({ _tag: "Message", from, epoch: 0, message })
   /** The write under way ends. */
@@ -95,7 +100,10 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
   const { pins } = store
-  return { applied, begun, fiber, letOut, metrics, replica, room, saving, sent, tell, hear, flushed, settle, said, pins, replies: () => replies }
+  return {
+    applied, begun, choke, fiber, metrics, replica, room, saving, sent, tell, tellOnly, hear, flushed, settle, said, pins,
+    replies: () => replies
+  }
 })
 
 export const register = (channel: number): ReplicaInput => ({

@@ -17,15 +17,7 @@ import type { Replicated } from "./Data.ts"
 import { dice } from "./Dice.ts"
 import { hasToWrite, imageOf, Journal } from "./Journal.ts"
 import { Saver } from "./Saver.ts"
-import type { Before, ProcessOptions, Surroundings } from "./Surroundings.ts"
-
-/** What a step gave to be written, or to wait for what is being written. */
-interface Waiting {
-  readonly out: Outcome
-  /** Of the replica after that step: up to here all is committed. */
-  readonly commit: OpNumber
-  readonly left: boolean
-}
+import type { Before, ProcessOptions, Surroundings, Waiting } from "./Surroundings.ts"
 
 const epoch_2026 = 1_767_225_600_000
 
@@ -60,8 +52,9 @@ export class Process {
   private isHeldUp = false
   /** A write that was done while the process stood still. */
   private unheeded: ReadonlyArray<Waiting> | null = null
-  /** The replica is to be told of it at its next turn; 0: nothing. */
+  /** The replica is to be told of it at its next turn; 0: nothing. `tells`: that turn is not to wait for anything else. */
   private durable: OpNumber = 0
+  private tells = false
   private turnDue = false
   /** In its next turn it stands still for so long, once it has taken its inputs and looked at the clock. */
   stall_ms = 0
@@ -195,6 +188,7 @@ export class Process {
     this.isHeldUp = false
     this.unheeded = null
     this.durable = 0
+    this.tells = false
     this.crashAt = null
     this.hangs = false
     this.hung = null
@@ -291,10 +285,9 @@ export class Process {
     })
   }
 
-  /** Something has come, is to be applied, or is durable and waited for. */
+  /** Something has come, is durable and waited for, or is to be applied. */
   private get hasToTurn(): boolean {
-    const { durable, inbox, running } = this
-    return inbox.length > 0 || running !== undefined && (isBehind(running) || durable > 0 && awaitsOwnCopy(running))
+    return this.inbox.length > 0 || this.tells || this.running !== undefined && isBehind(this.running)
   }
 
   private turn(): void {
@@ -303,6 +296,7 @@ export class Process {
     const inputs: ReadonlyArray<Input> = this.durable > 0 ? [{ _tag: "Durable", op: this.durable }, ...this.inbox] : this.inbox
     this.inbox = []
     this.durable = 0
+    this.tells = false
     const { now, stall_ms } = this
     if (stall_ms === 0) return this.takeStep(inputs, now)
     this.stall_ms = 0
@@ -376,6 +370,7 @@ export class Process {
     this.durable = batch.findLast(({ out }) => out.entries.length > 0)?.out.entries.at(-1)?.op ?? this.durable
     // Behind a cut all that is there is durable, and what was to be told before may be of what is not there any more.
     if (heldUp && this.durable > 0) this.durable = this.replica.log.op
+    this.tells ||= this.durable > 0 && (heldUp || awaitsOwnCopy(this.replica))
     if (heldUp) this.isHeldUp = false
     for (const { out } of batch) {
       if (heldUp) this.around.onReplies(this, out)

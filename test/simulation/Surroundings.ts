@@ -25,6 +25,14 @@ export interface ProcessOptions {
   readonly inboxMax: number
 }
 
+/** What a step gave to be written, or to wait for what is being written. */
+export interface Waiting {
+  readonly out: Outcome
+  /** Of the replica after that step: up to here all is committed. */
+  readonly commit: OpNumber
+  readonly left: boolean
+}
+
 /** What a replica was before a step. */
 export interface Before {
   readonly tag: StateTag

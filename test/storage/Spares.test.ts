@@ -103,21 +103,29 @@ describe("a segment that a snapshot replaced", () => {
       assert.lengthOf(sparesOf(disk), Limits.journal_spares_max)
     }).pipe(Effect.scoped))
 
-  it.effect("is kept however many one replaces, so that the log that goes on makes no file and removes none", () =>
+  it.effect("is kept however many one replaces, so that a log that goes on as it did makes no file and removes none", () =>
     Effect.gen(function*() {
       const disk = new TestLogDisk(seeded(1))
       const { journal } = yield* opened(disk)
-      for (const op of range(1, 30)) yield* journal.write(longWrite(op))
-      yield* journal.save(snapshotOf(10))
-      yield* journal.save(snapshotOf(25))
-      assert.lengthOf(sparesOf(disk), 10)
+      let op = 0
+      const interval = (writes: number) =>
+        Effect.gen(function*() {
+          disk.steps.length = 0
+          for (let i = 0; i < writes; i++) yield* journal.write(longWrite(++op))
+          yield* journal.save(snapshotOf(op))
+          return disk.steps.filter((step) => /^(remove|put) .*[.](log|spare)$/.test(step)).length
+        })
+      for (let i = 0; i < 3; i++) yield* interval(12)
       const most = disk.names.length
-      disk.steps.length = 0
-      for (const op of range(31, 40)) yield* journal.write(longWrite(op))
-      yield* journal.save(snapshotOf(35))
-      assert.lengthOf(sparesOf(disk), 15)
-      assert.isAtMost(disk.names.length, most)
-      assert.deepStrictEqual(disk.steps.filter((step) => /^(remove|put) .*[.]log$/.test(step)), [])
+      for (let i = 0; i < 3; i++) {
+        assert.deepStrictEqual([yield* interval(12), disk.names.length, sparesOf(disk).length], [0, most, 12])
+      }
+      // It becomes a slow one.
+      yield* interval(2)
+      assert.lengthOf(sparesOf(disk), 13)
+      yield* interval(2)
+      assert.lengthOf(sparesOf(disk), 3)
+      assert.strictEqual(yield* interval(2), 0)
     }))
 
   it.effect("is not for a write that is longer than it", () =>

@@ -23,6 +23,8 @@ const serving = (): One => {
   return one
 }
 
+const abdicated = ({ replica: { state } }: One): boolean => state._tag === "Primary" && state.abdicated
+
 /** A turn whose writes are not durable yet. */
 const begin = (one: One, ...inputs: Parameters<typeof step>[1]): Outcome => step(one.replica, inputs, one.now)
 
@@ -224,6 +226,24 @@ describe("a tick", () => {
       one.turn({ _tag: "Tick" })
       assert.strictEqual(one.data.tidied, 1)
     }
+  })
+
+  it("finds no fault with a disk that has written meanwhile, and goes on writing", () => {
+    const one = serving()
+    const wait = (duration_ms: number): void => {
+      for (const end = one.now.mono + duration_ms; one.now.mono < end;) {
+        for (const from of ["R1", "R2"]) one.receive(from, { _tag: "CommitOk", view: 0, op: 1, round: 0, promised: false })
+        one.pass(100, 100)
+      }
+    }
+    begin(one, { _tag: "Requests", requests: [write(1, 1)] })
+    wait(900)
+    begin(one, { _tag: "Requests", requests: [write(1, 2)] })
+    wait(100)
+    begin(one, { _tag: "Durable", op: 2 }, { _tag: "Tick" })
+    assert.isFalse(abdicated(one))
+    wait(1_500)
+    assert.isTrue(abdicated(one), "it has not written for long")
   })
 
   it("lets a log that does not grow any more let go of memory", () => {

@@ -91,6 +91,7 @@ const execute = (replica: Replica, entry: Entry, out: Outcome): void => {
 /** Decides at which ops there are snapshots, by nothing but the log and the data: the same at every replica. */
 const countLog = (replica: Replica, entry: Entry): void => {
   replica.sinceSnapshot += entryBytes(entry)
+  // It is never less than the first, which is sooner asked.
   if (replica.sinceSnapshot < Limits.snapshot_log_bytes_min || replica.sinceSnapshot < logBetween(replica)) return
   replica.sinceSnapshot = 0
   replica.dueSnapshot?.release()

@@ -114,10 +114,7 @@ export const primary: Handlers<PrimaryState> = {
 /** Once a turn: counts, commits, sends what was appended since the last one, serves reads. */
 export const endPrimaryTurn = (replica: Replica, state: PrimaryState, now: Now, out: Outcome): void => {
   advanceCommit(replica, state, out)
-  if (replica.durable > state.written || replica.durable === replica.log.op) {
-    state.written = replica.durable
-    state.writtenAt = now.mono
-  }
+  noticeWritten(replica, state, now)
   // Of its epoch there is nothing more to do.
   if (replica.hasCrossed) return
   proposeChange(replica, state, now, out)
@@ -129,6 +126,13 @@ export const endPrimaryTurn = (replica: Replica, state: PrimaryState, now: Now, 
   serveReads(replica, state, out)
 }
 
+/** Its disk writes. Also to be told before a tick judges that. */
+export const noticeWritten = ({ durable, log }: Replica, state: PrimaryState, now: Now): void => {
+  if (durable <= state.written && durable < log.op) return
+  state.written = durable
+  state.writtenAt = now.mono
+}
+
 /** An op is committed once a quorum holds it durably in this view, the primary's own copy included. */
 const advanceCommit = (replica: Replica, state: PrimaryState, out: Outcome): void => {
   state.acked[memberIndex(replica, replica.id)] = replica.durable
@@ -136,14 +140,11 @@ const advanceCommit = (replica: Replica, state: PrimaryState, out: Outcome): voi
   if (op > replica.commit) commitTo(replica, op, out)
 }
 
-/** Would it commit more, if all of its log were durable here? */
+/** May it commit more, once more of its log is durable here? */
 export const awaitsOwnCopy = ({ commit, configuration, id, state }: Replica): boolean => {
   if (state._tag !== "Primary") return false
-  let others = 0
-  configuration.replicas.forEach((each, index) => {
-    if (each !== id && state.acked[index]! > commit) others++
-  })
-  return others >= configuration.quorum - 1
+  const others = configuration.replicas.filter((each, index) => each !== id && state.acked[index]! > commit)
+  return others.length >= configuration.quorum - 1
 }
 
 /** Prepares may leave before the primary's own write is durable: its disk and the backups' work at the same time. */
@@ -176,7 +177,7 @@ export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out
     turnClientsAway(state, out)
   }
   if (state.abdicated || now.mono < state.heartbeatAt) return
-  // Not from now: ticks come late, each a little, and beats that are as late would be missed.
+  // Counted from the one before, not from now: ticks come a little late, and beats counted from those would be fewer and fewer.
   const { heartbeat_ms } = replica.timers
   const next = state.heartbeatAt + heartbeat_ms
   state.heartbeatAt = next > now.mono ? next : now.mono + heartbeat_ms
