@@ -150,6 +150,8 @@ export const Limits = {
    * so that it takes about as much room as it did.
    */
   journal_spares_max: 96,
+  /** So many of them are overwritten ahead of need: all at once, the disk would be busy with that for long. */
+  journal_spares_ready: 4,
   /** Such a file is overwritten in pieces of this, so that a write of the log does not wait for more. */
   journal_zeros_bytes: 256 * KiB,
   /** Batches up to this are encoded in memory that a log keeps. */

@@ -53,6 +53,7 @@ export class DiskJournal implements Journal {
   private state: State | null = null
   /** The head file is being written, beside the writes of the log: for a new segment, not for a new head. */
   private renewing: Fiber.Fiber<void, JournalError> | null = null
+  private readonly besides = new Set<Fiber.Fiber<void, JournalError>>()
   /** Counts openings: a save does not outlive its own. */
   private life = 0
   private isHeadFileDamaged = false
@@ -134,8 +135,16 @@ export class DiskJournal implements Journal {
   private afterAll<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.suspend(() => {
       this.life++
-      const marked = Effect.suspend(() => this.renewing === null ? Effect.void : Fiber.await(this.renewing))
+      const marked = Effect.suspend(() => Fiber.awaitAll(this.renewing === null ? [...this.besides] : [this.renewing, ...this.besides]))
       return this.saving.withPermits(1)(this.alone.withPermits(1)(Effect.andThen(marked, effect)))
+    })
+  }
+
+  /** Nobody waits for it but who closes. */
+  private beside(effect: Effect.Effect<void, JournalError>): Effect.Effect<void> {
+    return Effect.map(Effect.forkDetach(effect, { startImmediately: true }), (fiber) => {
+      this.besides.add(fiber)
+      fiber.addObserver(() => void this.besides.delete(fiber))
     })
   }
 
@@ -149,7 +158,7 @@ export class DiskJournal implements Journal {
       const message = error._tag === "JournalError" ? error.message : `${file}: ${error.reason}`
       if (this.failed !== null) return Effect.fail(this.failed)
       this.failed = new JournalError({ during, file, message })
-      return Effect.andThen(Effect.ignore(this.segments.dropSpares), Effect.fail(this.failed))
+      return Effect.andThen(this.beside(this.segments.dropSpares), Effect.fail(this.failed))
     })
   }
 
@@ -197,7 +206,8 @@ export class DiskJournal implements Journal {
       return Effect.flatMap(this.segments.append(batch, before), (isNewFile) => {
         const head = batch.head ?? before.head
         this.state = { head, commit: batch.commit, doubt: null, op: opAfter(batch, before.op) }
-        return batch.head !== null || isNewFile ? this.renewHeadFile(head, batch.head === null) : Effect.void
+        if (batch.head === null && !isNewFile) return Effect.void
+        return Effect.andThen(this.renewHeadFile(head, batch.head === null), this.eraseSpares)
       })
     })
   }
@@ -251,8 +261,9 @@ export class DiskJournal implements Journal {
   private removeOne(recycles: boolean): Effect.Effect<boolean, DiskError> {
     const [older, newer] = this.snapshots.kept
     const op = older === undefined || newer === undefined ? null : older
-    return Effect.flatMap(this.segments.removeOne(op, recycles), (removed) =>
+    const others = Effect.flatMap(this.segments.removeOne(op, recycles), (removed) =>
       removed ? Effect.succeed(true) : this.snapshots.removeOne)
+    return Effect.flatMap(this.segments.removeSpare, (removed) => removed ? Effect.succeed(true) : others)
   }
 
   private readonly removeUseless: Effect.Effect<void, DiskError> = Effect.gen({ self: this }, function*() {
@@ -263,11 +274,18 @@ export class DiskJournal implements Journal {
   private shorten(goesOn: () => boolean): Effect.Effect<void, DiskError> {
     const step = Effect.suspend(() => goesOn() ? this.removeOne(true) : Effect.succeed(false))
     return Effect.gen({ self: this }, function*() {
-      if (goesOn()) yield* this.alone.withPermits(1)(Effect.suspend(() => this.segments.keepSpares))
+      if (goesOn()) this.segments.keepSpares()
       while (yield* this.alone.withPermits(1)(Effect.uninterruptible(step)));
       yield* this.segments.eraseSpares(goesOn)
     })
   }
+
+  /** For the segments that come. A few at a time: with one that begins, others are made ready. */
+  private readonly eraseSpares: Effect.Effect<void> = Effect.suspend(() => {
+    const { life } = this
+    const goesOn = () => this.life === life && this.failed === null
+    return this.beside(this.ends("write", this.segments.eraseSpares(goesOn)))
+  })
 
   private putHeadFile(head: ReplicaHead | null): Effect.Effect<void, DiskError> {
     return this.disk.put(this.place.headFile, encodeHeadFile(this.place, { head, log: this.segments.mark }))

@@ -98,16 +98,21 @@ export class Segments {
   }
 
   /** A snapshot was written: of the spares those stay that the log may need until the next one. */
-  get keepSpares(): Effect.Effect<void, DiskError> {
-    return this.spares.onSnapshot()
+  keepSpares(): void {
+    this.spares.onSnapshot()
+  }
+
+  /** Removes a spare that is not to stay. Was there one? */
+  get removeSpare(): Effect.Effect<boolean, DiskError> {
+    return this.spares.removeOne
   }
 
   /** The log goes on no more. */
-  get dropSpares(): Effect.Effect<void, DiskError> {
+  get dropSpares(): Effect.Effect<void> {
     return this.spares.drop
   }
 
-  /** Makes what was kept fit for use, until `goesOn` says no. Beside all else but `close`, and one caller at a time. */
+  /** Makes some of what was kept fit for use, until `goesOn` says no. Beside all else but `close`. */
   eraseSpares(goesOn: () => boolean): Effect.Effect<void, DiskError> {
     return this.spares.erase(goesOn)
   }

@@ -28,6 +28,9 @@ export class Spares {
   private used: ReadonlyArray<number> = []
   /** Of those that are zeros, durably. */
   private ready: ReadonlyArray<number> = []
+  /** Of those that are too many. */
+  private useless: ReadonlyArray<number> = []
+  private isErasing = false
   /** Segments that have begun since the last snapshot, and between that and the one before. */
   private begun = 0
   private begunBefore = 0
@@ -47,18 +50,25 @@ export class Spares {
   /** As many as the log may need until the next snapshot: it goes on about as fast as it did. */
   private wanted = 2
 
-  /** A snapshot was written. Those that are too many by now go, and the others are for what comes. */
-  onSnapshot(): Effect.Effect<void, DiskError> {
+  /** A snapshot was written. Those that are too many by now are to go, and the others are for what comes. */
+  onSnapshot(): void {
     this.wanted = Math.min(Math.max(this.begun, this.begunBefore, 1) + 1, Limits.journal_spares_max)
     this.begunBefore = this.begun
     this.begun = 0
     const ready = this.ready.slice(0, this.wanted)
     const used = this.used.slice(0, this.wanted - ready.length)
-    const useless = [...this.ready.slice(ready.length), ...this.used.slice(used.length)]
+    this.useless = [...this.useless, ...this.ready.slice(ready.length), ...this.used.slice(used.length)]
     this.ready = ready
     this.used = used
-    return this.remove(useless.map(spareName))
   }
+
+  /** Removes one that is to go. Was there one? */
+  readonly removeOne: Effect.Effect<boolean, DiskError> = Effect.suspend(() => {
+    const [number, ...rest] = this.useless
+    if (number === undefined) return Effect.succeed(false)
+    this.useless = rest
+    return Effect.as(this.disk.remove(this.pathOf(number)), true)
+  })
 
   /** Would a segment of that size be one more? */
   wants(bytes: number): boolean {
@@ -78,13 +88,21 @@ export class Spares {
   }
 
   /**
-   * Makes them zeros, one after the other, until `goesOn` says no. One caller at a time, and writes go on meanwhile. One that
-   * cannot be overwritten is removed, as it would have been without all this: where a full disk copies what is changed, only
-   * that makes room.
+   * Makes them zeros, one after the other, until some are ready, or `goesOn` says no. Writes go on meanwhile; if somebody does so
+   * already, nothing happens. One that cannot be overwritten is removed, as it would have been without all this: where a full
+   * disk copies what is changed, only that makes room.
    */
   erase(goesOn: () => boolean): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      if (this.isErasing) return Effect.void
+      this.isErasing = true
+      return Effect.ensuring(this.eraseSome(goesOn), Effect.sync(() => void (this.isErasing = false)))
+    })
+  }
+
+  private eraseSome(goesOn: () => boolean): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
-      while (this.used.length > 0) {
+      while (this.used.length > 0 && this.ready.length < Limits.journal_spares_ready) {
         const [number, ...rest] = this.used
         const open = this.disk.open(this.pathOf(number!))
         const zeroed = Effect.acquireUseRelease(open, (file) => this.zero(file, goesOn), ({ close }) => close)
@@ -112,14 +130,15 @@ export class Spares {
       (spare) => spare.writeThrough(0, chunks),
       ({ close }) => close
     )
-    return Effect.andThen(written, this.disk.rename(path, file))
+    const failed = Effect.sync(() => void (this.used = [...this.used, number]))
+    return Effect.andThen(written, this.disk.rename(path, file)).pipe(Effect.tapError(() => failed))
   }
 
   /** Those of this log: it goes on no more, and others may need the room. */
-  readonly drop: Effect.Effect<void, DiskError> = Effect.suspend(() => {
-    const names = [...this.used, ...this.ready].map(spareName)
+  readonly drop: Effect.Effect<void> = Effect.suspend(() => {
+    const numbers = [...this.used, ...this.ready, ...this.useless]
     this.forget()
-    return this.remove(names)
+    return Effect.forEach(numbers, (number) => Effect.ignore(this.disk.remove(this.pathOf(number))), { discard: true })
   })
 
   /** Removes these, such as an earlier process left. A crash came at any time: there is no telling what is in them. */
@@ -130,6 +149,7 @@ export class Spares {
   forget(): void {
     this.used = []
     this.ready = []
+    this.useless = []
     this.begun = 0
     this.begunBefore = 0
   }

@@ -221,17 +221,30 @@ describe("a spare that is being made zeros", () => {
       assert.deepStrictEqual(sparesOf(disk), [])
     }))
 
-  it.effect("is made zeros by the next save if this one is interrupted, and not used before", () =>
+  it.effect("is made zeros when the next segment begins if the save is interrupted, and not used before", () =>
     Effect.gen(function*() {
       const { disk, journal, one, saving } = yield* filled
       yield* Fiber.interrupt(saving)
+      disk.steps.length = 0
       yield* journal.write(one(5))
       assert.include(disk.steps, `put ${segment(5)}`)
-      disk.steps.length = 0
-      yield* journal.save(snapshotOf(4))
-      assert.strictEqual(zeroed(disk, 1), 40)
+      while (zeroed(disk, 1) < 40) yield* Effect.yieldNow
       yield* journal.write(one(6))
       assert.include(disk.steps, `rename ${segment(6)}`)
+    }))
+
+  it.effect("is one of a few that are ready: others follow as segments begin, and none of that holds up a save", () =>
+    Effect.gen(function*() {
+      const disk = new TestLogDisk(seeded(1))
+      const { journal } = yield* opened(disk)
+      for (const op of range(1, 24)) yield* journal.write(longWrite(op))
+      yield* journal.save(snapshotOf(12))
+      disk.steps.length = 0
+      yield* journal.save(snapshotOf(20))
+      const erased = () => new Set(disk.steps.filter((step) => /^sync .*spare$/.test(step))).size
+      assert.deepStrictEqual([sparesOf(disk).length, erased()], [12, Limits.journal_spares_ready])
+      for (const op of range(25, 34)) yield* journal.write(longWrite(op))
+      assert.deepStrictEqual([sparesOf(disk).length, erased()], [2, 12])
     }))
 
   it.effect("stops at once when the log has failed", () =>
