@@ -103,13 +103,16 @@ export class Spares {
   private eraseSome(goesOn: () => boolean): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       while (this.used.length > 0 && this.ready.length < Limits.journal_spares_ready) {
-        const [number, ...rest] = this.used
-        const open = this.disk.open(this.pathOf(number!))
+        const number = this.used[0]!
+        // Meanwhile others may come, and this one go.
+        const isHere = () => this.used.includes(number)
+        const open = this.disk.open(this.pathOf(number))
         const zeroed = Effect.acquireUseRelease(open, (file) => this.zero(file, goesOn), ({ close }) => close)
-        const isReady = yield* Effect.catch(zeroed, () => Effect.as(this.disk.remove(this.pathOf(number!)), null))
+        const isReady = yield* Effect.catch(zeroed, () =>
+          isHere() ? Effect.as(this.disk.remove(this.pathOf(number)), null) : Effect.succeed(null))
         if (isReady === false) return
-        this.used = rest
-        if (isReady === true) this.ready = [...this.ready, number!]
+        if (isReady === true && isHere()) this.ready = [...this.ready, number]
+        this.used = this.used.filter((each) => each !== number)
       }
     })
   }

@@ -14,6 +14,7 @@ import { logFiles } from "../../src/storage/LogInspectionLive.ts"
 import { DiskError } from "../../src/storage/log/LogDisk.ts"
 import { head, write } from "../contracts/Journal.ts"
 import { range, snapshotOf } from "../contracts/Snapshots.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 import { below, drawWrite, entryOf, journalOn, longWrite, place, segment, small, spare, twoSpares } from "./Scripts.ts"
 import { type Action, after, crash, judge, perform } from "./SnapshotScripts.ts"
 import { TestLogDisk } from "./TestLogDisk.ts"
@@ -246,6 +247,26 @@ describe("a spare that is being made zeros", () => {
       for (const op of range(25, 34)) yield* journal.write(longWrite(op))
       assert.deepStrictEqual([sparesOf(disk).length, erased()], [2, 12])
     }))
+
+  it.effect("may be given up meanwhile, and others may come: all that are there are known, and the log goes on", () =>
+    Effect.gen(function*() {
+      yield* Effect.acquireRelease(Effect.sync(() => squeeze({ journal_zeros_bytes: 256 })), (release) => Effect.sync(release))
+      const disk = new TestLogDisk(seeded(1))
+      const { journal } = yield* opened(disk)
+      let op = 0
+      for (const writes of [9, 9, 9, 1, 1, 7, 1, 1, 1, 6, 6, 1, 9, 2, 2, 9, 9, 1, 1, 9]) {
+        disk.isBusy = true
+        for (let i = 0; i < writes; i++) yield* journal.write(longWrite(++op))
+        yield* journal.save(snapshotOf(op))
+      }
+      disk.isBusy = false
+      for (let i = 0; i < 1_000; i++) yield* Effect.yieldNow
+      const spares = journal["segments"]["spares"]
+      assert.sameMembers(sparesOf(disk), [...spares["ready"], ...spares["used"], ...spares["useless"]].map(spare))
+      for (const number of spares["ready"]) assert.isTrue(disk.content(spare(number)).every((byte) => byte === 0))
+      for (let i = 0; i < 12; i++) yield* journal.write(longWrite(++op))
+      assert.isNull(journal.failed)
+    }).pipe(Effect.scoped))
 
   it.effect("stops at once when the log has failed", () =>
     Effect.gen(function*() {
