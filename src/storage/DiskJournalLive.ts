@@ -53,6 +53,7 @@ export class DiskJournal implements Journal {
   private state: State | null = null
   /** The head file is being written, beside the writes of the log: for a new segment, not for a new head. */
   private renewing: Fiber.Fiber<void, JournalError> | null = null
+  /** What else is done beside the writes: spares are overwritten, or given back. */
   private readonly besides = new Set<Fiber.Fiber<void, JournalError>>()
   /** Counts openings: a save does not outlive its own. */
   private life = 0

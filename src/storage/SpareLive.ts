@@ -34,6 +34,8 @@ export class Spares {
   /** Segments that have begun since the last snapshot, and between that and the one before. */
   private begun = 0
   private begunBefore = 0
+  /** As many as the log may need until the next snapshot: it goes on about as fast as it did. */
+  private wanted = 2
 
   constructor(disk: LogDisk, folder: string, bytes: number) {
     this.disk = disk
@@ -46,9 +48,6 @@ export class Spares {
   onBegin(): void {
     this.begun++
   }
-
-  /** As many as the log may need until the next snapshot: it goes on about as fast as it did. */
-  private wanted = 2
 
   /** A snapshot was written. Those that are too many by now are to go, and the others are for what comes. */
   onSnapshot(): void {

@@ -13,7 +13,7 @@
  *    `sends` leave once its own writes, and those of all steps before, are durable, in the order of the steps. Before a
  *    write of a head, a snapshot or a cut all earlier ones have ended; and what they would have told the replica with a
  *    `Durable` is void then, as it may be of entries that were cut: after such a write all of the log is durable, and the
- *    replica is told that. Otherwise a `Durable` may wait for the next step, but where `awaitsOwnCopy` says no.
+ *    replica is told that. Otherwise a `Durable` may wait for the next step, unless `awaitsOwnCopy` is true.
  * 3. If the writes fail, the replica is stopped: nothing of `sends` may leave any more, nor of `replies`, but for those that
  *    leave at once.
  * 4. A replica that was started before is never created as new: with its whole log it is `restarted`, and `recovering`

@@ -177,7 +177,7 @@ export const tickPrimary = (replica: Replica, state: PrimaryState, now: Now, out
     turnClientsAway(state, out)
   }
   if (state.abdicated || now.mono < state.heartbeatAt) return
-  // Counted from the one before, not from now: ticks come a little late, and beats counted from those would be fewer and fewer.
+  // Counted from the one before, not from now: ticks come a little late, and with beats counted from those there would be fewer.
   const { heartbeat_ms } = replica.timers
   const next = state.heartbeatAt + heartbeat_ms
   state.heartbeatAt = next > now.mono ? next : now.mono + heartbeat_ms
