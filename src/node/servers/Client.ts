@@ -37,7 +37,7 @@ export const serveClient = (options: ClientServerOptions) => (framed: Framed): E
     const connection = yield* makeClientConnection(++lastConnection, framed, outboxes)
     metrics.client_connections++
     yield* Effect.raceFirst(
-      Effect.forever(read(options, framed, connection)).pipe(
+      Effect.forever(read(options, framed, connection), { disableYield: true }).pipe(
         Effect.tapError(({ malformed, reason }) => malformed === true ? complain(framed, errorFrame(reason)) : Effect.void)
       ),
       write(framed, connection)
@@ -50,6 +50,10 @@ export const serveClient = (options: ClientServerOptions) => (framed: Framed): E
     )
   })
 
+/**
+ * What has come. Others get their turn only if there may be more: a socket hands over 64 KiB at a time, and all that it has of a
+ * batch of requests is to be with the dispatcher before that takes its turn, else the batch falls apart, down to the disks.
+ */
 const read = (
   { dispatcher, intake, metrics, stopping }: ClientServerOptions,
   framed: Framed,
@@ -71,7 +75,7 @@ const read = (
     }
     const input = { _tag: "FromClient", connection, messages } as const
     intake.took(messages.length)
-    if (Queue.offerUnsafe(dispatcher, input)) return Effect.void
+    if (Queue.offerUnsafe(dispatcher, input)) return payloads.length < intake.frames_max ? Effect.void : Effect.yieldNow
     return Effect.onInterrupt(Queue.offer(dispatcher, input), () => Effect.sync(() => intake.routed(messages.length)))
   })
 
