@@ -154,6 +154,11 @@ export const Limits = {
   journal_spares_ready: 4,
   /** Such a file is overwritten in pieces of this, so that a write of the log does not wait for more. */
   journal_zeros_bytes: 256 * KiB,
+  /**
+   * What a file grows by, or begins with, is written in pieces of this. Linux keeps a file in memory in pieces as long as the writes that
+   * made it, and looks through all of one, on ext4, for each small write into it: with 1 MiB, a fifth of what a flush costs.
+   */
+  file_piece_bytes: 64 * KiB,
   /** Batches up to this are encoded in memory that a log keeps. */
   journal_room_bytes: 128 * KiB,
   /** A snapshot is flushed after so much of it, so that a flush of the log does not wait for much else. */

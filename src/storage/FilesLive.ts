@@ -11,6 +11,7 @@ import type { FileSystem } from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import { createHash } from "node:crypto"
 import { dirname } from "node:path"
+import { Limits } from "../base/Limits.ts"
 
 /** The format of a file, unless its kind has a number of its own. Raise it when an older program could misread a newer file. */
 const format_version = 1
@@ -81,10 +82,17 @@ export const writeSynced = (
   content: string | Uint8Array
 ): Effect.Effect<void, PlatformError> =>
   Effect.scoped(
-    Effect.flatMap(fs.open(path, { flag: "w" }), (file) =>
-      Effect.andThen(file.writeAll(typeof content === "string" ? new TextEncoder().encode(content) : content), file.sync)
-    )
+    Effect.flatMap(fs.open(path, { flag: "w" }), (file) => {
+      const pieces = inPieces(typeof content === "string" ? new TextEncoder().encode(content) : content)
+      return Effect.andThen(Effect.forEach(pieces, (piece) => file.writeAll(piece), { discard: true }), file.sync)
+    })
   )
+
+const inPieces = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
+  const { file_piece_bytes } = Limits
+  const count = Math.ceil(bytes.length / file_piece_bytes)
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * file_piece_bytes, (i + 1) * file_piece_bytes))
+}
 
 /** Makes the names in a folder durable. */
 export const syncFolder = (fs: FileSystem, path: string): Effect.Effect<void, PlatformError> =>

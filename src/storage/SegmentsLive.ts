@@ -52,7 +52,7 @@ export class Segments {
     this.disk = disk
     this.place = place
     this.layout = layout
-    this.zeros = new Uint8Array(layout.step_bytes)
+    this.zeros = new Uint8Array(Limits.file_piece_bytes)
     this.spares = new Spares(disk, place.folder, this.steps(layout.segment_bytes_max))
   }
 
@@ -184,7 +184,7 @@ export class Segments {
       if (size > tail.size) {
         // The size changes first, and at once: a file whose size is in between has been cut.
         yield* file.grow(size)
-        yield* file.write(tail.at, [bytes, this.zeros.subarray(0, size - end)])
+        yield* this.fillStep(file, tail.at, bytes, size)
         yield* file.sync
       } else yield* file.writeThrough(tail.at, [bytes])
       // Through as well: later batches are, so no sync would take it along.
@@ -192,6 +192,17 @@ export class Segments {
     })
     return Effect.map(write, () => {
       this.tail = { ...tail, at: end, size }
+    })
+  }
+
+  /** Writes a batch, and zeros from there to the end of the file. */
+  private fillStep(file: LogFile, at: number, batch: Uint8Array, size: number): Effect.Effect<void, DiskError> {
+    const { zeros } = this
+    const end = at + batch.length
+    const next = Math.min(Math.floor(end / zeros.length + 1) * zeros.length, size)
+    return Effect.gen(function*() {
+      yield* file.write(at, [batch, zeros.subarray(0, next - end)])
+      for (let at = next; at < size; at += zeros.length) yield* file.write(at, [zeros.subarray(0, size - at)])
     })
   }
 

@@ -11,6 +11,7 @@ import type { DiskJournal } from "../../src/storage/DiskJournalLive.ts"
 import type { JournalWrite, Stored } from "../../src/storage/Journal.ts"
 import { afterWrite, foundIn, nothingStored, replacement } from "../../src/storage/JournalModel.ts"
 import { entries, head, write } from "../contracts/Journal.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 import { drawScript, drawWrite, journalOn, place, segment } from "./Scripts.ts"
 import { TestLogDisk } from "./TestLogDisk.ts"
 
@@ -27,6 +28,9 @@ const opened = (disk: TestLogDisk) => {
   const journal = journalOn(disk)
   return Effect.map(journal.open, (found) => ({ journal, found }))
 }
+const long = (op: number, bytes: number) => ({ ...entries(op, 1)[0]!, operation: new Uint8Array(bytes).fill(op) })
+const pieces = (file_piece_bytes: number) =>
+  Effect.acquireRelease(Effect.sync(() => squeeze({ file_piece_bytes })), (release) => Effect.sync(release))
 const withoutNotes = (stored: Stored): Stored => ({ ...stored, notes: [] })
 
 describe("a log", () => {
@@ -88,6 +92,24 @@ describe("a log", () => {
       yield* journal.write(write({ entries: [{ ...entries(4, 1)[0]!, operation: new Uint8Array(1500) }] }))
       assert.deepStrictEqual(disk.steps.map((step) => step.split(" ")[0]), ["grow", "write", "sync", "write", "sync"])
     }))
+
+  it.effect("grows by pieces, each from a multiple of a piece on", () =>
+    Effect.gen(function*() {
+      yield* pieces(512)
+      const disk = new TestLogDisk(seeded(1))
+      const { journal } = yield* opened(disk)
+      yield* journal.write(write({ head: head(0), entries: [long(1, 100)] }))
+      disk.steps.length = 0
+      disk.writes.length = 0
+      yield* journal.write(write({ entries: [long(2, 1000)] }))
+      const steps = disk.steps.map((step) => step.split(" ")[0])
+      assert.deepStrictEqual(steps, ["grow", "write", "write", "write", "write", "sync", "write", "sync"])
+      const [first, ...rest] = disk.writes.slice(0, 4)
+      assert.deepStrictEqual(rest, [{ at: 2560, length: 512 }, { at: 3072, length: 512 }, { at: 3584, length: 512 }])
+      assert.strictEqual(first!.at + first!.length, 2560)
+      const { entries } = (yield* opened(disk)).found
+      assert.deepStrictEqual(entries, [long(1, 100), long(2, 1000)])
+    }))
 })
 
 describe("a crash at any step of a life", () => {
@@ -131,7 +153,7 @@ describe("a crash at any step of a life", () => {
         for (let seed = 0; seed < 40; seed++) {
           let failed = true
           for (let step = 0; failed; step++) {
-            const outcome = yield* crash(seed, step, power)
+            const outcome = yield* Effect.scoped(Effect.andThen(pieces(seed % 2 === 0 ? 512 : 2048), crash(seed, step, power)))
             failed = outcome.failed
             torn += outcome.torn ? 1 : 0
           }

@@ -12,11 +12,12 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { concat } from "../../src/base/Bytes.ts"
 import { behind, makeLogDisk } from "../../src/storage/LogDiskLive.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 import { makeTestDisk } from "./TestDisk.ts"
 
 const makeDisk = Effect.gen(function*() {
-  const { folder, layer } = yield* makeTestDisk
-  return { folder, disk: makeLogDisk(yield* Effect.provide(FileSystem.FileSystem, layer)) }
+  const { folder, layer, steps } = yield* makeTestDisk
+  return { folder, steps, disk: makeLogDisk(yield* Effect.provide(FileSystem.FileSystem, layer)) }
 })
 const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
 
@@ -34,6 +35,20 @@ describe("the disk", () => {
       yield* disk.rename(log, `${log}.damaged`)
       assert.deepStrictEqual(yield* disk.list(join(folder, "deep")), ["r1.log.damaged"])
       assert.deepStrictEqual(yield* disk.read(join(`${log}.damaged`, "1")), bytes(3))
+    }))
+
+  it.effect("puts what is long in pieces", () =>
+    Effect.gen(function*() {
+      yield* Effect.acquireRelease(Effect.sync(() => squeeze({ file_piece_bytes: 3 })), (release) => Effect.sync(release))
+      const { disk, folder, steps } = yield* makeDisk
+      for (const length of [0, 1, 3, 4, 9, 11]) {
+        const content = Uint8Array.from({ length }, (_, i) => i + 1)
+        const path = join(folder, `${length}`)
+        steps.length = 0
+        yield* disk.put(path, content)
+        assert.deepStrictEqual(yield* disk.read(path), content)
+        assert.strictEqual(steps.filter((step) => step.startsWith("write")).length, Math.ceil(length / 3))
+      }
     }))
 
   it.effect("writes chunks at a place, and grows a file with zeros", () =>

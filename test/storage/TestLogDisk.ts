@@ -30,6 +30,8 @@ const resized = (bytes: Uint8Array, size: number): Uint8Array => {
 export class TestLogDisk implements LogDisk {
   /** What changes the disk, in order. */
   readonly steps: Array<string> = []
+  /** Where bytes were written into files, and how many. */
+  readonly writes: Array<{ readonly at: number; readonly length: number }> = []
   /** Others get a turn before some of the steps. */
   isBusy = false
   /** It takes no more bytes than that. What is there can still be changed, renamed and removed. */
@@ -161,6 +163,7 @@ export class TestLogDisk implements LogDisk {
       const inode = this.cached.get(path)!
       const write: LogFile["write"] = (at, chunks) => {
         const bytes = concat(chunks)
+        this.writes.push({ at, length: bytes.length })
         const take = (part: Uint8Array) => {
           if (inode.cached.length < at + part.length) inode.cached = resized(inode.cached, at + part.length)
           inode.cached.set(part, at)
