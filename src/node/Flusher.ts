@@ -70,6 +70,11 @@ export class Flusher {
     Queue.offerUnsafe(this.appends, append)
   }
 
+  /** Begins with what was appended at once, if it was idle, and not when it is its fiber's turn. */
+  begin(): void {
+    Queue.flushUnsafe(this.appends)
+  }
+
   /**
    * Waits until it is idle. Whoever then cuts the log, and makes that durable as well, has to forget what {@link takeDurable}
    * would say: it may be of entries that are not there any more, under numbers that others have by then.

@@ -199,6 +199,8 @@ const letOutBeside = (turns: Turns, outcome: Outcome): Effect.Effect<void> => {
   const released = Effect.map(release(turns, early, replies), () => {
     if (entries.length > 0 || sends.length > 0 || snapshot !== null) {
       flusher.append({ entries, commit: knownCommit(replica), sends, snapshot })
+      // A backup has nothing that others wait for before that.
+      if (early.length === 0) flusher.begin()
     }
   })
   return outcome.events.length === 0 ? released : Effect.andThen(released, report(turns, outcome))

@@ -17,6 +17,21 @@ import { newReplica, step } from "../../src/vr/Step.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
 import { changeTo, entry, group, lease_ms, optionsOf, read, register, scene } from "./ReplicaScene.ts"
 
+/** Of each turn: how many writes had begun when it was over. */
+const begunInTurn = ({ begun, metrics }: Pick<Effect.Success<ReturnType<typeof scene>>, "begun" | "metrics">) => {
+  const inTurn: Array<number> = []
+  let turns = metrics.replica_turns
+  Object.defineProperty(metrics, "replica_turns", {
+    get: () => turns,
+    set: (count: number) => {
+      turns = count
+      // All of a turn is one task of the event loop.
+      queueMicrotask(() => inTurn.push(begun.length))
+    }
+  })
+  return inTurn
+}
+
 describe("the fiber of a replica", () => {
   it.effect("lets Prepares out before the primary's own flush; one turn is one write, and the next gathers meanwhile", () =>
     Effect.gen(function*() {
@@ -45,6 +60,21 @@ describe("the fiber of a replica", () => {
       yield* primary.settle
       yield* primary.settle
       assert.deepStrictEqual([primary.said("Prepare").length, primary.begun.length], [2, 1])
+    }).pipe(Effect.scoped))
+
+  it.effect("begins to write in its turn as a backup, which has nothing to let out before that, and not as a primary", () =>
+    Effect.gen(function*() {
+      const backup = yield* scene("r2::n2")
+      const prepare = { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 0 } as const
+      yield* backup.settle
+      const inTurn = begunInTurn(backup)
+      yield* backup.hear("r1::n1", prepare)
+      assert.deepStrictEqual(inTurn, [1])
+      const primary = yield* scene("r1::n1")
+      yield* primary.settle
+      const inItsTurn = begunInTurn(primary)
+      yield* primary.tell(register(1))
+      assert.deepStrictEqual([inItsTurn, primary.begun.length], [[0], 1])
     }).pipe(Effect.scoped))
 
   it.effect("takes no turn for what its own disk has written, unless that commits something", () =>
