@@ -6,8 +6,8 @@ import { launch } from "./launch.mjs"
 // V8 makes objects old at once where earlier ones of their kind lived long. One such object keeps all that it refers to, such as the
 // entries of a log, until the whole heap is collected: so this is off.
 // The heap may be two and a half times what is alive in it, and no more: a quarter less memory, and no slower.
-// What a turn does once is optimized after 500 turns, not 3,000: on a node with little to do that is seconds sooner, and a tenth
-// of the time of a write.
+// What a turn does once is optimized after 500 turns, not 3,000: with little to do a node gets there seconds sooner, and until then
+// a write takes a tenth longer.
 // One heap for what is not JavaScript's: with one for each thread, some 30 MiB more lie idle. In huge pages, if the system gives
 // some to those that ask (glibc's malloc; others take no notice): values are looked for all over it, and to find where a small
 // page lies takes the processor as long as to read from it.

@@ -70,7 +70,7 @@ export class Flusher {
     Queue.offerUnsafe(this.appends, append)
   }
 
-  /** Begins with what was appended at once, if it was idle, and not when it is its fiber's turn. */
+  /** If it is idle, it begins with what was appended now, not in its fiber's next turn. */
   begin(): void {
     Queue.flushUnsafe(this.appends)
   }

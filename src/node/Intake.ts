@@ -13,6 +13,8 @@ export class Intake implements Portions {
   readonly frames_max = Limits.intake_slice_max
   /** Handed to the dispatcher, and not routed. */
   private taken = 0
+  /** The same, in bytes of what came. */
+  private takenBytes = 0
   /** In the order in which they came. */
   private readonly waiting = new Set<() => void>()
 
@@ -29,13 +31,21 @@ export class Intake implements Portions {
   })
 
   /** What is about to be handed to the dispatcher. */
-  took(requests: number): void {
+  took(requests: number, bytes: number): void {
     this.taken += requests
+    this.takenBytes += bytes
+  }
+
+  /** Does so much wait to be routed that it is the dispatcher's turn, and that of everybody else? */
+  get isEnough(): boolean {
+    return this.taken >= Limits.intake_slice_max || this.takenBytes >= Limits.intake_bytes_max
   }
 
   /** At the end of each turn of the dispatcher. One that was let in and has gone since is made up for at the next. */
   routed(requests: number): void {
     this.taken -= requests
+    // The dispatcher takes all there is.
+    this.takenBytes = 0
     let room = Limits.intake_requests_max - this.taken
     for (const go of this.waiting) {
       if (room <= 0) return

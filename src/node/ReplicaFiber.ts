@@ -113,7 +113,7 @@ const takeTurns = Effect.fnUntraced(function*(
     if (isUnwanted(turns, group)) return yield* unwanted(turns, outcome)
     yield* carryOut(turns, outcome, now, whole)
     if (isBehind(replica)) {
-      // Meanwhile what was appended is on its way to the disk.
+      // First what has left, and what was appended, is on its way.
       yield* Effect.yieldNow
       const rest = step(replica, [], now)
       if (isUnwanted(turns, group)) return yield* unwanted(turns, rest)
@@ -199,8 +199,8 @@ const letOutBeside = (turns: Turns, outcome: Outcome): Effect.Effect<void> => {
   const released = Effect.map(release(turns, early, replies), () => {
     if (entries.length > 0 || sends.length > 0 || snapshot !== null) {
       flusher.append({ entries, commit: knownCommit(replica), sends, snapshot })
-      // A backup has nothing that others wait for before that.
-      if (early.length === 0) flusher.begin()
+      // Nothing has left that somebody waits for: no reason to let the dispatcher go first.
+      if (early.length === 0 && replies.length === 0) flusher.begin()
     }
   })
   return outcome.events.length === 0 ? released : Effect.andThen(released, report(turns, outcome))

@@ -195,15 +195,14 @@ export class Segments {
     })
   }
 
-  /** Writes a batch, and zeros from there to the end of the file. */
+  /** Writes a batch, and zeros from there to the end of the file: in pieces, and in any order, as nothing is durable yet. */
   private fillStep(file: LogFile, at: number, batch: Uint8Array, size: number): Effect.Effect<void, DiskError> {
     const { zeros } = this
     const end = at + batch.length
-    const next = Math.min(Math.floor(end / zeros.length + 1) * zeros.length, size)
-    return Effect.gen(function*() {
-      yield* file.write(at, [batch, zeros.subarray(0, next - end)])
-      for (let at = next; at < size; at += zeros.length) yield* file.write(at, [zeros.subarray(0, size - at)])
-    })
+    const next = Math.min(Math.ceil(end / zeros.length) * zeros.length, size)
+    const writes = [file.write(at, [batch, zeros.subarray(0, next - end)])]
+    for (let from = next; from < size; from += zeros.length) writes.push(file.write(from, [zeros.subarray(0, size - from)]))
+    return Effect.all(writes, { concurrency: "unbounded", discard: true })
   }
 
   /** Begins a file, with its first batch in it. */

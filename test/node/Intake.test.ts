@@ -21,9 +21,9 @@ describe("the intake", () => {
     Effect.gen(function*() {
       const intake = new Intake()
       const turns: Array<number> = []
-      intake.took(Limits.intake_requests_max - 1)
+      intake.took(Limits.intake_requests_max - 1, 0)
       yield* intake.turn
-      intake.took(1)
+      intake.took(1, 0)
       yield* queue(intake, 100, turns)
       yield* settled
       assert.deepStrictEqual(turns, [])
@@ -37,11 +37,25 @@ describe("the intake", () => {
       assert.deepStrictEqual(turns, [...turns].sort((a, b) => a - b))
     }))
 
+  it("has enough once there is a slice, or so many bytes, until that is routed", () => {
+    const intake = new Intake()
+    intake.took(Limits.intake_slice_max - 1, Limits.intake_bytes_max - 1)
+    assert.isFalse(intake.isEnough)
+    intake.took(1, 0)
+    assert.isTrue(intake.isEnough)
+    intake.routed(Limits.intake_slice_max)
+    assert.isFalse(intake.isEnough)
+    intake.took(1, Limits.intake_bytes_max)
+    assert.isTrue(intake.isEnough)
+    intake.routed(1)
+    assert.isFalse(intake.isEnough)
+  })
+
   it.effect("makes up for one that has gone while it waited", () =>
     Effect.gen(function*() {
       const intake = new Intake()
       const turns: Array<number> = []
-      intake.took(Limits.intake_requests_max)
+      intake.took(Limits.intake_requests_max, 0)
       const [first] = yield* queue(intake, 3, turns)
       yield* Fiber.interrupt(first!)
       intake.routed(Limits.intake_slice_max)

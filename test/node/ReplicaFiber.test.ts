@@ -9,8 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
+import type { ReplicaInput } from "../../src/node/Queues.ts"
 import { JournalError } from "../../src/storage/Journal.ts"
-import { firstView } from "../../src/vr/Message.ts"
+import { firstView, type Message } from "../../src/vr/Message.ts"
 import type { Input } from "../../src/vr/Replica.ts"
 import { takeSnapshot } from "../../src/vr/Snapshot.ts"
 import { newReplica, step } from "../../src/vr/Step.ts"
@@ -62,7 +63,7 @@ describe("the fiber of a replica", () => {
       assert.deepStrictEqual([primary.said("Prepare").length, primary.begun.length], [2, 1])
     }).pipe(Effect.scoped))
 
-  it.effect("begins to write in its turn as a backup, which has nothing to let out before that, and not as a primary", () =>
+  it.effect("begins to write in its turn if that has nothing to let out first, as a primary has", () =>
     Effect.gen(function*() {
       const backup = yield* scene("r2::n2")
       const prepare = { _tag: "Prepare", view: 0, first: 1, entries: [entry(1)], commit: 0 } as const
@@ -70,6 +71,14 @@ describe("the fiber of a replica", () => {
       const inTurn = begunInTurn(backup)
       yield* backup.hear("r1::n1", prepare)
       assert.deepStrictEqual(inTurn, [1])
+      yield* backup.flushed
+      // The answers of the same turn leave first.
+      const message = (message: Message): ReplicaInput => ({ _tag: "Message", from: "r1::n1", epoch: 0, message })
+      const commit = { _tag: "Commit", view: 0, op: 1, commit: 0, round: 1, lease_ms: 0 } as const
+      yield* backup.tell(message(commit), message({ ...prepare, first: 2, entries: [entry(2)] }))
+      yield* backup.flushed
+      yield* backup.tell(register(1), message({ ...prepare, first: 3, entries: [entry(3)] }))
+      assert.deepStrictEqual([inTurn, backup.begun.length], [[1, 1, 2], 3])
       const primary = yield* scene("r1::n1")
       yield* primary.settle
       const inItsTurn = begunInTurn(primary)

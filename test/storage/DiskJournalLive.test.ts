@@ -29,7 +29,7 @@ const opened = (disk: TestLogDisk) => {
   return Effect.map(journal.open, (found) => ({ journal, found }))
 }
 const long = (op: number, bytes: number) => ({ ...entries(op, 1)[0]!, operation: new Uint8Array(bytes).fill(op) })
-const pieces = (file_piece_bytes: number) =>
+const withPieces = (file_piece_bytes: number) =>
   Effect.acquireRelease(Effect.sync(() => squeeze({ file_piece_bytes })), (release) => Effect.sync(release))
 const withoutNotes = (stored: Stored): Stored => ({ ...stored, notes: [] })
 
@@ -93,9 +93,9 @@ describe("a log", () => {
       assert.deepStrictEqual(disk.steps.map((step) => step.split(" ")[0]), ["grow", "write", "sync", "write", "sync"])
     }))
 
-  it.effect("grows by pieces, each from a multiple of a piece on", () =>
+  it.effect("grows by the batch up to the next piece, and then by whole ones", () =>
     Effect.gen(function*() {
-      yield* pieces(512)
+      yield* withPieces(512)
       const disk = new TestLogDisk(seeded(1))
       const { journal } = yield* opened(disk)
       yield* journal.write(write({ head: head(0), entries: [long(1, 100)] }))
@@ -153,7 +153,8 @@ describe("a crash at any step of a life", () => {
         for (let seed = 0; seed < 40; seed++) {
           let failed = true
           for (let step = 0; failed; step++) {
-            const outcome = yield* Effect.scoped(Effect.andThen(pieces(seed % 2 === 0 ? 512 : 2048), crash(seed, step, power)))
+            // What grows is a write for each sector, or one for all.
+            const outcome = yield* Effect.scoped(Effect.andThen(withPieces(seed % 2 === 0 ? 512 : 2048), crash(seed, step, power)))
             failed = outcome.failed
             torn += outcome.torn ? 1 : 0
           }

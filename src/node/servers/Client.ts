@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import { bytesOf } from "../../base/Bytes.ts"
 import { Limits } from "../../base/Limits.ts"
 import { type Framed, sendAll } from "../../network/Framed.ts"
 import type { Closed } from "../../network/Network.ts"
@@ -51,8 +52,8 @@ export const serveClient = (options: ClientServerOptions) => (framed: Framed): E
   })
 
 /**
- * What has come. Others get their turn only if there may be more: a socket hands over 64 KiB at a time, and all that it has of a
- * batch of requests is to be with the dispatcher before that takes its turn, else the batch falls apart, down to the disks.
+ * What has come. Others get their turn only once there is enough for the dispatcher: a socket hands over 64 KiB at a time, and a batch
+ * of requests that came to it in two turns would be two Prepares, and two flushes on each disk.
  */
 const read = (
   { dispatcher, intake, metrics, stopping }: ClientServerOptions,
@@ -74,8 +75,8 @@ const read = (
       if (admit(connection, complaint.length)) answer(connection, [complaint])
     }
     const input = { _tag: "FromClient", connection, messages } as const
-    intake.took(messages.length)
-    if (Queue.offerUnsafe(dispatcher, input)) return payloads.length < intake.frames_max ? Effect.void : Effect.yieldNow
+    intake.took(messages.length, bytesOf(payloads))
+    if (Queue.offerUnsafe(dispatcher, input)) return intake.isEnough ? Effect.yieldNow : Effect.void
     return Effect.onInterrupt(Queue.offer(dispatcher, input), () => Effect.sync(() => intake.routed(messages.length)))
   })
 

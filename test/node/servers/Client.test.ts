@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import { bytesOf } from "../../../src/base/Bytes.ts"
 import { Limits } from "../../../src/base/Limits.ts"
 import type { Framed } from "../../../src/network/Framed.ts"
 import { Intake } from "../../../src/node/Intake.ts"
@@ -17,6 +18,7 @@ import { makeDispatcherInbox } from "../../../src/node/Queues.ts"
 import { serveClient } from "../../../src/node/servers/Client.ts"
 import { encodeClientMessage } from "../../../src/wire/ClientProtocol.ts"
 import { makeHello } from "../../../src/wire/Hello.ts"
+import { squeeze } from "../../simulation/Squeeze.ts"
 
 type Payloads = NonEmptyReadonlyArray<Uint8Array>
 
@@ -71,6 +73,17 @@ describe("the client server", () => {
       come(pings(2))
       come(pings(1), pings(1))
       assert.strictEqual(handed(), 4)
+    }))
+
+  it.effect("gives others their turn once there are so many bytes for the dispatcher", () =>
+    Effect.gen(function*() {
+      const { come, handed } = yield* serve
+      const bytes = bytesOf(pings(3))
+      yield* Effect.acquireRelease(Effect.sync(() => squeeze({ intake_bytes_max: 2 * bytes })), (release) => Effect.sync(release))
+      come(pings(3), pings(3), pings(3))
+      assert.strictEqual(handed(), 2)
+      yield* Effect.yieldNow
+      assert.strictEqual(handed(), 3)
     }))
 
   it.effect("gives others their turn after each whole slice", () =>
