@@ -153,8 +153,8 @@ describe("a crash at any step of a life", () => {
         for (let seed = 0; seed < 40; seed++) {
           let failed = true
           for (let step = 0; failed; step++) {
-            // What grows is a write for each sector, or one for all.
-            const outcome = yield* Effect.scoped(Effect.andThen(withPieces(seed % 2 === 0 ? 512 : 2048), crash(seed, step, power)))
+            // What grows is many writes, or one.
+            const outcome = yield* Effect.scoped(Effect.andThen(withPieces(seed % 2 === 0 ? 2048 : 300), crash(seed, step, power)))
             failed = outcome.failed
             torn += outcome.torn ? 1 : 0
           }

@@ -175,11 +175,13 @@ export const decodeBatchHeader = (bytes: Uint8Array, at: number, seed: number, c
   }
 }
 
-/** Is the body that belongs to this header there, as it was written? */
+/**
+ * Is the body that belongs to this header there, as it was written? If the file ends before the batch does, it has lost the size that it
+ * was to grow to, and the batch was not acknowledged.
+ */
 export const isBodyWhole = (bytes: Uint8Array, at: number, header: BatchHeader, seed: number, crc: Crc32): boolean => {
   const start = at + batch_header_bytes
-  const end = start + header.body_bytes
-  return end <= bytes.length && crc(bytes.subarray(start, end), seed) === header.body_checksum
+  return nextOffset(at, header) <= bytes.length && crc(bytes.subarray(start, start + header.body_bytes), seed) === header.body_checksum
 }
 
 /** Does a batch, of which not all is as it was written, look like one of which a part was never written? */

@@ -3,8 +3,8 @@
  *
  * A batch that is on the disk in part was never acknowledged. Its space was filled with zeros before, and a disk writes
  * whole sectors, so what is missing of it is zeros: its end, or more sectors in it than it was written with, or its
- * header, or all behind a part of its header. Anything else that is not as it was written is damage; what a damaged
- * batch said may have been acknowledged.
+ * header, or all behind a part of its header. Or the file ends before it does, as it was to grow. Anything else that is
+ * not as it was written is damage; what a damaged batch said may have been acknowledged.
  *
  * @module
  */

@@ -51,6 +51,15 @@ describe("the next batch", () => {
     }
   })
 
+  it("was cut short where the file ends before it does, though all of its body is there: the size that it grew to is lost", () => {
+    // The body ends with a block of 64 bytes, and the end mark is in the next one.
+    const third = batch(2, first.checksum, new Uint8Array(528).fill(9), size)
+    const bytes = Uint8Array.from([...first.bytes, ...third.bytes.subarray(0, -64)])
+    assert.strictEqual(said(found(file(first.bytes, third.bytes), size, next)), "Batch")
+    assert.deepStrictEqual(found(bytes, size, next), { _tag: "Torn", to: bytes.length })
+    assert.strictEqual(said(found(bytes, size, next, false)), "a write is not as it was written, and another file follows")
+  })
+
   it("is of another history, though it has the right number", () => {
     const other = batch(2, batch(1, seed, new Uint8Array(600).fill(8)).checksum)
     assert.strictEqual(said(found(file(first.bytes, other.bytes), size, next)), "write 2 does not follow the one before it")
