@@ -28,15 +28,16 @@ interface End {
   readonly stderr: string
 }
 
-const v2r2 = (...parameters: ReadonlyArray<string>): Promise<End> =>
+const run = (file: string, parameters: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}): Promise<End> =>
   new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [Path.join(root, "bin/v2r2.mjs"), ...parameters],
-      { cwd: folder, timeout: 15_000, killSignal: "SIGKILL" },
+      [Path.join(root, "bin", file), ...parameters],
+      { cwd: folder, timeout: 15_000, killSignal: "SIGKILL", env: { ...process.env, ...env } },
       (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr })
     )
   })
+const v2r2 = (...parameters: ReadonlyArray<string>): Promise<End> => run("v2r2.mjs", parameters)
 
 /** Exit code 2 and exactly this one line. */
 const refuses = async (parameters: ReadonlyArray<string>, line: string | RegExp): Promise<void> => {
@@ -132,6 +133,22 @@ describe("a node that cannot start says so in one line, with exit code 2", { tim
       expect(`${stdout}${stderr}`).not.toMatch(/^\s+at /m)
       expect(stderr).not.toBe("")
     }
+  })
+})
+
+describe("the command", () => {
+  it("loads Effect so that fibers take no async contexts along, as they would otherwise", { timeout: 30_000 }, async () => {
+    const counting = Path.join(folder, "counting.mjs")
+    Fs.writeFileSync(counting, `
+      import { createHook } from "node:async_hooks"
+      let contexts = 0
+      createHook({ init: (id, type) => { if (type === "effect/Fiber") contexts++ } }).enable()
+      process.on("exit", () => console.log(contexts, typeof process.getBuiltinModule))
+    `)
+    const counted = async (file: string) =>
+      (await run(file, ["start", "-c", "nowhere.json"], { NODE_OPTIONS: `--import=${counting}` })).stdout.trim()
+    expect(await counted("v2r2.mjs")).toBe("0 function")
+    expect(await counted("v2r2.ts")).toMatch(/^[1-9]\d* function$/)
   })
 })
 
