@@ -20,7 +20,7 @@ const flags = [
 ]
 // Effect takes an async context of Node.js along each time that a fiber waits, if it finds them while it is loaded. Nobody asks for
 // one in a node, and without them a write by itself is 4 % faster.
-const { getBuiltinModule } = process
+const hidden = Object.getOwnPropertyDescriptor(process, "getBuiltinModule")
 process.getBuiltinModule = undefined
 await launch("v2r2", flags, { MALLOC_ARENA_MAX: "1", GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" })
-process.getBuiltinModule = getBuiltinModule
+if (hidden !== undefined) Object.defineProperty(process, "getBuiltinModule", hidden)
