@@ -113,7 +113,7 @@ const takeTurns = Effect.fnUntraced(function*(
     if (isUnwanted(turns, group)) return yield* unwanted(turns, outcome)
     yield* carryOut(turns, outcome, now, whole)
     if (isBehind(replica)) {
-      // First what has left, and what was appended, is on its way.
+      // What has left, and what was appended, gets on its way first.
       yield* Effect.yieldNow
       const rest = step(replica, [], now)
       if (isUnwanted(turns, group)) return yield* unwanted(turns, rest)
