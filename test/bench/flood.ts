@@ -18,7 +18,7 @@ import { decodeServerMessage, encodeClientMessage } from "../../src/wire/ClientP
 import { FrameDecoder } from "../../src/wire/Frame.ts"
 import { encodeHello, makeHello } from "../../src/wire/Hello.ts"
 import { type Counted, Histogram } from "./Histogram.ts"
-import { type Operation, pathOf, value_bytes } from "./Plan.ts"
+import { elementOf, keys, type Operation, pathOf, value_bytes } from "./Plan.ts"
 
 export interface FloodPlan {
   readonly endpoints: ReadonlyArray<string>
@@ -60,7 +60,7 @@ const isReady = (): Promise<void> =>
 const failed = (tag: string): void => void (failures[tag] = (failures[tag] ?? 0) + 1)
 
 let turns = Math.floor(Math.random() * 1_000)
-const nextPath = (): string => pathOf(turns++ * 617)
+const nextPath = (): string => pathOf(elementOf(turns++, keys))
 let mixed = 0
 const isWrite = (): boolean => plan.operation === "write" || (plan.operation === "mix" && mixed++ % 10 === 0)
 

@@ -113,6 +113,7 @@ const measure = async (cluster: Cluster, name: string, plans: ReadonlyArray<Floo
     latency.merge(report.latency)
     for (const [tag, count] of Object.entries(report.failures)) failures[tag] = (failures[tag] ?? 0) + count
   }
+  if (latency.count === 0) throw new Error(`${name}: nothing was served: ${JSON.stringify(failures)}`)
   const delays = cluster.nodes.flatMap((node, i) => node.lines.slice(lines[i]).flatMap((line) => {
     const delay = /^delay ([\d.]+)/.exec(line)?.[1]
     if (delay === undefined) say(`  ${node.name}: ${line}`)
