@@ -44,6 +44,8 @@ export class Dispatcher {
   /** Of this turn. Anew in each: a map that is cleared keeps what was in it for the collector, which copies it. */
   private requests = new Map<LocalReplica, [ClientRequest, ...Array<ClientRequest>]>()
   private answers = new Map<ClientConnection, [Uint8Array, ...Array<Uint8Array>]>()
+  /** Those that other nodes have told something in this turn. */
+  private told: Array<LocalReplica> = []
   private readonly routes: Routes
   private readonly options: DispatcherOptions
   /** The message encoded last: one message goes to several replicas in a row. */
@@ -92,6 +94,7 @@ export class Dispatcher {
     this.options.peers.flush()
     this.lastMessage = null
     this.options.intake.routed(taken)
+    this.wake()
     return failures.length === 0
       ? Effect.void
       : Effect.forEach(failures, (failure) => Effect.logError("the dispatcher could not route an input", failure), {
@@ -162,7 +165,16 @@ export class Dispatcher {
     this.options.metrics.peer_messages_received++
     const replica = this.replicas.get(tenant)
     // Not ours: the sender's registry is older than ours, or newer. Its protocol resends what matters.
-    if (replica?.id === to) this.offer(replica, { _tag: "Message", from, epoch, message })
+    if (replica?.id !== to || !this.offer(replica, { _tag: "Message", from, epoch, message })) return
+    if (this.told.at(-1) !== replica) this.told.push(replica)
+  }
+
+  /** What another node has sent came in one piece: who it is for takes it now, if it waits, and answers before the next turn. */
+  private wake(): void {
+    const { told } = this
+    if (told.length === 0) return
+    this.told = []
+    for (const replica of told) Queue.flushUnsafe(replica.inbox)
   }
 
   private offer(replica: LocalReplica, input: ReplicaInput): boolean {

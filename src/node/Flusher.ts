@@ -27,12 +27,22 @@ export interface Append {
   readonly snapshot: Snapshot | null
 }
 
+/** Of one node. */
+export interface Flushes {
+  /** Replicas whose disk writes. */
+  underWay: number
+}
+
 export interface FlusherOptions {
+  readonly flushes: Flushes
   readonly write: (write: JournalWrite) => Effect.Effect<void, JournalError>
   readonly release: (sends: ReadonlyArray<Send>) => Effect.Effect<void>
   readonly save: (snapshot: Snapshot) => void
-  /** There is something to ask {@link Flusher.takeDurable} for. */
-  readonly onDurable: () => void
+  /**
+   * There is something to ask {@link Flusher.takeDurable} for, and what waited for it has left. `isAlone`: no other replica of this node
+   * writes.
+   */
+  readonly onDurable: (isAlone: boolean) => void
 }
 
 export class Flusher {
@@ -43,6 +53,7 @@ export class Flusher {
   private waiting = 0
   private waitingBytes = 0
   private durable: OpNumber = 0
+  private isWriting = false
 
   private constructor(options: FlusherOptions, appends: AppendQueue) {
     this.options = options
@@ -91,7 +102,7 @@ export class Flusher {
   /** Until the disk refuses. */
   readonly run: Effect.Effect<never, JournalError> = Effect.suspend(() =>
     Effect.flatMap(Queue.takeAll(this.appends), (appends) => this.flush(appends))
-  ).pipe(Effect.forever({ disableYield: true }))
+  ).pipe(Effect.forever({ disableYield: true }), Effect.ensuring(Effect.sync(() => this.writes(false))))
 
   private flush(appends: ReadonlyArray<Append>): Effect.Effect<void, JournalError> {
     const first = appends.findIndex(({ entries }) => entries.length > 0)
@@ -102,10 +113,17 @@ export class Flusher {
     if (end < appends.length) return Effect.andThen(this.flush(appends.slice(0, end)), this.flush(appends.slice(end)))
     const entries = appends.length === 1 ? appends[0]!.entries : appends.flatMap((append) => append.entries)
     const { commit } = appends[appends.length - 1]!
+    this.writes(true)
     return Effect.flatMap(this.options.write({ head: null, snapshot: null, truncate_to: null, entries, commit }), () => {
+      this.writes(false)
       this.durable = entries[entries.length - 1]!.op
-      return Effect.map(this.letGo(appends), this.options.onDurable)
+      return Effect.map(this.letGo(appends), () => this.options.onDurable(this.options.flushes.underWay === 0))
     })
+  }
+
+  private writes(does: boolean): void {
+    if (does !== this.isWriting) this.options.flushes.underWay += does ? 1 : -1
+    this.isWriting = does
   }
 
   private letGo(appends: ReadonlyArray<Append>): Effect.Effect<void> {

@@ -155,7 +155,7 @@ const makeParts = Effect.fnUntraced(function*(
   const self = announce(config, store.identity.id)
   const announcements = yield* makeAnnouncements
   const replicas = yield* makeReplicas({
-    node, dispatcher: inbox, settings, metrics,
+    node, dispatcher: inbox, flushes: { underWay: 0 }, settings, metrics,
     leases: { lease_ms: config.lease_ms, hold_ms: store.longest_lease_ms },
     adopt: (announcement) =>
       Effect.andThen(Effect.suspend(() => adopt(gossip, [announcement])), Effect.suspend(() => store.saveTenants(gossip.state().tenants)))

@@ -13,6 +13,9 @@
  * | announcements | dispatcher → the fiber that tells gossip | tenants_max | the oldest is dropped: others of its group tell, too |
  * | gossip inbox | servers, links, ticker, adoption, replicas that end → gossip | gossip_queue_max | the offerer waits |
  *
+ * Who waits for one of them goes on in the next turn of the event loop, with all that has come by then; at once, where nothing more is to
+ * come: `servers/Peer.ts`, the dispatcher's `wake`, the end of a flush.
+ *
  * What an inbox of a replica drops is sent again: by VR, by clients; and what its flusher has to say is looked up at each turn.
  *
  * The dispatcher and the replicas never wait for a queue that they are on the far side of: the dispatcher waits for

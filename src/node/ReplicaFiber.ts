@@ -17,7 +17,7 @@ import type { Snapshot } from "../vr/Snapshot.ts"
 import { isBehind, knownCommit } from "../vr/states/Backup.ts"
 import { awaitsOwnCopy } from "../vr/states/Primary.ts"
 import { step, stepAhead } from "../vr/Step.ts"
-import { Flusher } from "./Flusher.ts"
+import { Flusher, type Flushes } from "./Flusher.ts"
 import type { Counters } from "./Metrics.ts"
 import {
   type DispatcherInbox,
@@ -43,6 +43,7 @@ export interface ReplicaFiberOptions {
   readonly reads: ReadBudget
   readonly journal: Journal
   readonly dispatcher: DispatcherInbox
+  readonly flushes: Flushes
   readonly settings: Settings["Service"]
   readonly metrics: Counters
   /** Of its tenant, as the registry of this node has it. */
@@ -73,12 +74,18 @@ export const runReplica = (options: ReplicaFiberOptions): Effect.Effect<never, J
 
 const makeFlusher = (options: ReplicaFiberOptions, snapshots: Queue.Queue<Snapshot>): Effect.Effect<Flusher> =>
   Flusher.make({
+    flushes: options.flushes,
     write: (write) => persist(options, write),
     release: (sends) => release(options, sends, []),
     save: (snapshot) => handOver(snapshots, snapshot),
-    // Else the next turn is early enough. If the inbox is full, one is coming anyway.
-    onDurable: () => {
-      if (awaitsOwnCopy(options.replica)) Queue.offerUnsafe(options.local.inbox, { _tag: "Flushed" })
+    onDurable: (isAlone) => {
+      // Else the next turn is early enough. If the inbox is full, one is coming anyway.
+      const isAwaited = awaitsOwnCopy(options.replica)
+      if (isAwaited) Queue.offerUnsafe(options.local.inbox, { _tag: "Flushed" })
+      // Disks that end in the same turn of the event loop share a write to each socket. Alone, there is nothing to wait for.
+      if (!isAlone) return
+      if (isAwaited) Queue.flushUnsafe(options.local.inbox)
+      Queue.flushUnsafe(options.dispatcher)
     }
   })
 

@@ -16,6 +16,7 @@ import type { Replica } from "../vr/Replica.ts"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { newLearner, newReplica, recoveringReplica, restarting } from "../vr/Step.ts"
 import { begin, type Beginning, describeBeginning, type Irreparable } from "./Beginning.ts"
+import type { Flushes } from "./Flusher.ts"
 import type { Counters } from "./Metrics.ts"
 import type { DispatcherInbox, LocalReplica } from "./Queues.ts"
 import { makeReadBudget } from "./ReadBudget.ts"
@@ -26,6 +27,7 @@ import { readPinned, readSnapshot, type Unreadable } from "./Snapshots.ts"
 export interface StartingOptions {
   readonly node: string
   readonly dispatcher: DispatcherInbox
+  readonly flushes: Flushes
   readonly settings: Settings["Service"]
   readonly metrics: Counters
   readonly leases: {
@@ -46,7 +48,7 @@ export const startReplica = (
   registeredEpoch: () => number
 ): Effect.Effect<never, Ended | Forked | Outdated | JournalError | Irreparable | Unreadable> =>
   Effect.gen(function*() {
-    const { dispatcher, leases, metrics, node, settings } = options
+    const { dispatcher, flushes, leases, metrics, node, settings } = options
     const { id } = local
     const journal = yield* journals.journal(tenant.id, id, tenant.durability)
     const { beginning, group, left } = yield* begin(tenant, id, journal, pinned)
@@ -70,7 +72,9 @@ export const startReplica = (
     const doubt = "doubt" in beginning ? beginning.doubt : null
     const data = { tenant: tenant.id, node, durability: tenant.durability, doubt, store }
     const isWhole = doubt === null
-    return yield* runReplica({ local, replica, isWhole, data, reads, journal, dispatcher, settings, metrics, registeredEpoch })
+    return yield* runReplica({
+      local, replica, isWhole, data, reads, journal, dispatcher, flushes, settings, metrics, registeredEpoch
+    })
   })
 
 const makeReplicaFrom = (

@@ -83,7 +83,7 @@ describe("one that is to join", () => {
       const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
       const dispatcher = yield* makeDispatcherInbox
       const replicas = yield* Effect.provideService(makeReplicas({
-        node: "n2", dispatcher, settings: { current: configOf("n2") }, metrics,
+        node: "n2", dispatcher, flushes: { underWay: 0 }, settings: { current: configOf("n2") }, metrics,
         leases: { lease_ms: 0, hold_ms: 0 }, adopt: () => Effect.void
       }), Journals, slow)
       const asking = yield* Effect.forkChild(replicas.enlist(tenant, "r2::n2"))

@@ -9,12 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Semaphore from "effect/Semaphore"
 import { Limits } from "../../src/base/Limits.ts"
 import { seeded } from "../../src/base/Random.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox, nothingWaits, type ReplicaInput } from "../../src/node/Queues.ts"
 import { makeReadBudget } from "../../src/node/ReadBudget.ts"
+import type { Flushes } from "../../src/node/Flusher.ts"
 import { runReplica } from "../../src/node/ReplicaFiber.ts"
 import type { Journal, JournalError, JournalWrite } from "../../src/storage/Journal.ts"
 import { makeStore } from "../../src/store/Store.ts"
@@ -53,8 +53,9 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   const saving = yield* Deferred.make<void, JournalError>()
   /** While it is closed, a save is still making room. */
   const room = yield* Latch.make(true)
-  const disk = yield* Semaphore.make(1)
-  yield* disk.take(1)
+  /** Writes that wait for their end, and ends that wait for a write. */
+  const disk = { waiting: new Array<() => void>(), ends: 0 }
+  const flushes: Flushes = { underWay: 0 }
   const journal: Journal = {
     open: Effect.die("is open"),
     restore: () => Effect.die("no snapshots"),
@@ -67,13 +68,19 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
     write: (write) => Effect.suspend(() => {
       begun.push(write)
       applied.push(replica.commit)
-      return Effect.andThen(disk.take(1), refusal ?? Effect.void)
+      const end = refusal ?? Effect.void
+      if (disk.ends > 0) {
+        disk.ends--
+        return end
+      }
+      return Effect.callback((resume) => void disk.waiting.push(() => resume(end)))
     })
   }
   const local: LocalReplica = { tenant, id, inbox, waiting: nothingWaits }
   const data = { tenant, node: "n1", durability: "disk" as const, doubt: null, store }
   const fiber = yield* Effect.forkScoped(runReplica({
-    local, replica, data, reads, journal, dispatcher, metrics, isWhole: !recovering, settings: { current: timers }, registeredEpoch: () => 0
+    local, replica, data, reads, journal, dispatcher, flushes, metrics,
+    isWhole: !recovering, settings: { current: timers }, registeredEpoch: () => 0
   }))
   const sent: Array<Message> = []
   let replies = 0
@@ -95,14 +102,19 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   const tellOnly = (...inputs: ReadonlyArray<ReplicaInput>) => Effect.andThen(Queue.offerAll(inbox, inputs), turns)
   const tell = (...inputs: ReadonlyArray<ReplicaInput>) => Effect.andThen(Queue.offerAll(inbox, inputs), settle)
   const hear = (from: string, message: Message) => tell({ _tag: "Message", from, epoch: 0, message })
-  /** The write under way ends. */
-  const flushed = Effect.andThen(disk.release(1), settle)
+  /** The write under way ends, or the next one at once; who waited for it goes on before this returns. */
+  const endWrite = (): void => {
+    const end = disk.waiting.shift()
+    if (end === undefined) disk.ends++
+    else end()
+  }
+  const flushed = Effect.andThen(Effect.sync(endWrite), settle)
   const said = <T extends MessageTag>(tag: T): ReadonlyArray<MessageOf<T>> =>
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
   const { pins } = store
   return {
-    applied, begun, choke, fiber, metrics, replica, room, saving, sent, tell, tellOnly, hear, flushed, settle, said, pins,
-    replies: () => replies
+    applied, begun, choke, dispatcher, endWrite, fiber, flushes, metrics, replica, room, saving, sent, tell, tellOnly, hear, flushed,
+    settle, said, pins, replies: () => replies
   }
 })
 

@@ -1,0 +1,38 @@
+/**
+ * A connection in the test's hands, for one server.
+ *
+ * @module
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import type { Framed } from "../../../src/network/Framed.ts"
+import { makeHello, type Protocol } from "../../../src/wire/Hello.ts"
+
+export type Payloads = NonEmptyReadonlyArray<Uint8Array>
+
+/** A connection on which portions of payloads come when the test says so: all that it says at once is there at once. */
+export const makeWire = (protocol: Protocol, node: string | null) => {
+  const portions: Array<Payloads> = []
+  let reader: ((payloads: Effect.Effect<Payloads>) => void) | null = null
+  const receive: Framed["receive"] = Effect.suspend(() => {
+    const next = portions.shift()
+    if (next !== undefined) return Effect.succeed(next)
+    return Effect.callback<Payloads>((resume) => {
+      reader = resume
+    })
+  })
+  const come = (...more: ReadonlyArray<Payloads>): void => {
+    portions.push(...more)
+    const resume = reader
+    reader = null
+    if (resume !== null) resume(Effect.succeed(portions.shift()!))
+  }
+  const framed: Framed = {
+    remote: "somebody",
+    hello: makeHello(protocol, { cluster: null, node, limits: { frame_bytes_max: 1 } }),
+    receive,
+    send: () => Effect.void,
+    sendNow: () => true
+  }
+  return { come, framed }
+}
