@@ -1,7 +1,7 @@
 /**
  * One connection to one node, shared by all sessions of a client. Three fibers serve it, however many calls there are:
- * a reader that hands every message to its channel, a writer that gathers what the channels have to send into one write
- * a turn, and a watchman that notices a node which owes an answer and has gone silent.
+ * a reader that hands every message to its channel, and writes at once what was asked for when the last answer came; a writer that gathers
+ * what the channels have to send into one write a turn; and a watchman that notices a node which owes an answer and has gone silent.
  *
  * @module
  */
@@ -62,6 +62,8 @@ export class Connection {
   private readonly owed = Latch.makeUnsafe(false)
   /** Batches that came, ever: the sign of life. */
   private received = 0
+  /** One is being handed out: who goes on with an answer, and asks for the next thing, does so meanwhile. */
+  private isReading = false
 
   constructor(address: string, framed: Framed) {
     this.address = address
@@ -107,12 +109,12 @@ export class Connection {
   /** This channel has something to send. It is asked for it in the next turn, together with all others. */
   wake(user: ChannelUser): void {
     this.eager.add(user)
-    this.work.openUnsafe()
+    if (!this.isReading) this.work.openUnsafe()
   }
 
   send(message: ClientMessage): void {
     this.control.push(encodeClientMessage(message))
-    this.work.openUnsafe()
+    if (!this.isReading) this.work.openUnsafe()
   }
 
   /** The pong comes behind the answers to everything that the node does in the order that it reads. */
@@ -141,14 +143,40 @@ export class Connection {
     Effect.flatMap(this.framed.receive, (payloads) => {
       this.received += 1
       const complaints: Array<string> = []
-      for (const payload of payloads) {
-        const fault = this.dispatch(payload, complaints)
-        if (fault !== null) return Effect.fail(new Closed({ reason: `it sent something that is no message: ${fault}` }))
-      }
+      this.isReading = true
+      const fault = this.dispatchAll(payloads, complaints)
+      this.isReading = false
+      if (fault !== null) return Effect.fail(new Closed({ reason: `it sent something that is no message: ${fault}` }))
+      this.goOn()
       return complaints.length === 0 ? Effect.void
         : Effect.logWarning(`${this.address} complains`, ...complaints)
     })
   ).pipe(Effect.forever({ disableYield: true }))
+
+  /** What is wrong with one of them, or null. */
+  private dispatchAll(payloads: ReadonlyArray<Uint8Array>, complaints: Array<string>): string | null {
+    for (const payload of payloads) {
+      const fault = this.dispatch(payload, complaints)
+      if (fault !== null) return fault
+    }
+    return null
+  }
+
+  /**
+   * With what was asked for while a batch was read: at once, if the server owed no more. Else others will ask when their answers come, and the
+   * writer's next turn is for all.
+   */
+  private goOn(): void {
+    if (this.eager.size === 0 && this.control.length === 0) return
+    if (!this.expecting()) {
+      const frames = this.gather()
+      if (isArrayNonEmpty(frames)) {
+        this.owed.openUnsafe()
+        if (!this.framed.sendNow(frames)) this.control = [...frames, ...this.control]
+      }
+    }
+    if (this.eager.size > 0 || this.control.length > 0) this.work.openUnsafe()
+  }
 
   /** What is wrong with the payload, or null. */
   private dispatch(payload: Uint8Array, complaints: Array<string>): string | null {

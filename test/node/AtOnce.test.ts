@@ -20,7 +20,7 @@ import { JournalError } from "../../src/storage/Journal.ts"
 import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Message } from "../../src/vr/Message.ts"
 import { encodeEnvelope, encodeMessage } from "../../src/wire/PeerProtocol.ts"
-import { makeWire } from "./servers/Wire.ts"
+import { makeWire } from "../network/Wire.ts"
 import { entry, register, scene } from "./ReplicaScene.ts"
 
 /** What a dispatcher in the place of the test's has taken: messages by their names, and replies. */

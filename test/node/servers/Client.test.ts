@@ -16,7 +16,7 @@ import { makeDispatcherInbox } from "../../../src/node/Queues.ts"
 import { serveClient } from "../../../src/node/servers/Client.ts"
 import { encodeClientMessage } from "../../../src/wire/ClientProtocol.ts"
 import { squeeze } from "../../simulation/Squeeze.ts"
-import { makeWire, type Payloads } from "./Wire.ts"
+import { makeWire, type Payloads } from "../../network/Wire.ts"
 
 const pings = (count: number): Payloads => {
   const payload = (id: number): Uint8Array => encodeClientMessage({ _tag: "Ping", id }).subarray(4)

@@ -1,16 +1,19 @@
 /**
- * A connection in the test's hands, for one server.
+ * A connection in the test's hands, for one server or one client.
  *
  * @module
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
-import type { Framed } from "../../../src/network/Framed.ts"
-import { makeHello, type Protocol } from "../../../src/wire/Hello.ts"
+import type { Framed } from "../../src/network/Framed.ts"
+import { makeHello, type Protocol } from "../../src/wire/Hello.ts"
 
 export type Payloads = NonEmptyReadonlyArray<Uint8Array>
 
-/** A connection on which portions of payloads come when the test says so: all that it says at once is there at once. */
+/**
+ * A connection on which portions of payloads come when the test says so: all that it says at once is there at once. `sent`: how many frames
+ * left in each write. While it is `full`, one has to wait for room.
+ */
 export const makeWire = (protocol: Protocol, node: string | null) => {
   const portions: Array<Payloads> = []
   let reader: ((payloads: Effect.Effect<Payloads>) => void) | null = null
@@ -27,12 +30,17 @@ export const makeWire = (protocol: Protocol, node: string | null) => {
     reader = null
     if (resume !== null) resume(Effect.succeed(portions.shift()!))
   }
+  const sent: Array<number> = []
+  const room = { full: false }
   const framed: Framed = {
     remote: "somebody",
     hello: makeHello(protocol, { cluster: null, node, limits: { frame_bytes_max: 1 } }),
     receive,
-    send: () => Effect.void,
-    sendNow: () => true
+    send: (frames) => Effect.sync(() => void sent.push(frames.length)),
+    sendNow: (frames) => {
+      if (!room.full) sent.push(frames.length)
+      return !room.full
+    }
   }
-  return { come, framed }
+  return { come, framed, sent, room }
 }
