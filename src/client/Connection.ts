@@ -163,8 +163,8 @@ export class Connection {
   }
 
   /**
-   * With what was asked for while a batch was read: at once, if the server owed no more. Else others will ask when their answers come, and the
-   * writer's next turn is for all.
+   * With what was asked for while a batch was read: at once, if the server owed no more. Else others will ask when their answers come,
+   * and the writer's next turn is for all.
    */
   private goOn(): void {
     if (this.eager.size === 0 && this.control.length === 0) return

@@ -93,6 +93,7 @@ class Connection implements Duplex {
     this.socket = socket
     this.remote = remote
     socket.on("data", (chunk: Buffer) => this.onData(chunk))
+    shorten(socket, (chunk) => this.onData(chunk))
     socket.on("drain", () => this.onDrain())
     socket.on("error", (error) => this.onEnd(inWords(error)))
     // As no half-open connections are allowed, node ends our side too, once what was written is flushed.
@@ -168,7 +169,7 @@ class Connection implements Duplex {
     return chunks
   }
 
-  private onData(chunk: Buffer): void {
+  private onData(chunk: Uint8Array): void {
     if (this.ended !== null) return // We have closed, and only wait for the other side to do so.
     this.received.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length))
     this.receivedBytes += chunk.length
@@ -198,6 +199,19 @@ class Connection implements Duplex {
     const writers = [...this.writers]
     this.writers.clear()
     for (const resume of writers) resume(result)
+  }
+}
+
+/**
+ * What the system has read is pushed into the stream, which keeps it and then emits it. While it would emit it at once, and keeps nothing,
+ * it comes past all that: with one write under way that is a thirtieth of its time. Else, and at the end, it takes the usual way.
+ */
+const shorten = (socket: net.Socket, onData: (chunk: Uint8Array) => void): void => {
+  const push = socket.push.bind(socket)
+  socket.push = (chunk: Uint8Array | null) => {
+    if (chunk === null || socket.readableFlowing !== true || socket.readableLength > 0) return push(chunk)
+    onData(chunk)
+    return true
   }
 }
 

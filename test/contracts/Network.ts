@@ -123,6 +123,18 @@ export const networkContract = (name: string, layer: Layer.Layer<Network>, anyPo
         yield* Fiber.join(writer)
       }))
 
+    scenario("arrive in order, however slowly they are read", (network) =>
+      Effect.gen(function*() {
+        const { accept, onConnection } = yield* handedOut
+        const client = yield* network.connect(yield* network.listen(anyPort, onConnection))
+        const server = yield* accept
+        const sent = pattern(8 * MiB)
+        yield* Effect.forkChild(client.write([sent]))
+        // What comes meanwhile is more than a connection takes in, so that it stops and goes on again and again.
+        const slowly = { ...server, pull: Effect.andThen(Effect.sleep(1), server.pull) }
+        assert.isTrue(Buffer.from(sent).equals(yield* read(slowly, sent.length)))
+      }))
+
     scenario("are written at once as long as nobody has to wait, and then not at all", (network) =>
       Effect.gen(function*() {
         const { accept, onConnection } = yield* handedOut
