@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { bytesOf } from "../base/Bytes.ts"
 import { Limits } from "../base/Limits.ts"
 import { connectFramed, type Framed } from "../network/Framed.ts"
 import { Closed, type Network } from "../network/Network.ts"
@@ -62,7 +63,10 @@ export class Connection {
   private readonly owed = Latch.makeUnsafe(false)
   /** Batches that came, ever: the sign of life. */
   private received = 0
-  /** One is being handed out: who goes on with an answer, and asks for the next thing, does so meanwhile. */
+  /**
+   * A batch is being handed out. A fiber that goes on with an answer, and asks for the next thing, does so meanwhile (who awaits a promise
+   * does later): the writer need not be woken for that, nor once more for nothing.
+   */
   private isReading = false
 
   constructor(address: string, framed: Framed) {
@@ -100,13 +104,17 @@ export class Connection {
     this.channels.delete(channel)
     this.eager.delete(user)
     if (this.ended !== null) return Effect.void
-    return this.framed.send([encodeClientMessage({ _tag: "Close", channel })]).pipe(
+    // Behind what this channel has asked for.
+    this.control.push(encodeClientMessage({ _tag: "Close", channel }))
+    const frames = this.control
+    this.control = []
+    return (isArrayNonEmpty(frames) ? this.framed.send(frames) : Effect.void).pipe(
       Effect.timeoutOption(Limits.client_farewell_ms),
       Effect.ignore
     )
   }
 
-  /** This channel has something to send. It is asked for it in the next turn, together with all others. */
+  /** This channel has something to send. It is asked for it with all others: in the next turn, or at the end of a batch of answers. */
   wake(user: ChannelUser): void {
     this.eager.add(user)
     if (!this.isReading) this.work.openUnsafe()
@@ -231,7 +239,7 @@ export class Connection {
   private gather(): Array<Uint8Array> {
     const frames = this.control
     this.control = []
-    let bytes = 0
+    let bytes = bytesOf(frames)
     for (const user of this.eager) {
       this.eager.delete(user)
       for (const message of user.take(Limits.client_write_bytes_max - bytes)) {

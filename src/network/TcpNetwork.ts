@@ -93,7 +93,7 @@ class Connection implements Duplex {
     this.socket = socket
     this.remote = remote
     socket.on("data", (chunk: Buffer) => this.onData(chunk))
-    shorten(socket, (chunk) => this.onData(chunk))
+    bypassStream(socket, (chunk) => this.onData(chunk))
     socket.on("drain", () => this.onDrain())
     socket.on("error", (error) => this.onEnd(inWords(error)))
     // As no half-open connections are allowed, node ends our side too, once what was written is flushed.
@@ -204,9 +204,10 @@ class Connection implements Duplex {
 
 /**
  * What the system has read is pushed into the stream, which keeps it and then emits it. While it would emit it at once, and keeps nothing,
- * it comes past all that: with one write under way that is a thirtieth of its time. Else, and at the end, it takes the usual way.
+ * it comes past all that, which shows where one write is under way. Else, and at the end, it takes the usual way; and always, should a Node
+ * not call `push` for it. (`onread` would do the same, but sockets of `net.createServer` do not have it.)
  */
-const shorten = (socket: net.Socket, onData: (chunk: Uint8Array) => void): void => {
+const bypassStream = (socket: net.Socket, onData: (chunk: Uint8Array) => void): void => {
   const push = socket.push.bind(socket)
   socket.push = (chunk: Uint8Array | null) => {
     if (chunk === null || socket.readableFlowing !== true || socket.readableLength > 0) return push(chunk)

@@ -45,7 +45,7 @@ export class Dispatcher {
   private requests = new Map<LocalReplica, [ClientRequest, ...Array<ClientRequest>]>()
   private answers = new Map<ClientConnection, [Uint8Array, ...Array<Uint8Array>]>()
   /** Those that other nodes have told something in this turn. */
-  private told: Array<LocalReplica> = []
+  private told = new Set<LocalReplica>()
   private readonly routes: Routes
   private readonly options: DispatcherOptions
   /** The message encoded last: one message goes to several replicas in a row. */
@@ -166,14 +166,14 @@ export class Dispatcher {
     const replica = this.replicas.get(tenant)
     // Not ours: the sender's registry is older than ours, or newer. Its protocol resends what matters.
     if (replica?.id !== to || !this.offer(replica, { _tag: "Message", from, epoch, message })) return
-    if (this.told.at(-1) !== replica) this.told.push(replica)
+    this.told.add(replica)
   }
 
-  /** What another node has sent came in one piece: who it is for takes it now, if it waits, and answers before the next turn. */
+  /** A commit waits for what another node has sent: who it is for takes it now, if it waits, and what that says is in the next turn. */
   private wake(): void {
     const { told } = this
-    if (told.length === 0) return
-    this.told = []
+    if (told.size === 0) return
+    this.told = new Set()
     for (const replica of told) Queue.flushUnsafe(replica.inbox)
   }
 

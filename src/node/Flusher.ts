@@ -29,7 +29,7 @@ export interface Append {
 
 /** Of one node. */
 export interface Flushes {
-  /** Replicas whose disk writes. */
+  /** Replicas whose flusher writes. */
   underWay: number
 }
 
@@ -38,11 +38,8 @@ export interface FlusherOptions {
   readonly write: (write: JournalWrite) => Effect.Effect<void, JournalError>
   readonly release: (sends: ReadonlyArray<Send>) => Effect.Effect<void>
   readonly save: (snapshot: Snapshot) => void
-  /**
-   * There is something to ask {@link Flusher.takeDurable} for, and what waited for it has left. `isAlone`: no other replica of this node
-   * writes.
-   */
-  readonly onDurable: (isAlone: boolean) => void
+  /** There is something to ask {@link Flusher.takeDurable} for, and what waited for it was released. */
+  readonly onDurable: () => void
 }
 
 export class Flusher {
@@ -53,6 +50,7 @@ export class Flusher {
   private waiting = 0
   private waitingBytes = 0
   private durable: OpNumber = 0
+  /** It is one of those that are under way. */
   private isWriting = false
 
   private constructor(options: FlusherOptions, appends: AppendQueue) {
@@ -108,16 +106,16 @@ export class Flusher {
     const first = appends.findIndex(({ entries }) => entries.length > 0)
     if (first === -1) return this.letGo(appends)
     // What was said before these entries came waited for the write before.
-    if (first > 0) return Effect.andThen(this.letGo(appends.slice(0, first)), this.flush(appends.slice(first)))
+    if (first > 0) return Effect.andThen(this.letGo(appends.slice(0, first)), () => this.flush(appends.slice(first)))
     const end = endOfBatch(appends)
-    if (end < appends.length) return Effect.andThen(this.flush(appends.slice(0, end)), this.flush(appends.slice(end)))
+    if (end < appends.length) return Effect.andThen(this.flush(appends.slice(0, end)), () => this.flush(appends.slice(end)))
     const entries = appends.length === 1 ? appends[0]!.entries : appends.flatMap((append) => append.entries)
     const { commit } = appends[appends.length - 1]!
     this.writes(true)
     return Effect.flatMap(this.options.write({ head: null, snapshot: null, truncate_to: null, entries, commit }), () => {
       this.writes(false)
       this.durable = entries[entries.length - 1]!.op
-      return Effect.map(this.letGo(appends), () => this.options.onDurable(this.options.flushes.underWay === 0))
+      return Effect.map(this.letGo(appends), this.options.onDurable)
     })
   }
 

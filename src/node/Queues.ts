@@ -13,8 +13,8 @@
  * | announcements | dispatcher → the fiber that tells gossip | tenants_max | the oldest is dropped: others of its group tell, too |
  * | gossip inbox | servers, links, ticker, adoption, replicas that end → gossip | gossip_queue_max | the offerer waits |
  *
- * Who waits for one of them goes on in the next turn of the event loop, with all that has come by then; at once, where nothing more is to
- * come: `servers/Peer.ts`, the dispatcher's `wake`, the end of a flush.
+ * Who waits for one of them goes on in the next turn of the event loop, with all that has come by then; or at once: `servers/Peer.ts`, the
+ * dispatcher's `wake`, the flusher's `begin`, and `onDurable` in `ReplicaFiber.ts`, unless flushers of other replicas write.
  *
  * What an inbox of a replica drops is sent again: by VR, by clients; and what its flusher has to say is looked up at each turn.
  *

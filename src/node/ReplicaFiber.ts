@@ -78,14 +78,15 @@ const makeFlusher = (options: ReplicaFiberOptions, snapshots: Queue.Queue<Snapsh
     write: (write) => persist(options, write),
     release: (sends) => release(options, sends, []),
     save: (snapshot) => handOver(snapshots, snapshot),
-    onDurable: (isAlone) => {
+    onDurable: () => {
+      const { dispatcher, flushes, local, replica } = options
+      const isAwaited = awaitsOwnCopy(replica)
       // Else the next turn is early enough. If the inbox is full, one is coming anyway.
-      const isAwaited = awaitsOwnCopy(options.replica)
-      if (isAwaited) Queue.offerUnsafe(options.local.inbox, { _tag: "Flushed" })
-      // Disks that end in the same turn of the event loop share a write to each socket. Alone, there is nothing to wait for.
-      if (!isAlone) return
-      if (isAwaited) Queue.flushUnsafe(options.local.inbox)
-      Queue.flushUnsafe(options.dispatcher)
+      if (isAwaited) Queue.offerUnsafe(local.inbox, { _tag: "Flushed" })
+      // What others have written soon after shares a write to each socket with it, in the next turn of the event loop.
+      if (flushes.underWay > 0) return
+      if (isAwaited) Queue.flushUnsafe(local.inbox)
+      Queue.flushUnsafe(dispatcher)
     }
   })
 

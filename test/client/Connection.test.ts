@@ -5,6 +5,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import { Connection, type ChannelUser } from "../../src/client/Connection.ts"
 import { encodeServerMessage } from "../../src/wire/ClientProtocol.ts"
 import { makeWire, type Payloads } from "../network/Wire.ts"
@@ -46,7 +49,7 @@ const scene = Effect.fnUntraced(function*(...underWay: [number, number]) {
   const turns = Effect.replicateEffect(Effect.yieldNow, 9, { discard: true })
   yield* turns
   const [one, other] = users.map(({ channel }) => channel)
-  return { come, room, sent, turns, one: one!, other: other! }
+  return { come, connection, room, sent, turns, one: one!, other: other! }
 })
 
 describe("a connection", () => {
@@ -76,11 +79,33 @@ describe("a connection", () => {
 
   it.effect("leaves to its writer what the other side does not take at once", () =>
     Effect.gen(function*() {
-      const { come, one, room, sent, turns } = yield* scene(2, 0)
-      room.full = true
+      const { come, connection, one, room, sent, turns } = yield* scene(2, 0)
+      room.closeUnsafe()
       come(answers(one, 1, 2))
-      assert.deepStrictEqual(sent, [2])
       yield* turns
-      assert.deepStrictEqual(sent, [2, 2])
+      assert.deepStrictEqual(sent, [2])
+      connection.ping(() => {})
+      room.openUnsafe()
+      yield* turns
+      assert.deepStrictEqual(sent, [2, 2, 1])
+    }).pipe(Effect.scoped))
+
+  it.effect("says that a channel is closed behind what that has asked for, and the other side did not take at once", () =>
+    Effect.gen(function*() {
+      const { come, framed, room, sent } = makeWire("v2r2-client", "n1")
+      const connection = new Connection("n1:2002", framed)
+      yield* Effect.forkScoped(connection.run)
+      yield* Effect.yieldNow
+      const channels = yield* Scope.make()
+      const user: ChannelUser = {
+        take: () => [{ _tag: "Ping", id: 1 }], receive: () => connection.wake(user), expecting: () => false, lost: () => {}
+      }
+      const channel = yield* Scope.provide(connection.attach((channel) => ({ ...user, channel })), channels)
+      room.closeUnsafe()
+      come(answers(channel.channel, 1))
+      const closing = yield* Effect.forkChild(Scope.close(channels, Exit.void), { startImmediately: true })
+      room.openUnsafe()
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(sent, [2])
     }).pipe(Effect.scoped))
 })

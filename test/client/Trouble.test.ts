@@ -34,10 +34,20 @@ describe("a session is lost", () => {
       cluster.dev.sessions.clear()
       cluster.primary = "n2"
       yield* cluster.stop(cluster.node("n1"))
-      // What asks in the same turn as the answer came is sent at once, though the node is gone.
       yield* Effect.yieldNow
       yield* tenant.put("/a", bytes("1"))
       assert.deepStrictEqual(cluster.dev.executed, ["1/1", "3/1"])
+    }))
+
+  scenario("with a write that was asked for in the turn of the last answer: it was sent to a node that had just gone", (cluster, tenant) =>
+    Effect.gen(function*() {
+      yield* tenant.create("/a")
+      cluster.dev.sessions.clear()
+      cluster.primary = "n2"
+      yield* cluster.stop(cluster.node("n1"))
+      const error = yield* Effect.flip(tenant.put("/a", bytes("1")))
+      assert.strictEqual(error._tag, "Indeterminate")
+      assert.deepStrictEqual(cluster.dev.executed, ["1/1"])
     }))
 
   scenario("with its tenant: a new one of the same name is not taken for it", (cluster, tenant) =>

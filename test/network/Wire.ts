@@ -5,6 +5,7 @@
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import type { Framed } from "../../src/network/Framed.ts"
 import { makeHello, type Protocol } from "../../src/wire/Hello.ts"
 
@@ -12,7 +13,7 @@ export type Payloads = NonEmptyReadonlyArray<Uint8Array>
 
 /**
  * A connection on which portions of payloads come when the test says so: all that it says at once is there at once. `sent`: how many frames
- * left in each write. While it is `full`, one has to wait for room.
+ * left in each write. While `room` is closed, one has to wait.
  */
 export const makeWire = (protocol: Protocol, node: string | null) => {
   const portions: Array<Payloads> = []
@@ -31,15 +32,17 @@ export const makeWire = (protocol: Protocol, node: string | null) => {
     if (resume !== null) resume(Effect.succeed(portions.shift()!))
   }
   const sent: Array<number> = []
-  const room = { full: false }
+  const room = Latch.makeUnsafe(true)
+  const write = (frames: Payloads): void => void sent.push(frames.length)
   const framed: Framed = {
     remote: "somebody",
     hello: makeHello(protocol, { cluster: null, node, limits: { frame_bytes_max: 1 } }),
     receive,
-    send: (frames) => Effect.sync(() => void sent.push(frames.length)),
+    send: (frames) => Effect.andThen(room.await, Effect.sync(() => write(frames))),
     sendNow: (frames) => {
-      if (!room.full) sent.push(frames.length)
-      return !room.full
+      const isRoom = room.isOpen()
+      if (isRoom) write(frames)
+      return isRoom
     }
   }
   return { come, framed, sent, room }

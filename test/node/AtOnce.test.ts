@@ -9,11 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import { Limits } from "../../src/base/Limits.ts"
 import { Dispatcher } from "../../src/node/Dispatcher.ts"
 import { Intake } from "../../src/node/Intake.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import {
-  type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox, nothingWaits, takeInputs
+  type DispatcherInput, type LocalReplica, makeAnnouncements, makeDispatcherInbox, makeReplicaInbox, nothingWaits,
+  type ReplicaInput, takeInputs
 } from "../../src/node/Queues.ts"
 import { servePeer } from "../../src/node/servers/Peer.ts"
 import { JournalError } from "../../src/storage/Journal.ts"
@@ -21,24 +23,29 @@ import { makeConfiguration } from "../../src/vr/Configuration.ts"
 import type { Message } from "../../src/vr/Message.ts"
 import { encodeEnvelope, encodeMessage } from "../../src/wire/PeerProtocol.ts"
 import { makeWire } from "../network/Wire.ts"
-import { entry, register, scene } from "./ReplicaScene.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
+import { entry, makeNode, register, scene } from "./ReplicaScene.ts"
 
-/** What a dispatcher in the place of the test's has taken: messages by their names, and replies. */
-const routed = Effect.fnUntraced(function*({ dispatcher }: Pick<Effect.Success<ReturnType<typeof scene>>, "dispatcher">) {
-  const taken: Array<string> = []
+/** What a dispatcher in the place of the test's has taken, turn by turn: messages by their names, and replies. */
+const routed = Effect.fnUntraced(function*({ dispatcher }: Effect.Success<typeof makeNode>) {
+  const turns: Array<ReadonlyArray<string>> = []
   const turn = Effect.map(Queue.takeAll(dispatcher), (outputs) => {
-    for (const output of outputs) {
-      if (output._tag !== "FromReplica") continue
-      for (const { message } of output.sends) taken.push(message._tag)
-      for (const _ of output.replies) taken.push("reply")
-    }
+    turns.push(outputs.flatMap((output) => output._tag !== "FromReplica" ? [] : [
+      ...output.sends.map(({ message }) => message._tag),
+      ...output.replies.map(() => "reply")
+    ]))
   })
   yield* Effect.forkScoped(Effect.forever(turn, { disableYield: true }))
-  return taken
+  return turns
 })
 
+const prepare = (op: number): ReplicaInput => {
+  const message: Message = { _tag: "Prepare", view: 0, first: op, entries: [entry(op)], commit: 0 }
+  return { _tag: "Message", from: "r1::n1", epoch: 0, message }
+}
+
 /** A node of two tenants, whose replicas answer each message; what another one sends it, and how often it writes to that. */
-const makeNode = Effect.gen(function*() {
+const makePeer = Effect.gen(function*() {
   const inbox = yield* makeDispatcherInbox
   const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
   const told: Array<string> = []
@@ -84,48 +91,96 @@ const envelope = (tenant: string): Uint8Array => {
 describe("at once", () => {
   it.effect("a replica takes what another node has sent it; what all of those replicas say then leaves in one write", () =>
     Effect.gen(function*() {
-      const { come, told, written } = yield* makeNode
+      const { come, told, written } = yield* makePeer
       come([envelope("a"), envelope("b"), envelope("a")])
       assert.deepStrictEqual(told, ["a Message", "a Message", "b Message"])
       assert.deepStrictEqual(written, [3])
     }).pipe(Effect.scoped))
 
-  it.effect("lets out what waited for its disk at once, unless disks of other replicas write: those share a turn of the dispatcher", () =>
+  it.effect("a peer's connection waits once the dispatcher has too much to do, and loses nothing", () =>
     Effect.gen(function*() {
-      const prepare = (op: number): Message => ({ _tag: "Prepare", view: 0, first: op, entries: [entry(op)], commit: 0 })
-      const backup = yield* scene("r2::n2")
-      const said = yield* routed(backup)
-      yield* backup.tellOnly({ _tag: "Message", from: "r1::n1", epoch: 0, message: prepare(1) })
-      backup.endWrite()
-      assert.deepStrictEqual(said, ["PrepareOk"])
-      backup.flushes.underWay++
-      yield* backup.tellOnly({ _tag: "Message", from: "r1::n1", epoch: 0, message: prepare(2) })
-      assert.strictEqual(backup.flushes.underWay, 2)
-      backup.endWrite()
-      assert.deepStrictEqual(said, ["PrepareOk"])
-      yield* Effect.replicateEffect(Effect.yieldNow, 2, { discard: true })
-      assert.deepStrictEqual([said, backup.flushes.underWay], [["PrepareOk", "PrepareOk"], 1])
-
-      // With its own copy the primary has a quorum.
-      const primary = yield* scene("r1::n1")
-      const answered = yield* routed(primary)
-      yield* primary.tellOnly(register(1))
-      yield* primary.tellOnly({ _tag: "Message", from: "r2::n2", epoch: 0, message: { _tag: "PrepareOk", view: 0, op: 1 } })
-      assert.deepStrictEqual(answered, ["Prepare", "Prepare"])
-      primary.endWrite()
-      assert.deepStrictEqual(answered, ["Prepare", "Prepare", "reply"])
+      const inbox = yield* makeDispatcherInbox
+      const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
+      const { come, framed } = makeWire("v2r2-peer", "n1")
+      const server = servePeer({
+        dispatcher: inbox, metrics, isMember: () => true, onHeard: () => {}, onHeardAgain: () => Effect.void
+      })
+      yield* Effect.forkScoped(server(framed))
+      yield* Effect.yieldNow
+      for (let i = 0; i < Limits.dispatcher_queue_max; i++) yield* Queue.offer(inbox, { _tag: "Tick" })
+      come([envelope("a")], [envelope("b")])
+      const tenants = (inputs: ReadonlyArray<DispatcherInput>) =>
+        inputs.flatMap((input) => input._tag === "FromPeer" ? input.envelopes.map(({ tenant }) => tenant) : [])
+      const first = tenants(yield* Queue.takeAll(inbox))
+      yield* Effect.replicateEffect(Effect.yieldNow, 9, { discard: true })
+      assert.deepStrictEqual([...first, ...tenants(yield* Queue.takeAll(inbox))], ["a", "b"])
     }).pipe(Effect.scoped))
 
-  it.effect("writes no more once its disk has refused, or it has been stopped, though that may still be busy", () =>
+  it.effect("leaves what waited for a disk; but while other replicas write, for all of them together with the last", () =>
+    Effect.gen(function*() {
+      const node = yield* makeNode
+      const turns = yield* routed(node)
+      const [one, other] = [yield* scene("r2::n2", false, null, node), yield* scene("r2::n2", false, null, node)]
+      yield* one.tellOnly(prepare(1))
+      one.endWrite()
+      assert.deepStrictEqual(turns, [["PrepareOk"]])
+      yield* one.tellOnly(prepare(2))
+      yield* other.tellOnly(prepare(1))
+      one.endWrite()
+      assert.deepStrictEqual(turns.length, 1)
+      other.endWrite()
+      assert.deepStrictEqual(turns.slice(1), [["PrepareOk", "PrepareOk"]])
+      // And if no other ends, in the next turn.
+      yield* one.tellOnly(prepare(3))
+      yield* other.tellOnly(prepare(2))
+      one.endWrite()
+      yield* Effect.replicateEffect(Effect.yieldNow, 2, { discard: true })
+      assert.deepStrictEqual(turns.slice(2), [["PrepareOk"]])
+    }).pipe(Effect.scoped))
+
+  it.effect("answers a primary that waited for its own disk only", () =>
+    Effect.gen(function*() {
+      const node = yield* makeNode
+      const turns = yield* routed(node)
+      const primary = yield* scene("r1::n1", false, null, node)
+      yield* primary.tellOnly(register(1))
+      yield* primary.tellOnly({ _tag: "Message", from: "r2::n2", epoch: 0, message: { _tag: "PrepareOk", view: 0, op: 1 } })
+      assert.deepStrictEqual(turns, [["Prepare", "Prepare"]])
+      primary.endWrite()
+      assert.deepStrictEqual(turns.slice(1), [["reply"]])
+    }).pipe(Effect.scoped))
+
+  it.effect("leaves what waited for a disk, if the other replica that wrote was stopped, or its disk has refused", () =>
     Effect.gen(function*() {
       for (const refusal of [new JournalError({ during: "write", file: "1.log", message: "full" }), null]) {
-        const primary = yield* scene("r1::n1", false, refusal)
-        yield* primary.tellOnly(register(1))
-        assert.strictEqual(primary.flushes.underWay, 1)
-        if (refusal === null) yield* Fiber.interrupt(primary.fiber)
-        else yield* primary.flushed
-        yield* Fiber.await(primary.fiber)
-        assert.strictEqual(primary.flushes.underWay, 0)
+        const node = yield* makeNode
+        const turns = yield* routed(node)
+        const [one, other] = [yield* scene("r2::n2", false, null, node), yield* scene("r2::n2", false, refusal, node)]
+        yield* one.tellOnly(prepare(1))
+        yield* other.tellOnly(prepare(1))
+        if (refusal === null) yield* Fiber.interrupt(other.fiber)
+        else other.endWrite()
+        yield* Fiber.await(other.fiber)
+        one.endWrite()
+        assert.deepStrictEqual(turns, [["PrepareOk"]])
       }
+    }).pipe(Effect.scoped))
+
+  it.effect("leaves nothing of others while a replica writes the second part of what had gathered", () =>
+    Effect.gen(function*() {
+      yield* Effect.acquireRelease(Effect.sync(() => squeeze({ journal_segment_bytes_max: 2 })), (release) => Effect.sync(release))
+      const node = yield* makeNode
+      const turns = yield* routed(node)
+      const [one, other] = [yield* scene("r2::n2", false, null, node), yield* scene("r2::n2", false, null, node)]
+      yield* one.tellOnly(prepare(1))
+      yield* one.tellOnly(prepare(2))
+      yield* one.tellOnly(prepare(3))
+      one.endWrite()
+      one.endWrite()
+      assert.strictEqual(one.begun.length, 3)
+      const { length } = turns
+      yield* other.tellOnly(prepare(1))
+      other.endWrite()
+      assert.strictEqual(turns.length, length)
     }).pipe(Effect.scoped))
 })

@@ -14,7 +14,6 @@ import { seeded } from "../../src/base/Random.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
 import { type LocalReplica, makeDispatcherInbox, makeReplicaInbox, nothingWaits, type ReplicaInput } from "../../src/node/Queues.ts"
 import { makeReadBudget } from "../../src/node/ReadBudget.ts"
-import type { Flushes } from "../../src/node/Flusher.ts"
 import { runReplica } from "../../src/node/ReplicaFiber.ts"
 import type { Journal, JournalError, JournalWrite } from "../../src/storage/Journal.ts"
 import { makeStore } from "../../src/store/Store.ts"
@@ -38,10 +37,18 @@ export const optionsOf = (id: string) => {
   return { options, reads, store, timers }
 }
 
+/** What the replicas of a node share. */
+export const makeNode = Effect.map(makeDispatcherInbox, (dispatcher) => ({ dispatcher, flushes: { underWay: 0 } }))
+
 /** Runs one replica of three, or one that is to join them. `begun`: the writes; each ends when the test lets it. */
-export const scene = Effect.fnUntraced(function*(id: string, recovering = false, refusal: JournalError | null = null) {
+export const scene = Effect.fnUntraced(function*(
+  id: string,
+  recovering = false,
+  refusal: JournalError | null = null,
+  node: Effect.Success<typeof makeNode> | null = null
+) {
   const inbox = yield* makeReplicaInbox
-  const dispatcher = yield* makeDispatcherInbox
+  const { dispatcher, flushes } = node ?? (yield* makeNode)
   const metrics = Context.get(yield* Layer.build(Metrics.layer), Metrics)
   const { options, reads, store, timers } = optionsOf(id)
   const start = group.includes(id) ? newReplica : newLearner
@@ -55,7 +62,6 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
   const room = yield* Latch.make(true)
   /** Writes that wait for their end, and ends that wait for a write. */
   const disk = { waiting: new Array<() => void>(), ends: 0 }
-  const flushes: Flushes = { underWay: 0 }
   const journal: Journal = {
     open: Effect.die("is open"),
     restore: () => Effect.die("no snapshots"),
@@ -113,7 +119,7 @@ export const scene = Effect.fnUntraced(function*(id: string, recovering = false,
     sent.filter((message): message is MessageOf<T> => message._tag === tag)
   const { pins } = store
   return {
-    applied, begun, choke, dispatcher, endWrite, fiber, flushes, metrics, replica, room, saving, sent, tell, tellOnly, hear, flushed,
+    applied, begun, choke, endWrite, fiber, metrics, replica, room, saving, sent, tell, tellOnly, hear, flushed,
     settle, said, pins, replies: () => replies
   }
 })

@@ -11,7 +11,7 @@ import type { Framed } from "../../network/Framed.ts"
 import type { Closed } from "../../network/Network.ts"
 import { decodeEnvelope, type Envelope } from "../../wire/PeerProtocol.ts"
 import type { Counters } from "../Metrics.ts"
-import type { DispatcherInbox, DispatcherInput } from "../Queues.ts"
+import type { DispatcherInbox } from "../Queues.ts"
 import { malformed } from "./Connection.ts"
 
 export interface PeerServerOptions {
@@ -37,6 +37,10 @@ export const servePeer = ({ dispatcher, isMember, metrics, onHeard, onHeardAgain
     onHeard(node)
     let known = false
     let said = false
+    // A commit waits for it: if the dispatcher waits, it takes it now. To gather with what other nodes have sent would take a turn of the
+    // event loop.
+    const tell = (envelopes: ReadonlyArray<Envelope>) =>
+      Effect.map(Queue.offer(dispatcher, { _tag: "FromPeer", envelopes }), () => Queue.flushUnsafe(dispatcher))
     const turn = Effect.flatMap(framed.receive, (payloads) => {
       known ||= isMember(node)
       const envelopes: Array<Envelope> = []
@@ -56,7 +60,7 @@ export const servePeer = ({ dispatcher, isMember, metrics, onHeard, onHeardAgain
       said ||= say
       return Effect.andThen(
         say ? Effect.logWarning(refusal(framed.remote, node, known)) : Effect.void,
-        envelopes.length > 0 ? handOver(dispatcher, { _tag: "FromPeer", envelopes }) : Effect.void
+        envelopes.length > 0 ? tell(envelopes) : Effect.void
       )
     })
     const heard = before > 0 ? onHeardAgain(node) : Effect.void
@@ -71,17 +75,6 @@ export const servePeer = ({ dispatcher, isMember, metrics, onHeard, onHeardAgain
     )
   }
 }
-
-/**
- * All that has come is in it, so there is nothing that it would gather by waiting for the dispatcher's turn: the dispatcher, if it
- * waits, takes it at once.
- */
-const handOver = (dispatcher: DispatcherInbox, input: DispatcherInput): Effect.Effect<unknown> =>
-  Effect.suspend(() => {
-    if (!Queue.offerUnsafe(dispatcher, input)) return Queue.offer(dispatcher, input)
-    Queue.flushUnsafe(dispatcher)
-    return Effect.void
-  })
 
 /** Said once a connection: there may be very many. */
 const refusal = (remote: string, node: string, known: boolean): string =>

@@ -85,7 +85,7 @@ export class Cluster {
   }
 
   process(name: string): Process {
-    return this.executor.process(name, this.plan.seed ^ (++this.processes << 16), this.plan.quota)
+    return this.executor.process(name, this.plan.seed ^ (++this.processes << 16), this.plan.quota, this.plan.apart)
   }
 
   note(who: string, line: string): void {

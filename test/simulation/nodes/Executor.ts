@@ -58,8 +58,8 @@ export class Executor {
     this.random = options.random
   }
 
-  process(name: string, seed: number, quota: number): Process {
-    const process = new Process(this, name, seed, quota)
+  process(name: string, seed: number, quota: number, apart = 0): Process {
+    const process = new Process(this, name, seed, quota, apart)
     this.processes.push(process)
     return process
   }

@@ -18,6 +18,8 @@ export interface Plan {
   readonly order: Order
   /** How many operations of Effect a fiber does in one go. */
   readonly quota: number
+  /** The chance that a fiber that might go on at once lets others go first. */
+  readonly apart: number
   readonly timers: Pick<Config, "heartbeat_ms" | "view_change_ms" | "gossip_ms" | "lease_ms">
   /** Timers are late by up to so much. */
   readonly late_ms: number
@@ -83,6 +85,7 @@ export const planOf = (seed: number): Plan => {
     nodes: nodes + spares,
     order: pick(random, ["fifo", "by process", "any", "any"] as const),
     quota: pick(random, [2_048, 2_048, 200, 20]),
+    apart: pick(dice(seed, "apart"), [0, 0, 0.1, 0.5]),
     timers: {
       heartbeat_ms,
       view_change_ms,

@@ -13,7 +13,8 @@ import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
-import { seeded } from "../../../src/base/Random.ts"
+import { type Random as Chance, seeded } from "../../../src/base/Random.ts"
+import { dice } from "../Dice.ts"
 import type { Executor } from "./Executor.ts"
 
 interface Task {
@@ -33,16 +34,20 @@ export class Process implements Scheduler.Scheduler {
   wall_offset_ms = 0
   private readonly executor: Executor
   private readonly quota: number
+  private readonly apart: number
+  private readonly woken: Chance
   private readonly context: Context.Context<never>
   private tasks: Array<Task> = []
   private head = 0
   private readonly atDeath = new Set<() => void>()
 
-  /** `quota`: so many operations of Effect a fiber does in one go. */
-  constructor(executor: Executor, name: string, seed: number, quota: number) {
+  /** `quota`: so many operations of Effect a fiber does in one go. `apart`: the chance that one that might go on at once does not. */
+  constructor(executor: Executor, name: string, seed: number, quota: number, apart: number) {
     this.executor = executor
     this.name = name
     this.quota = quota
+    this.apart = apart
+    this.woken = dice(seed, "woken")
     const chance = seeded(seed)
     this.context = Context.make(Scheduler.Scheduler, this).pipe(
       Context.add(Clock.Clock, this.clock),
@@ -55,7 +60,8 @@ export class Process implements Scheduler.Scheduler {
   }
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    return fiber.currentOpCount >= this.quota
+    if (fiber.currentOpCount >= this.quota) return true
+    return this.apart > 0 && fiber.currentOpCount === 1 && this.woken.next() < this.apart
   }
 
   makeDispatcher(): Scheduler.SchedulerDispatcher {
