@@ -239,6 +239,8 @@ export const Limits = {
   client_unanswered_bytes_max: 8 * MiB,
   /** Gathered into one write to a node. */
   client_write_bytes_max: 256 * KiB,
+  /** Channels of a connection that are looked at for whether the node owes any of them something, after each batch of answers. */
+  client_channels_asked_max: 64,
   /** Without an explicit deadline, a call ends after this. */
   client_deadline_ms: 5_000,
   /** How long a dial, hello included, may take before another node is tried. */

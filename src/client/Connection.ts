@@ -104,10 +104,11 @@ export class Connection {
     this.channels.delete(channel)
     this.eager.delete(user)
     if (this.ended !== null) return Effect.void
-    // Behind what this channel has asked for.
+    // Behind what this channel, and others, have asked for.
     this.control.push(encodeClientMessage({ _tag: "Close", channel }))
     const frames = this.control
     this.control = []
+    this.owed.openUnsafe()
     return (isArrayNonEmpty(frames) ? this.framed.send(frames) : Effect.void).pipe(
       Effect.timeoutOption(Limits.client_farewell_ms),
       Effect.ignore
@@ -176,7 +177,7 @@ export class Connection {
    */
   private goOn(): void {
     if (this.eager.size === 0 && this.control.length === 0) return
-    if (!this.expecting()) {
+    if (this.channels.size <= Limits.client_channels_asked_max && !this.expecting()) {
       const frames = this.gather()
       if (isArrayNonEmpty(frames)) {
         this.owed.openUnsafe()

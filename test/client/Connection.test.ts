@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
+import { Limits } from "../../src/base/Limits.ts"
 import { Connection, type ChannelUser } from "../../src/client/Connection.ts"
 import { encodeServerMessage } from "../../src/wire/ClientProtocol.ts"
 import { makeWire, type Payloads } from "../network/Wire.ts"
@@ -88,6 +90,34 @@ describe("a connection", () => {
       room.openUnsafe()
       yield* turns
       assert.deepStrictEqual(sent, [2, 2, 1])
+    }).pipe(Effect.scoped))
+
+  it.effect("with many channels does not look at all of them for that", () =>
+    Effect.gen(function*() {
+      const { come, connection, one, sent, turns } = yield* scene(1, 0)
+      let looks = 0
+      const idle: ChannelUser = { take: () => [], receive: () => {}, expecting: () => ++looks < 0, lost: () => {} }
+      for (let i = 0; i < Limits.client_channels_asked_max; i++) yield* connection.attach(() => idle)
+      come(answers(one, 1))
+      yield* turns
+      assert.deepStrictEqual([sent, looks], [[1, 1], 0])
+    }).pipe(Effect.scoped))
+
+  it.effect("notices a silent node, though a channel has left in the turn in which something was asked", () =>
+    Effect.gen(function*() {
+      const { framed } = makeWire("v2r2-client", "n1")
+      const connection = new Connection("n1:2002", framed)
+      yield* Effect.forkScoped(connection.run)
+      const channels = yield* Scope.make()
+      const idle: ChannelUser = { take: () => [], receive: () => {}, expecting: () => false, lost: () => {} }
+      yield* Scope.provide(connection.attach(() => idle), channels)
+      yield* Effect.yieldNow
+      connection.ping(() => {})
+      yield* Scope.close(channels, Exit.void)
+      for (let passed_ms = 0; passed_ms <= 2 * Limits.client_silent_ms; passed_ms += Limits.client_look_ms) {
+        yield* TestClock.adjust(Limits.client_look_ms)
+      }
+      assert.match(String(connection.ended), /^silent for/)
     }).pipe(Effect.scoped))
 
   it.effect("says that a channel is closed behind what that has asked for, and the other side did not take at once", () =>
