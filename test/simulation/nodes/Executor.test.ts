@@ -62,6 +62,29 @@ describe("the executor", () => {
     assert.isAbove(new Set([1, 2, 3, 4, 5].map((seed) => orderOf(seed, "any"))).size, 3)
   })
 
+  it("lets others go before a fiber that might go on at once, as often as it was told", () => {
+    const atOnceOf = (apart: number): number => {
+      const executor = executorOf(1)
+      let atOnce = 0
+      const program = Effect.gen(function*() {
+        for (let i = 0; i < 100; i++) {
+          const latch = Latch.makeUnsafe(false)
+          let went = false
+          yield* Effect.forkChild(Effect.andThen(latch.await, Effect.sync(() => void (went = true))), { startImmediately: true })
+          yield* Effect.yieldNow
+          latch.openUnsafe()
+          if (went) atOnce++
+          yield* Effect.yieldNow
+        }
+      })
+      runIn(executor, executor.process("p", 1, 100, apart), program)
+      return atOnce
+    }
+    assert.strictEqual(atOnceOf(0), 100)
+    assert.isTrue(atOnceOf(0.5) > 20 && atOnceOf(0.5) < 80)
+    assert.strictEqual(atOnceOf(0.5), atOnceOf(0.5))
+  })
+
   it("says so when nobody can go on: a wake-up that was lost", () => {
     const executor = executorOf(1)
     const waiting = Latch.makeUnsafe(false).await
