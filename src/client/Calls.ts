@@ -12,7 +12,7 @@ import {
 } from "../store/Operation.ts"
 import { Indeterminate, type Overloaded, type SessionLost, type Unavailable } from "./Errors.ts"
 import { type Follower, hint_closed } from "./Follower.ts"
-import { Call, type Ending, type Verdict } from "./Session.ts"
+import { Call, type Ending, type Verdict } from "./Call.ts"
 
 /** What the operations of a tenant are made of: one way to send each kind, and to read the answer in the same step. */
 export interface Calls {

@@ -110,7 +110,7 @@ const keepDeadlines = Effect.fnUntraced(function*(
     let next_ms = Infinity
     for (const follower of followers) {
       follower.expire(now)
-      next_ms = Math.min(next_ms, follower.session.deadline_ms ?? Infinity)
+      next_ms = Math.min(next_ms, follower.session.deadline_ms)
     }
     if (next_ms < Infinity) return Effect.sleep(Math.max(1, Math.ceil(next_ms - now)))
     calls.closeUnsafe()

@@ -14,53 +14,10 @@ import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { Window } from "../base/Window.ts"
 import type { ClientMessage, Outcome } from "../wire/ClientProtocol.ts"
-
-/** How a call ends. */
-export type Verdict =
-  /** The store's encoded result. */
-  | { readonly _tag: "Ok"; readonly result: Uint8Array }
-  /** The node refuses the request as it is. Nothing was done. */
-  | { readonly _tag: "Refused"; readonly message: string }
-  /** The node says that we had given up this request: one side counts wrongly. */
-  | { readonly _tag: "Stale"; readonly message: string }
-  /** No answer, and nothing was done (a read never does anything). */
-  | { readonly _tag: "Undone"; readonly cause: Ending }
-  /** No answer to a write with copies out. */
-  | { readonly _tag: "InDoubt"; readonly cause: Ending }
-
-/** Why nobody waits for the answer any more. */
-export type Ending = "deadline" | "closed" | "session lost"
+import { type Call, Calls, type Ending } from "./Call.ts"
 
 /** Answers that end no call: the whole session has to move, wait or start again. */
 export type Trouble = Exclude<Outcome, { readonly _tag: "Ok" | "Refused" | "Stale" | "Doubt" }>
-
-/** One request of one caller. `settle` is called once at most, and never after {@link Session.abandon}. */
-export class Call {
-  readonly kind: "write" | "read"
-  /** Encoded. Not to be changed any more. */
-  readonly operation: Uint8Array
-  /** On the owner's clock. */
-  readonly deadline_ms: number
-  readonly settle: (verdict: Verdict) => void
-  /** The session's own notes. */
-  state: "new" | "waiting" | "numbered" | "done" = "new"
-  number = 0
-  copies = 0
-  /** Is it in line to be sent (again)? */
-  queued = false
-
-  constructor(
-    kind: "write" | "read",
-    operation: Uint8Array,
-    deadline_ms: number,
-    settle: (verdict: Verdict) => void
-  ) {
-    this.kind = kind
-    this.operation = operation
-    this.deadline_ms = deadline_ms
-    this.settle = settle
-  }
-}
 
 export interface SessionLimits {
   /** Requests under way, of each kind. */
@@ -69,6 +26,9 @@ export interface SessionLimits {
   readonly waiting: number
   readonly waiting_bytes: number
 }
+
+/** Reads are sent before writes. */
+const kinds = ["read", "write"] as const
 
 const limits_default: SessionLimits = {
   window: Limits.session_window_max,
@@ -79,10 +39,9 @@ const limits_default: SessionLimits = {
 
 export class Session {
   private readonly limits: SessionLimits
-  /** All calls that somebody waits for, oldest first: also in order of their deadlines. */
-  private readonly calls = new Set<Call>()
-  /** Without a number yet. */
-  private waiting = { write: new Set<Call>(), read: new Set<Call>() }
+  /** All that somebody waits for. */
+  private readonly calls = { write: new Calls(), read: new Calls() }
+  /** Of those without a number. */
   private waitingBytes = 0
   /** Numbered and not answered, in order of their numbers. */
   private readonly numbered = { write: new Window<Call>(), read: new Window<Call>() }
@@ -103,7 +62,7 @@ export class Session {
 
   /** Does nobody wait for anything? */
   get idle(): boolean {
-    return this.calls.size === 0
+    return this.calls.write.first === null && this.calls.read.first === null
   }
 
   /** Requests that were numbered and have no answer yet. */
@@ -127,10 +86,10 @@ export class Session {
     return this.again.length > 0 || this.admits("read") || this.admits("write")
   }
 
-  /** The earliest deadline of all calls. */
-  get deadline_ms(): number | undefined {
-    for (const call of this.calls) return call.deadline_ms
-    return undefined
+  /** The earliest deadline of all calls; Infinity if there are none. */
+  get deadline_ms(): number {
+    const { read, write } = this.calls
+    return Math.min(write.first?.deadline_ms ?? Infinity, read.first?.deadline_ms ?? Infinity)
   }
 
   /** Takes the call in, or says that too much waits already. Deadlines must not fall from one call to the next. */
@@ -142,44 +101,39 @@ export class Session {
     }
     const { waiting, waiting_bytes } = this.limits
     const bytes = this.waitingBytes + call.operation.length
-    if (this.waiting.write.size + this.waiting.read.size >= waiting || bytes > waiting_bytes) return false
-    invariant(call.state === "new", "a call is submitted once")
-    call.state = "waiting"
-    this.calls.add(call)
-    this.waiting[call.kind].add(call)
+    if (this.calls.write.waiting + this.calls.read.waiting >= waiting || bytes > waiting_bytes) return false
+    this.calls[call.kind].add(call)
     this.waitingBytes = bytes
     return true
   }
 
   /** Nobody waits for this call any more. A write that was sent may still be executed. */
   abandon(call: Call): void {
+    if (call.state !== "waiting" && call.state !== "numbered") return
     if (call.state === "waiting") {
-      this.waiting[call.kind].delete(call)
       this.waitingBytes -= call.operation.length
-    } else if (call.state === "numbered") {
+    } else {
       this.numbered[call.kind].delete(call.number)
       this.unansweredBytes -= call.operation.length
       if (!call.queued) this.flying -= 1
       this.advance()
     }
-    this.calls.delete(call)
-    call.state = "done"
+    this.calls[call.kind].remove(call)
   }
 
   /** Ends the calls whose time has come. */
-  expire(now_ms: number): void {
+  expire(now_ms: number, cause: Ending = "deadline"): void {
     const expired: Array<Call> = []
-    for (const call of this.calls) {
-      if (call.deadline_ms > now_ms) break
-      expired.push(call)
+    for (const kind of kinds) {
+      for (let call = this.calls[kind].first; call !== null && call.deadline_ms <= now_ms; call = call.next) expired.push(call)
     }
-    this.end(expired, "deadline")
+    this.end(expired, cause)
   }
 
   /** Ends all calls, and every later one. */
   close(): void {
     this.closed = true
-    this.end([...this.calls], "closed")
+    this.expire(Infinity, "closed")
   }
 
   /**
@@ -197,10 +151,9 @@ export class Session {
       bytes += call.operation.length
     }
     this.again = this.again.slice(done)
-    for (const kind of ["read", "write"] as const) {
-      for (const call of this.waiting[kind]) {
-        if (bytes >= bytes_max || this.flying >= flying_max || !this.admits(kind)) break
-        this.number(call)
+    for (const kind of kinds) {
+      while (bytes < bytes_max && this.flying < flying_max && this.admits(kind)) {
+        const call = this.number(kind)
         messages.push(this.message(call, channel))
         bytes += call.operation.length
       }
@@ -250,13 +203,9 @@ export class Session {
    * those that waited behind them.
    */
   lose(): void {
-    const doubtful: Array<Call> = []
-    for (const kind of ["write", "read"] as const) {
-      const kept: Array<Call> = []
-      for (const [, call] of this.numbered[kind]) (kind === "write" && call.copies > 0 ? doubtful : kept).push(call)
-      this.renumber(kind, kept)
-    }
+    const doubtful = [...this.numbered.write].map(([, call]) => call).filter(({ copies }) => copies > 0)
     for (const call of doubtful) this.abandon(call)
+    for (const kind of kinds) this.renumber(kind)
     invariant(this.unanswered === 0 && this.unansweredBytes === 0 && this.flying === 0, "a new session has nothing under way")
     this.again = []
     this.nextWrite = 1
@@ -264,36 +213,35 @@ export class Session {
     for (const call of doubtful) call.settle({ _tag: "InDoubt", cause: "session lost" })
   }
 
-  private renumber(kind: "write" | "read", calls: ReadonlyArray<Call>): void {
-    for (const call of calls) {
+  private renumber(kind: "write" | "read"): void {
+    for (const [, call] of this.numbered[kind]) {
       this.numbered[kind].delete(call.number)
       this.unansweredBytes -= call.operation.length
       this.waitingBytes += call.operation.length
       if (!call.queued) this.flying -= 1
-      call.state = "waiting"
       call.number = 0
       call.copies = 0
       call.queued = false
     }
-    this.waiting[kind] = new Set([...calls, ...this.waiting[kind]])
+    this.calls[kind].unnumber()
   }
 
   /** May one more of this kind get a number? */
   private admits(kind: "write" | "read"): boolean {
-    if (this.waiting[kind].size === 0) return false
+    if (this.calls[kind].waiting === 0) return false
     if (this.unansweredBytes >= this.limits.unanswered_bytes) return false
     return kind === "write"
       ? this.nextWrite <= this.answered + this.limits.window
       : this.numbered.read.size < this.limits.window
   }
 
-  private number(call: Call): void {
-    this.waiting[call.kind].delete(call)
+  private number(kind: "write" | "read"): Call {
+    const call = this.calls[kind].number()
     this.waitingBytes -= call.operation.length
     this.unansweredBytes += call.operation.length
-    call.state = "numbered"
-    call.number = call.kind === "write" ? this.nextWrite++ : this.nextRead++
-    this.numbered[call.kind].set(call.number, call)
+    call.number = kind === "write" ? this.nextWrite++ : this.nextRead++
+    this.numbered[kind].set(call.number, call)
+    return call
   }
 
   private message(call: Call, channel: number): ClientMessage {
