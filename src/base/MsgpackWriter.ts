@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { unfilled } from "./Bytes.ts"
 import { invariant } from "./Invariant.ts"
 
 const slab_bytes_default = 64 * 1024
@@ -235,7 +236,7 @@ export class MsgpackWriter {
   private reserve(bytes: number): void {
     if (this.at + bytes <= this.slab.length) return
     const begun = this.at - this.first
-    const next = new Uint8Array(Math.max(this.slab_bytes, 2 * begun + bytes))
+    const next = unfilled(Math.max(this.slab_bytes, 2 * begun + bytes))
     next.set(this.slab.subarray(this.first, this.at))
     this.slab = next
     this.first = 0

@@ -6,14 +6,14 @@
  */
 import { Limits } from "./Limits.ts"
 
-/** By doubling: whole arrays are copied quickly. Powers of two, or somewhat more. */
-const filled = <A>(capacity: number, value: A): Array<A> => {
-  let all = [value]
-  while (all.length < capacity) all = all.concat(all)
+/** With holes, which are read as `undefined`: to fill it would take as long as the rest of what is done. */
+const places = <A>(count: number): Array<A> => {
+  const all: Array<A> = []
+  all.length = count
   return all
 }
-const noNumbers = (capacity: number): Array<number> => filled(capacity, -1)
-const noValues = (capacity: number): Array<undefined> => filled(capacity, undefined)
+const noNumbers = (capacity: number): Array<number> => places<number>(capacity).fill(-1)
+const noValues = (capacity: number): Array<undefined> => places<undefined>(capacity)
 
 export class Window<T> {
   private numbers: Array<number>

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unfilled } from "../base/Bytes.ts"
 
 /** Before every payload. */
 export const header_bytes = 4
@@ -119,7 +120,7 @@ export class FrameDecoder {
   private gather(part: Uint8Array): void {
     const needed = this.filled + part.length
     if (needed > this.body.length) {
-      const grown = new Uint8Array(Math.min(this.length, Math.max(first_body_bytes, 2 * needed)))
+      const grown = unfilled(Math.min(this.length, Math.max(first_body_bytes, 2 * needed)))
       grown.set(this.body.subarray(0, this.filled))
       this.body = grown
     }
