@@ -107,13 +107,14 @@ export const Limits = {
    * A snapshot is due once the log since the last one is as large as the data, but within these bounds. The same
    * at every replica, as it decides at which operations there are snapshots.
    */
-  snapshot_log_bytes_min: 4 * MiB,
+  snapshot_log_bytes_min: 8 * MiB,
   snapshot_log_bytes_max: 256 * MiB,
   /**
-   * Once a snapshot is written, this share of so much log, and the lower bound at least, stays in memory from before it, for those
-   * that lag; but nothing from before the last snapshot but one.
+   * Once a snapshot is written, this share of so much log, and that one of the lower bound at least, stays in memory from before
+   * it, for those that lag; but nothing from before the last snapshot but one.
    */
   snapshot_log_kept: 1 / 4,
+  snapshot_log_kept_of_min: 1 / 2,
   /** A part of a snapshot: what is encoded, written, sent and decoded in one go. A single element may take more. */
   snapshot_part_bytes_max: 256 * KiB,
   /** A snapshot that another replica fetches, and has not asked for since, is let go. */

@@ -150,7 +150,7 @@ export const onSnapshotted = (
   const before = replica.snapshot?.op ?? 0
   if (op <= before) return
   replica.snapshot = { op, digest }
-  const kept = Math.max(Limits.snapshot_log_bytes_min, logBetween(replica) * Limits.snapshot_log_kept)
+  const kept = Math.max(Limits.snapshot_log_bytes_min * Limits.snapshot_log_kept_of_min, logBetween(replica) * Limits.snapshot_log_kept)
   let from = Math.max(before, replica.log.opBehind(op, kept))
   if (replica.log.bytes < Limits.log_bytes_max / 2) {
     for (const outgoing of replica.outgoing.values()) from = Math.min(from, outgoing.snapshot.op)

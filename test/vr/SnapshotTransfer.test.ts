@@ -177,7 +177,7 @@ describe("who sends a snapshot", () => {
 
 describe("a long log", () => {
   it("keeps a part of what lies before a snapshot that is written, for those that lag a little", (test) => {
-    test.onTestFinished(squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, snapshot_log_bytes_min: 1_000, snapshot_log_kept: 1 / 4 }))
+    test.onTestFinished(squeeze({ log_unpacked_max: 1, log_piece_bytes: 400, snapshot_log_bytes_min: 2_000, snapshot_log_kept: 1 / 4 }))
     const one = One.start("R1")
     one.receive("R0", { _tag: "Prepare", view: 0, first: 1, entries: entries(1, 900), commit: 900 })
     Object.assign(one.data, { size: () => 16_000 })
