@@ -185,6 +185,8 @@ export const Limits = {
   keepalive_ms: 10_000,
   /** Connections that the kernel holds until we accept them. */
   listen_backlog_max: 1_024,
+  /** Written to a connection that we have dialled, and not taken by the kernel, though nobody waits for it. There are few of those. */
+  dialled_unsent_bytes_max: 256 * KiB,
   /** Received and not yet pulled; above this we stop reading from the socket. */
   receive_buffer_bytes_max: 256 * KiB,
   /** The same for a connection in memory: written and not yet read. */

@@ -47,7 +47,7 @@ export interface Duplex {
   readonly pull: Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Closed>
   /** Waits while the other side is slow to read. Chunks of concurrent writes do not mix. */
   readonly write: (chunks: NonEmptyReadonlyArray<Uint8Array>) => Effect.Effect<void, Closed>
-  /** Writes what nobody has to wait for, a few tens of KiB at most: true. False: nothing was written; `write` waits, or says why. */
+  /** Writes what nobody has to wait for, a few hundred KiB at most: true. False: nothing was written; `write` waits, or says why. */
   readonly writeNow: (chunks: NonEmptyReadonlyArray<Uint8Array>) => boolean
 }
 

@@ -28,7 +28,7 @@ const listen: Network["Service"]["listen"] = Effect.fnUntraced(function*(address
   const { host, port } = parsed.value
   const run = yield* FiberSet.makeRuntime()
   const server = net.createServer(options, (socket) => {
-    const connection = new Connection(socket, remoteAddress(socket))
+    const connection = new Connection(socket, remoteAddress(socket), socket.writableHighWaterMark)
     run(serveConnection(connection, onConnection, connection.close))
   })
   yield* Effect.acquireRelease(bind(server, address, host, port), () => Effect.sync(() => server.close()))
@@ -70,7 +70,7 @@ const dialled = (address: string, host: string, port: number): Effect.Effect<Con
     socket.once("error", failed)
     socket.once("connect", () => {
       socket.off("error", failed)
-      resume(Effect.succeed(new Connection(socket, address)))
+      resume(Effect.succeed(new Connection(socket, address, Limits.dialled_unsent_bytes_max)))
     })
     return Effect.sync(() => socket.destroy())
   })
@@ -82,6 +82,7 @@ type Chunks = NonEmptyReadonlyArray<Uint8Array>
 class Connection implements Duplex {
   readonly remote: string
   private readonly socket: net.Socket
+  private readonly unsent_bytes_max: number
   private received: Array<Uint8Array> = []
   private receivedBytes = 0
   /** Why no more can come or be written: the first reason. What came before may still be pulled. */
@@ -89,9 +90,10 @@ class Connection implements Duplex {
   private reader: Waiter<Chunks> | null = null
   private readonly writers = new Set<Waiter<void>>()
 
-  constructor(socket: net.Socket, remote: string) {
+  constructor(socket: net.Socket, remote: string, unsent_bytes_max: number) {
     this.socket = socket
     this.remote = remote
+    this.unsent_bytes_max = unsent_bytes_max
     socket.on("data", (chunk: Buffer) => this.onData(chunk))
     bypassStream(socket, (chunk) => this.onData(chunk))
     socket.on("drain", () => this.onDrain())
@@ -123,8 +125,8 @@ class Connection implements Duplex {
 
   readonly writeNow = (chunks: Chunks): boolean => {
     const { socket } = this
-    // What the kernel does not take at once waits here, and nobody counts it: so it is no more than a socket holds anyway.
-    const goes = this.ended === null && socket.writableLength + bytesOf(chunks) < socket.writableHighWaterMark
+    // What the kernel does not take at once waits here, and nobody counts it.
+    const goes = this.ended === null && socket.writableLength + bytesOf(chunks) < this.unsent_bytes_max
     if (goes) this.put(chunks)
     return goes
   }
