@@ -51,14 +51,15 @@ const worker = (
   answered: (begun_ms: number, now_ms: number) => void
 ) =>
   Effect.suspend(() => {
-    let begun_ms = 0
+    let begun_ms = performance.now()
     return Effect.whileLoop({
       while: goesOn,
-      body: () => {
-        begun_ms = performance.now()
-        return once(tenant, operation)
-      },
-      step: () => answered(begun_ms, performance.now())
+      body: () => once(tenant, operation),
+      step: () => {
+        const now_ms = performance.now()
+        answered(begun_ms, now_ms)
+        begun_ms = now_ms
+      }
     })
   })
 
