@@ -96,7 +96,7 @@ describe("merging", () => {
   })
 
   it("brings all nodes to one set, with everyone whose last add nobody removed after seeing it", () => {
-    fc.assert(fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+    fc.assert(fc.property(fc.array(event, { maxLength: 40, size: "max" }), (events) => {
       const nodes: Array<Members.Members> = ids.map(() => Members.noMembers)
       // The textbook OR-Set beside ours: tags added, tags removed, as seen by each node.
       const seen = ids.map(() => ({ tags: new Set<string>(), removed: new Set<string>() }))

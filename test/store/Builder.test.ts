@@ -37,7 +37,8 @@ const damage: fc.Arbitrary<Damage> = fc.oneof(
   }),
   { weight: 5, arbitrary: fc.tuple(fc.nat(), fc.array(fc.nat(), { minLength: 1, maxLength: 3 })).map(([n, bits]): Damage => (parts) =>
     without(parts, at(parts, n), flipped(parts[at(parts, n)]!, bits))) },
-  fc.tuple(fc.nat(), fc.uint8Array({ maxLength: 20 })).map(([n, other]): Damage => (parts) => without(parts, at(parts, n), other))
+  fc.tuple(fc.nat(), fc.uint8Array({ maxLength: 20, size: "max" })).map(([n, other]): Damage => (parts) =>
+    without(parts, at(parts, n), other))
 )
 
 describe("damaged parts", () => {

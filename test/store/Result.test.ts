@@ -24,7 +24,7 @@ const result: fc.Arbitrary<Result> = fc.oneof(
   fc.record({ _tag: fc.constant("Written" as const), version: number }),
   fc.record({ _tag: fc.constant("Value" as const), data: fc.uint8Array(), version: number }),
   fc.record({ _tag: fc.constant("Stat" as const), type, version: number, created_version: number, size: number, children: number }),
-  fc.record({ _tag: fc.constant("Page" as const), entries: fc.array(entry, { maxLength: 20 }), next: fc.option(path) }),
+  fc.record({ _tag: fc.constant("Page" as const), entries: fc.array(entry, { maxLength: 20, size: "max" }), next: fc.option(path) }),
   fc.record({ ...error, code: fc.constant("NotFound" as const) }),
   fc.record({ ...error, code: fc.constant("AlreadyExists" as const) }),
   fc.record({ ...error, code: fc.constant("ParentNotFound" as const), parent: path }),
@@ -108,7 +108,7 @@ describe("results", () => {
       const decoded = decodeResult(input)
       if (decoded._tag !== "Malformed") assert.deepStrictEqual(plain(decodeResult(encodeResult(decoded))), plain(decoded))
     }
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), harmless), { numRuns: 2_000 })
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 64, size: "max" }), harmless), { numRuns: 2_000 })
     const change = fc.record({ at: fc.nat(), to: fc.nat(255) })
     fc.assert(fc.property(result, fc.array(change, { maxLength: 3 }), fc.nat(), (one, changes, cut) => {
       const encoded = encodeResult(one)

@@ -150,6 +150,16 @@ export const noEscapes: Rule = ({ path, text }) =>
     return found === null ? [] : [`${path}:${index + 1} has "${found[0]}"`]
   })
 
+const drawn_usually = 10
+
+/** fast-check draws ten at most, whatever `maxLength` allows, unless it is told how much is meant. */
+export const sizesGiven: Rule = ({ path, text }) =>
+  text.split("\n").flatMap((line, index) => {
+    const [, least = "", most = ""] = /(?:minLength: ([\d_]+), )?maxLength: ([\d_]+)/.exec(line) ?? []
+    const fits = Number(most.replaceAll("_", "")) <= drawn_usually || least === most || line.includes("size: ")
+    return fits ? [] : [`${path}:${index + 1} up to ${most} without a size: at most ${drawn_usually} are drawn`]
+  })
+
 const machine = [/(?<!\w)\/(?:home|Users)\/\w/, /(?<!\w)\/root\/\w/, /\/work\/(?:main|shared)/, /\/tmp\/\w+\//]
 const registry = /\bregistry\.\w+\.(?:org|com)|\b(?:npm[m]irror|verdacci[o]|artifactor[y])\b|"re[s]olved":/i
 

@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest"
 import { deadLinks } from "./Links.ts"
 import {
-  fileSizes, functionSizes, importRule, lineLengths, noEscapes, noHiddenInputs, noMachine, opensWithPurpose, type Rule
+  fileSizes, functionSizes, importRule, lineLengths, noEscapes, noHiddenInputs, noMachine, opensWithPurpose, type Rule, sizesGiven
 } from "./Rules.ts"
 import { parse, read, type Source, tracked, under } from "./Source.ts"
 
@@ -92,6 +92,10 @@ const all_but_this = [...src, ...bin, ...test.filter(({ path }) => !path.startsW
 check("no way around the types, nothing left to do", noEscapes, all_but_this, [
   ["src/node/A.ts", `const a = 1 as unknown as string`, "as unknown as"],
   ["src/node/A.ts", `// TO${""}DO: later`, "has"]
+])
+
+check("tests draw what they say", sizesGiven, test.filter(({ path }) => !path.startsWith("test/tidy/")), [
+  ["test/node/A.test.ts", `fc.array(fc.nat(), { maxLength: 1_000 })`, "up to 1_000 without a size"]
 ])
 
 describe("what is in the repository", () => {

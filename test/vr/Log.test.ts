@@ -21,7 +21,7 @@ const filled = (sizes: ReadonlyArray<number>): Log => {
 /** Of a packed entry, beside its operation. */
 const packed_bytes = 48
 
-const sizes = fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 30 })
+const sizes = fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 30, size: "max" })
 
 describe("the log", () => {
   it("is empty at first", () => {

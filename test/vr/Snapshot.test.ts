@@ -24,7 +24,7 @@ const empty = (): State => ({
 })
 
 /** A session, or a write of one that there is; the client may have acknowledged some. */
-const steps = fc.array(fc.record({ session: fc.nat(4), answered: fc.nat(10) }), { minLength: 1, maxLength: 60 })
+const steps = fc.array(fc.record({ session: fc.nat(4), answered: fc.nat(10) }), { minLength: 1, maxLength: 60, size: "max" })
 
 const apply = (state: State, drawn: ReadonlyArray<{ readonly session: number; readonly answered: number }>): void => {
   for (const { answered, session } of drawn) {

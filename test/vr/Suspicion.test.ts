@@ -140,7 +140,7 @@ describe("whatever probes come", () => {
 
   it("one that misses it leaves upwards only, and with a quorum", () => {
     const probe = fc.record({ from: fc.constantFrom("R2", "R3", "R4"), view: fc.nat(20) })
-    fc.assert(fc.property(fc.array(probe, { maxLength: 12 }), (probes) => {
+    fc.assert(fc.property(fc.array(probe, { maxLength: 12, size: "max" }), (probes) => {
       const one = One.start("R1", 5)
       one.pass(260)
       for (const { from, view } of probes) {

@@ -8,7 +8,7 @@ import { assert, describe, it } from "vitest"
 import { encodeFrame, FrameDecoder } from "../../src/wire/Frame.ts"
 
 const MiB = 1024 * 1024
-const payloads = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 30 })
+const payloads = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300, size: "max" }), { maxLength: 30, size: "max" })
 
 /** The stream cut at the given places, which wrap around. */
 const cut = (stream: Uint8Array, sizes: ReadonlyArray<number>): Array<Uint8Array> => {
@@ -95,7 +95,7 @@ describe("frames", () => {
   })
 
   it("survive any bytes", () => {
-    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 64 })), (chunks) => {
+    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 64, size: "max" })), (chunks) => {
       const decoder = new FrameDecoder(32)
       for (const payload of chunks.flatMap((chunk) => decoder.push(chunk))) {
         assert.isAtLeast(payload.length, 1)

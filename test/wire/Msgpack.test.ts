@@ -22,9 +22,9 @@ const { value: anyValue } = fc.letrec((again) => ({
     fc.boolean(),
     fc.maxSafeInteger(),
     fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0),
-    fc.string({ unit: "grapheme", maxLength: 300 }),
-    fc.uint8Array({ maxLength: 300 }),
-    fc.array(again("value"), { maxLength: 20 }),
+    fc.string({ unit: "grapheme", maxLength: 300, size: "max" }),
+    fc.uint8Array({ maxLength: 300, size: "max" }),
+    fc.array(again("value"), { maxLength: 20, size: "max" }),
     fc.dictionary(fc.string().filter((key) => key !== "__proto__"), again("value"), { noNullPrototype: true })
   )
 }))
@@ -113,7 +113,7 @@ describe("msgpack", () => {
 
   it("survives any bytes, and what it accepts can be packed again", () => {
     const token = fc.constantFrom(0, 1, 0x81, 0x92, 0xa1, 0xc4, 0xc7, 0xca, 0xcf, 0xd3, 0xd4, 0xd9, 0xdc, 0xdd, 0xde)
-    const noise = fc.array(fc.oneof(token, fc.nat({ max: 255 })), { maxLength: 60 })
+    const noise = fc.array(fc.oneof(token, fc.nat({ max: 255 })), { maxLength: 60, size: "max" })
       .map((list) => Uint8Array.from(list))
     fc.assert(fc.property(noise, (payload) => {
       const unpacked = unpack(payload)

@@ -36,7 +36,10 @@ const inChunks = function*(bytes: Uint8Array, sizes: ReadonlyArray<number>) {
   }
 }
 
-const drawnPart = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 5000 }).map((n) => new Uint8Array(n)))
+const drawnPart = fc.oneof(
+  fc.uint8Array({ minLength: 1, maxLength: 40, size: "max" }),
+  fc.integer({ min: 1, max: 5000 }).map((n) => new Uint8Array(n))
+)
 const drawnParts = fc.array(drawnPart, { maxLength: 6 })
 const drawnSizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 6000 })), { minLength: 1, maxLength: 6 })
 

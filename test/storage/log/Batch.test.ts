@@ -49,7 +49,7 @@ const drawnEntry = fc.record({
   session: natural,
   request: natural,
   answered: natural,
-  operation: fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.nat(3000).map((length) => new Uint8Array(length)))
+  operation: fc.oneof(fc.uint8Array({ maxLength: 200, size: "max" }), fc.nat(3000).map((length) => new Uint8Array(length)))
 })
 const drawnBatch: fc.Arbitrary<Batch> = fc.record({
   head: fc.option(drawnHead),
