@@ -80,9 +80,15 @@ export const Limits = {
   prefetch_elements_min: 20_000,
   /** Values up to this lie in slots of pages, longer ones in memory of their own. */
   value_slot_bytes_max: 512,
-  /** The first page of a size is a small one, as many tenants have few values; others are as large as those before them, up to a bound. */
+  /**
+   * The first page of a size is a small one, as many tenants have few values; others are as large as those before them, up to the
+   * usual size; and of very many values so large a share of all, that there are few: to find one of many pages takes longer than
+   * to find a value in it.
+   */
   value_page_bytes_min: 1 * KiB,
-  value_page_bytes_max: 64 * KiB,
+  value_page_bytes_usual: 64 * KiB,
+  value_page_share: 1 / 64,
+  value_page_bytes_max: 4 * MiB,
   /** With each write the memory of so many elements that were deleted is given back, a directory counting twice; and with each tick. */
   graves_per_write_max: 64,
   graves_per_tick_max: 2_048,

@@ -106,8 +106,11 @@ export class Values {
 
   #grow(size: number): Page {
     const slot_bytes = slotSizes[size]!
-    const { value_page_bytes_max, value_page_bytes_min } = Limits
-    const slots = Math.floor(Math.min(Math.max(this.#bytes[size]!, value_page_bytes_min), value_page_bytes_max) / slot_bytes)
+    const { value_page_bytes_max, value_page_bytes_min, value_page_bytes_usual, value_page_share } = Limits
+    const present = this.#bytes[size]!
+    const few = Math.min(Math.max(present, value_page_bytes_min), value_page_bytes_usual)
+    const many = Math.min(present * value_page_share, value_page_bytes_max)
+    const slots = Math.floor(Math.max(few, many) / slot_bytes)
     const page = new Page(new Uint8Array(slots * slot_bytes), size, this)
     this.#bytes[size]! += page.bytes.length
     page.place = 0
