@@ -116,10 +116,11 @@ export const Limits = {
   snapshot_log_bytes_min: 8 * MiB,
   snapshot_log_bytes_max: 256 * MiB,
   /**
-   * Once a snapshot is written, this share of so much log, and that one of the lower bound at least, stays in memory from before
-   * it, for those that lag; but nothing from before the last snapshot but one.
+   * Once a snapshot is written, this share of so much log stays in memory from before it, for those that lag; but nothing from
+   * before the last snapshot but one.
    */
   snapshot_log_kept: 1 / 4,
+  /** And this share of the lower bound at least. */
   snapshot_log_kept_of_min: 1 / 2,
   /** A part of a snapshot: what is encoded, written, sent and decoded in one go. A single element may take more. */
   snapshot_part_bytes_max: 256 * KiB,
@@ -191,7 +192,10 @@ export const Limits = {
   keepalive_ms: 10_000,
   /** Connections that the kernel holds until we accept them. */
   listen_backlog_max: 1_024,
-  /** Written to a connection that we have dialled, and not taken by the kernel, though nobody waits for it. There are few of those. */
+  /**
+   * Written to a connection that we have dialled, and not taken by the kernel, though nobody waits for it: less than that, so that
+   * of a client a whole write's worth (`client_write_bytes_max`) waits. There are few of those.
+   */
   dialled_unsent_bytes_max: 256 * KiB,
   /** Received and not yet pulled; above this we stop reading from the socket. */
   receive_buffer_bytes_max: 256 * KiB,

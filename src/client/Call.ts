@@ -1,5 +1,5 @@
 /**
- * One request of one caller, how it may end, and the calls of one kind in a row.
+ * One request of one caller, how it may end, and the calls of one kind in the order in which they came.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export type Verdict =
 /** Why nobody waits for the answer any more. */
 export type Ending = "deadline" | "closed" | "session lost"
 
-/** `settle` is called once at most, and never after {@link Session.abandon}. */
+/** `settle` is called once at most, and never after the session was told to abandon it. */
 export class Call {
   readonly kind: "write" | "read"
   /** Encoded. Not to be changed any more. */
@@ -29,13 +29,13 @@ export class Call {
   /** On the owner's clock. */
   readonly deadline_ms: number
   readonly settle: (verdict: Verdict) => void
-  /** The session's own notes. */
+  /** Notes of the session and of its queue. */
   state: "new" | "waiting" | "numbered" | "done" = "new"
   number = 0
   copies = 0
   /** Is it in line to be sent (again)? */
   queued = false
-  /** Its neighbours in {@link Calls}. */
+  /** Its neighbours in {@link CallQueue}. */
   previous: Call | null = null
   next: Call | null = null
 
@@ -57,7 +57,7 @@ export class Call {
  * with a number, then those that wait for one. Each may leave at any time. (A `Set` takes a hash for each, and its table is made
  * anew as they come and go.)
  */
-export class Calls {
+export class CallQueue {
   first: Call | null = null
   private last: Call | null = null
   private firstWaiting: Call | null = null
@@ -94,7 +94,7 @@ export class Calls {
   }
 
   /** The first that waits is to have a number. */
-  number(): Call {
+  giveNumber(): Call {
     const call = this.firstWaiting
     invariant(call !== null, "a number is for a call that waits")
     this.firstWaiting = call.next
@@ -104,7 +104,7 @@ export class Calls {
   }
 
   /** None has a number any more. */
-  unnumber(): void {
+  withdrawNumbers(): void {
     for (let call = this.first; call !== this.firstWaiting; call = call.next) {
       invariant(call !== null, "those with a number come first")
       call.state = "waiting"

@@ -10,9 +10,9 @@ import {
   decodeResult, encodeOperation, type Operation, type ReadOperation, refuseOperation, type Refusal, type Result,
   type WriteOperation
 } from "../store/Operation.ts"
+import { Call, type Ending, type Verdict } from "./Call.ts"
 import { Indeterminate, type Overloaded, type SessionLost, type Unavailable } from "./Errors.ts"
 import { type Follower, hint_closed } from "./Follower.ts"
-import { Call, type Ending, type Verdict } from "./Call.ts"
 
 /** What the operations of a tenant are made of: one way to send each kind, and to read the answer in the same step. */
 export interface Calls {

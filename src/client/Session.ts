@@ -14,7 +14,7 @@ import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { Window } from "../base/Window.ts"
 import type { ClientMessage, Outcome } from "../wire/ClientProtocol.ts"
-import { type Call, Calls, type Ending } from "./Call.ts"
+import { type Call, CallQueue, type Ending } from "./Call.ts"
 
 /** Answers that end no call: the whole session has to move, wait or start again. */
 export type Trouble = Exclude<Outcome, { readonly _tag: "Ok" | "Refused" | "Stale" | "Doubt" }>
@@ -40,7 +40,7 @@ const limits_default: SessionLimits = {
 export class Session {
   private readonly limits: SessionLimits
   /** All that somebody waits for. */
-  private readonly calls = { write: new Calls(), read: new Calls() }
+  private readonly calls = { write: new CallQueue(), read: new CallQueue() }
   /** Of those without a number. */
   private waitingBytes = 0
   /** Numbered and not answered, in order of their numbers. */
@@ -92,7 +92,7 @@ export class Session {
     return Math.min(write.first?.deadline_ms ?? Infinity, read.first?.deadline_ms ?? Infinity)
   }
 
-  /** Takes the call in, or says that too much waits already. Deadlines must not fall from one call to the next. */
+  /** Takes the call in, or says that too much waits already. Deadlines must not fall from one call of a kind to the next. */
   submit(call: Call): boolean {
     if (this.closed) {
       call.state = "done"
@@ -109,7 +109,8 @@ export class Session {
 
   /** Nobody waits for this call any more. A write that was sent may still be executed. */
   abandon(call: Call): void {
-    if (call.state !== "waiting" && call.state !== "numbered") return
+    if (call.state === "new") call.state = "done"
+    if (call.state === "done") return
     if (call.state === "waiting") {
       this.waitingBytes -= call.operation.length
     } else {
@@ -122,18 +123,14 @@ export class Session {
   }
 
   /** Ends the calls whose time has come. */
-  expire(now_ms: number, cause: Ending = "deadline"): void {
-    const expired: Array<Call> = []
-    for (const kind of kinds) {
-      for (let call = this.calls[kind].first; call !== null && call.deadline_ms <= now_ms; call = call.next) expired.push(call)
-    }
-    this.end(expired, cause)
+  expire(now_ms: number): void {
+    this.endUpTo(now_ms, "deadline")
   }
 
   /** Ends all calls, and every later one. */
   close(): void {
     this.closed = true
-    this.expire(Infinity, "closed")
+    this.endUpTo(Infinity, "closed")
   }
 
   /**
@@ -153,7 +150,7 @@ export class Session {
     this.again = this.again.slice(done)
     for (const kind of kinds) {
       while (bytes < bytes_max && this.flying < flying_max && this.admits(kind)) {
-        const call = this.number(kind)
+        const call = this.numberNext(kind)
         messages.push(this.message(call, channel))
         bytes += call.operation.length
       }
@@ -223,7 +220,7 @@ export class Session {
       call.copies = 0
       call.queued = false
     }
-    this.calls[kind].unnumber()
+    this.calls[kind].withdrawNumbers()
   }
 
   /** May one more of this kind get a number? */
@@ -235,8 +232,8 @@ export class Session {
       : this.numbered.read.size < this.limits.window
   }
 
-  private number(kind: "write" | "read"): Call {
-    const call = this.calls[kind].number()
+  private numberNext(kind: "write" | "read"): Call {
+    const call = this.calls[kind].giveNumber()
     this.waitingBytes -= call.operation.length
     this.unansweredBytes += call.operation.length
     call.number = kind === "write" ? this.nextWrite++ : this.nextRead++
@@ -258,10 +255,14 @@ export class Session {
     while (this.answered + 1 < this.nextWrite && this.numbered.write.get(this.answered + 1) === undefined) this.answered += 1
   }
 
-  /** All are let go before the first is told: its caller may come back at once. */
-  private end(calls: ReadonlyArray<Call>, cause: Ending): void {
-    for (const call of calls) this.abandon(call)
-    for (const call of calls) {
+  /** All of them are let go before the first is told: its caller may come back at once. */
+  private endUpTo(deadline_ms: number, cause: Ending): void {
+    const ended: Array<Call> = []
+    for (const kind of kinds) {
+      for (let call = this.calls[kind].first; call !== null && call.deadline_ms <= deadline_ms; call = call.next) ended.push(call)
+    }
+    for (const call of ended) this.abandon(call)
+    for (const call of ended) {
       const inDoubt = call.kind === "write" && call.copies > 0
       call.settle({ _tag: inDoubt ? "InDoubt" : "Undone", cause })
     }

@@ -39,7 +39,7 @@ export interface Framed {
   readonly receive: Effect.Effect<NonEmptyReadonlyArray<Uint8Array>, Closed>
   /** Whole frames, in order. Waits while the other side is slow to read. */
   readonly send: (frames: NonEmptyReadonlyArray<Uint8Array>) => Effect.Effect<void, Closed>
-  /** Sends what nobody has to wait for, a few tens of KiB at most: true. False: nothing was sent; `send` waits, or says why. */
+  /** Sends what nobody has to wait for, a few hundred KiB at most: true. False: nothing was sent; `send` waits, or says why. */
   readonly sendNow: (frames: NonEmptyReadonlyArray<Uint8Array>) => boolean
 }
 

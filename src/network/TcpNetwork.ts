@@ -125,7 +125,7 @@ class Connection implements Duplex {
 
   readonly writeNow = (chunks: Chunks): boolean => {
     const { socket } = this
-    // What the kernel does not take at once waits here, and nobody counts it.
+    // What the kernel does not take at once waits here, and nobody counts it: little for each of the many that we accept.
     const goes = this.ended === null && socket.writableLength + bytesOf(chunks) < this.unsent_bytes_max
     if (goes) this.put(chunks)
     return goes
@@ -156,6 +156,8 @@ class Connection implements Duplex {
   })
 
   private readonly drained: Effect.Effect<void, Closed> = Effect.callback((resume) => {
+    if (this.ended !== null) return resume(Effect.fail(new Closed({ reason: this.ended })))
+    if (!this.socket.writableNeedDrain) return resume(Effect.void)
     this.writers.add(resume)
     return Effect.sync(() => {
       this.writers.delete(resume)

@@ -5,6 +5,9 @@
  */
 import { assert, it } from "vitest"
 import { concat } from "../../src/base/Bytes.ts"
+import { poisonUnfilled } from "./Poison.ts"
+
+poisonUnfilled()
 
 it("puts chunks together in their order, and copies no single one", () => {
   const [one, two] = [Uint8Array.of(1, 2), Uint8Array.of(3)]

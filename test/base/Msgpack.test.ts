@@ -8,6 +8,9 @@ import { Packr } from "msgpackr/pack"
 import { assert, describe, it } from "vitest"
 import { MsgpackReader } from "../../src/base/MsgpackReader.ts"
 import { MsgpackWriter } from "../../src/base/MsgpackWriter.ts"
+import { poisonUnfilled } from "./Poison.ts"
+
+poisonUnfilled()
 
 const packr = new Packr({ useRecords: false, int64AsType: "number" })
 const packed = (value: unknown): Uint8Array => new Uint8Array(packr.pack(value))

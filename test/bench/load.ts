@@ -51,6 +51,7 @@ const worker = (
   answered: (begun_ms: number, now_ms: number) => void
 ) =>
   Effect.suspend(() => {
+    // A call begins when the one before it was answered: one look at the clock for each.
     let begun_ms = performance.now()
     return Effect.whileLoop({
       while: goesOn,

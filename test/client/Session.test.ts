@@ -81,7 +81,7 @@ describe("the window", () => {
 })
 
 describe("the end of a call", () => {
-  it("in time order, by the deadline: in doubt only what was sent and is a write", () => {
+  it("by the deadline: in doubt only what was sent and is a write", () => {
     const session = new Session({ ...limits, window: 1 })
     const [sent, unsent, read] = [submit(session, "write"), submit(session, "write"), submit(session, "read")]
     session.take(1, 1_000)
@@ -93,6 +93,22 @@ describe("the end of a call", () => {
     assert.deepStrictEqual(read.verdicts, [{ _tag: "Undone", cause: "deadline" }])
     assert.isTrue(session.idle)
     assert.strictEqual(session.deadline_ms, Infinity)
+  })
+
+  it("comes at the earlier deadline of both kinds, and keeps no other call", () => {
+    for (const [first, second] of [["read", "write"], ["write", "read"]] as const) {
+      const session = new Session(limits)
+      const [early, late] = [watched(first, new Uint8Array(1), 100), watched(second, new Uint8Array(1), 200)]
+      for (const { call } of [early, late]) session.submit(call)
+      assert.strictEqual(session.deadline_ms, 100)
+      session.expire(100)
+      assert.deepStrictEqual([early.verdicts.length, late.verdicts.length], [1, 0])
+      assert.strictEqual(session.deadline_ms, 200)
+    }
+    const session = new Session(limits)
+    const calls = [submit(session, "write"), submit(session, "write"), submit(session, "write")]
+    session.abandon(calls[1]!.call)
+    assert.deepStrictEqual([calls[1]!.call.previous, calls[1]!.call.next], [null, null])
   })
 
   it("is not in doubt if every copy was turned down", () => {

@@ -94,6 +94,23 @@ describe("addresses over TCP", () => {
     })).pipe(Effect.provide(TcpNetwork.layer)))
 })
 
+describe("what is written at once over TCP", () => {
+  scenario("is much where we have dialled, and little where others have, as those are many", Effect.gen(function*() {
+    const network = yield* Network
+    const accepted = yield* Queue.unbounded<Duplex>()
+    const address = yield* network.listen("127.0.0.1:0", (duplex) => Effect.andThen(Queue.offer(accepted, duplex), Effect.never))
+    const dialled = yield* network.connect(address)
+    const most = new Uint8Array(Limits.dialled_unsent_bytes_max)
+    const usual = new Uint8Array(new net.Socket().writableHighWaterMark)
+    // The system would take all of these. It is not asked first.
+    assert.isFalse(dialled.writeNow([most]))
+    assert.isTrue(dialled.writeNow([most.subarray(1)]))
+    const other = yield* Queue.take(accepted)
+    assert.isFalse(other.writeNow([usual]))
+    assert.isTrue(other.writeNow([usual.subarray(1)]))
+  }))
+})
+
 describe("strangers over TCP", () => {
   const accepting = Effect.gen(function*() {
     const accepted = yield* Queue.unbounded<Duplex>()

@@ -150,15 +150,31 @@ export const noEscapes: Rule = ({ path, text }) =>
     return found === null ? [] : [`${path}:${index + 1} has "${found[0]}"`]
   })
 
+/** Beyond twice the least. */
 const drawn_usually = 10
 
-/** fast-check draws ten at most, whatever `maxLength` allows, unless it is told how much is meant. */
-export const sizesGiven: Rule = ({ path, text }) =>
-  text.split("\n").flatMap((line, index) => {
-    const [, least = "", most = ""] = /(?:minLength: ([\d_]+), )?maxLength: ([\d_]+)/.exec(line) ?? []
-    const fits = Number(most.replaceAll("_", "")) <= drawn_usually || least === most || line.includes("size: ")
-    return fits ? [] : [`${path}:${index + 1} up to ${most} without a size: at most ${drawn_usually} are drawn`]
+/** The numbers that an object literal gives for its keys; NaN where it is no literal. */
+const numbersOf = (object: Syntax): ReadonlyMap<string, number> => {
+  const properties = Array.isArray(object["properties"]) ? object["properties"].filter(isSyntax) : []
+  return new Map(properties.flatMap(({ key, value }) =>
+    isSyntax(key) && typeof key["name"] === "string"
+      ? [[key["name"], isSyntax(value) && typeof value["value"] === "number" ? value["value"] : NaN]]
+      : []))
+}
+
+/** fast-check draws some ten more than it has to, whatever `maxLength` allows, unless it is told what size is meant. */
+export const sizesGiven: Rule = (source) => {
+  const complaints: Array<string> = []
+  visit(source.tree, (node) => {
+    if (node.type !== "ObjectExpression") return
+    const given = numbersOf(node)
+    const least = given.get("minLength") ?? given.get("minKeys") ?? 0
+    const most = given.get("maxLength") ?? given.get("maxKeys") ?? 0
+    if (given.has("size") || most <= drawn_usually + 2 * least || most === least) return
+    complaints.push(`${source.path}:${lineOf(source, node.start)} up to ${most} without a size: fewer are drawn`)
   })
+  return complaints
+}
 
 const machine = [/(?<!\w)\/(?:home|Users)\/\w/, /(?<!\w)\/root\/\w/, /\/work\/(?:main|shared)/, /\/tmp\/\w+\//]
 const registry = /\bregistry\.\w+\.(?:org|com)|\b(?:npm[m]irror|verdacci[o]|artifactor[y])\b|"re[s]olved":/i

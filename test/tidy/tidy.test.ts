@@ -95,8 +95,17 @@ check("no way around the types, nothing left to do", noEscapes, all_but_this, [
 ])
 
 check("tests draw what they say", sizesGiven, test.filter(({ path }) => !path.startsWith("test/tidy/")), [
-  ["test/node/A.test.ts", `fc.array(fc.nat(), { maxLength: 1_000 })`, "up to 1_000 without a size"]
+  ["test/node/A.test.ts", `fc.array(fc.nat(), { maxLength: 1_000 })`, "A.test.ts:1 up to 1000 without a size"],
+  ["test/node/A.test.ts", `fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 30, size: "max" })`, "up to 50"],
+  ["test/node/A.test.ts", `fc.array(fc.array(a, { maxLength: 5 }), { maxLength: 300 })`, "up to 300"],
+  ["test/node/A.test.ts", `fc.record({ size: fc.nat(), data: fc.string({\n  maxLength: 20\n}) })`, "up to 20"],
+  ["test/node/A.test.ts", `fc.array(a, { minLength: 10, maxLength: most })`, "up to NaN"]
 ])
+
+it("the rule for what is drawn lets through what is drawn anyway", () => {
+  const options = ["minLength: 20, maxLength: 40", "maxLength: 10", "maxLength: 120, minLength: 120", `maxLength: 99, size: "max"`, "a: 99"]
+  expect(options.flatMap((each) => sizesGiven(parse("test/A.ts", `fc.array(a, { ${each} })`)))).toEqual([])
+})
 
 describe("what is in the repository", () => {
   const files = tracked()

@@ -6,6 +6,9 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { encodeFrame, FrameDecoder } from "../../src/wire/Frame.ts"
+import { poisonUnfilled } from "../base/Poison.ts"
+
+poisonUnfilled()
 
 const MiB = 1024 * 1024
 const payloads = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300, size: "max" }), { maxLength: 30, size: "max" })
