@@ -21,7 +21,7 @@ export type Verdict =
 /** Why nobody waits for the answer any more. */
 export type Ending = "deadline" | "closed" | "session lost"
 
-/** `settle` is called once at most, and never after the session was told to abandon it. */
+/** `settle` is called once at most, and not after the session was told to abandon it, but for one that ends at that moment. */
 export class Call {
   readonly kind: "write" | "read"
   /** Encoded. Not to be changed any more. */

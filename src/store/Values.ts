@@ -98,8 +98,8 @@ export class Values {
       page.place = open.length
       open.push(page)
     }
-    // One is kept: else each value that comes and goes would take memory anew.
-    if (page.taken > 0 || open.length === 1) return
+    // One is kept, unless it is large: else each value that comes and goes would take memory anew.
+    if (page.taken > 0 || open.length === 1 && page.bytes.length <= Limits.value_page_bytes_usual) return
     this.#close(page)
     this.#bytes[page.size]! -= page.bytes.length
   }

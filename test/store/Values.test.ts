@@ -82,9 +82,14 @@ describe("the memory of values", () => {
   it("is in few pages, however many values there are, and none of these is a large share of it", () => {
     const values = new Values()
     const pages = new Set<Page>()
-    for (let i = 0; i < 200_000; i++) pages.add(hold(values, 256, 1).page)
+    const held = Array.from({ length: 200_000 }, () => hold(values, 256, 1))
+    for (const { page } of held) pages.add(page)
     assert.isBelow(pages.size, 64 + 64 * Math.log(200_000 * 256 / (4 * 1024 * 1024)) + 16)
     assert.isAtMost(values.bytes, 200_000 * 256 * (1 + 1 / 63))
+    for (const { at, page } of held.splice(0, 100_000)) values.give(page, at)
+    assert.isAtMost(values.bytes, 100_000 * 256 * 1.1)
+    for (const { at, page } of held.toReversed()) values.give(page, at)
+    assert.isAtMost(values.bytes, 64 * 1024)
   })
 
   it("is used again, by page and by slot, in whatever order it is given back", () => {
