@@ -21,7 +21,10 @@ export type Verdict =
 /** Why nobody waits for the answer any more. */
 export type Ending = "deadline" | "closed" | "session lost"
 
-/** `settle` is called once at most, and not after the session was told to abandon it, but for one that ends at that moment. */
+/**
+ * One request of one caller. `settle` is called once at most; and not after the session was told to abandon it, unless it ends at
+ * that very moment.
+ */
 export class Call {
   readonly kind: "write" | "read"
   /** Encoded. Not to be changed any more. */
