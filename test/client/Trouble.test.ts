@@ -12,6 +12,14 @@ import { encodeOperation } from "../../src/store/Operation.ts"
 import { FakeCluster, FakeTenant } from "./FakeServer.ts"
 import { bytes, client, once, pass, scenario, story, timeFlows, until, written } from "./Scenario.ts"
 
+/** The cluster knows no session any more, and has another primary, as the node of the old one has gone. */
+const forgottenAndGone = (cluster: FakeCluster): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    cluster.dev.sessions.clear()
+    cluster.primary = "n2"
+    return cluster.stop(cluster.node("n1"))
+  })
+
 describe("a session is lost", () => {
   scenario("while nobody calls: a write goes on in a new one, and whoever watches hears of it", (cluster, tenant) =>
     Effect.gen(function*() {
@@ -31,9 +39,7 @@ describe("a session is lost", () => {
   scenario("found when it is taken to another node: nothing was sent, so nothing is in doubt", (cluster, tenant) =>
     Effect.gen(function*() {
       yield* tenant.create("/a")
-      cluster.dev.sessions.clear()
-      cluster.primary = "n2"
-      yield* cluster.stop(cluster.node("n1"))
+      yield* forgottenAndGone(cluster)
       yield* Effect.yieldNow
       yield* tenant.put("/a", bytes("1"))
       assert.deepStrictEqual(cluster.dev.executed, ["1/1", "3/1"])
@@ -42,9 +48,7 @@ describe("a session is lost", () => {
   scenario("with a write that was asked for in the turn of the last answer: it was sent to a node that had just gone", (cluster, tenant) =>
     Effect.gen(function*() {
       yield* tenant.create("/a")
-      cluster.dev.sessions.clear()
-      cluster.primary = "n2"
-      yield* cluster.stop(cluster.node("n1"))
+      yield* forgottenAndGone(cluster)
       const error = yield* Effect.flip(tenant.put("/a", bytes("1")))
       assert.strictEqual(error._tag, "Indeterminate")
       assert.deepStrictEqual(cluster.dev.executed, ["1/1"])
