@@ -1,11 +1,11 @@
 /**
- * Starts a V2R2 program on Node 24, whatever Node runs this: from its source in a checkout, from dist in a published
- * package.
+ * Starts a V2R2 program on Node 24, whatever Node runs this: from its bundle in a checkout, or from its source if that is newer;
+ * from dist in a published package.
  *
  * @module
  */
 import { spawn } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import * as Module from "node:module"
 import { constants } from "node:os"
 import { dirname, join } from "node:path"
@@ -14,12 +14,32 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 const node_major_min = 24
 const here = dirname(fileURLToPath(import.meta.url))
 
+/** Those of which bin/bundle.mjs makes one file each. */
+export const programs = ["v2r2", "v2r2-admin", "v2r2-cli"]
+
+/** Here is <name>.js, and in <name>.json what it was made of: paths from the checkout's folder, sizes, and times of change. */
+export const bundle_folder = join(here, "../node_modules/.cache/v2r2/bundles")
+
+/** Whether a bundle is of the sources as they are now, and of the dependencies. */
+export const isFresh = (name) => {
+  try {
+    return JSON.parse(readFileSync(join(bundle_folder, `${name}.json`), "utf8")).every(({ mtimeMs, path, size }) => {
+      const now = statSync(join(here, "..", path))
+      return now.mtimeMs === mtimeMs && now.size === size
+    })
+  } catch {
+    return false
+  }
+}
+
 const entryOf = (name) => {
   const source = join(here, `${name}.ts`)
   if (!existsSync(source)) return join(here, "../dist/bin", `${name}.js`)
-  // Keeps what was compiled, types stripped, for the next start, which takes half the time.
+  // Keeps what was compiled for the next start.
   Module.enableCompileCache(join(here, "../node_modules/.cache/v2r2"))
-  return source
+  // What is loaded first by --import may want to share modules with the program.
+  const shares = process.execArgv.some((word) => nameOf(word) === "--import")
+  return !shares && isFresh(name) ? join(bundle_folder, `${name}.js`) : source
 }
 
 /** The Node that npm installed beside: in this checkout, or in the project that has V2R2 as a dependency. */
