@@ -78,8 +78,8 @@ export const Limits = {
   /** So many committed entries at a time the data is told of before they are applied; and from how many elements on that pays. */
   prefetch_entries_max: 256,
   prefetch_elements_min: 20_000,
-  /** Values up to this lie in slots of pages, longer ones in memory of their own. */
-  value_slot_bytes_max: 512,
+  /** Values, each with its name, lie in slots of pages up to this; longer ones in memory of their own. */
+  value_slot_bytes_max: 1_024,
   /**
    * The first page of a size is a small one, as many tenants have few values; others are as large as those before them, up to the
    * usual size; and of very many values so large a share of all, that there are few: to find one of many pages takes longer than

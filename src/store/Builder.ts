@@ -10,12 +10,12 @@ import { MsgpackReader } from "../base/MsgpackReader.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 import { quoted } from "../base/Names.ts"
 import type { StateBuilder } from "../vr/Application.ts"
+import { Blobs } from "./Blobs.ts"
 import type { Directory } from "./elements/Directory.ts"
 import { type Element, elementKinds, type ElementType, isElementType } from "./elements/Elements.ts"
 import { record_fields, writeRecord } from "./Parts.ts"
 import { flat, refuseName, utf8Length } from "./Path.ts"
 import { never_pinned } from "./Pin.ts"
-import { Values } from "./Values.ts"
 
 /** A longer one holds more than one element. */
 const part_bytes_max = Math.max(Limits.snapshot_part_bytes_max, Limits.operation_bytes_max)
@@ -46,15 +46,15 @@ interface Open {
 
 export class Builder implements StateBuilder {
   readonly #reader = new MsgpackReader()
-  readonly #install: (root: Directory, values: Values) => void
-  readonly #values = new Values()
+  readonly #install: (root: Directory, blobs: Blobs) => void
+  readonly #blobs = new Blobs()
   /** The directories on the way to the last element, from the root. */
   readonly #open: Array<Open> = []
   #root: Directory | undefined = undefined
   #refusal: string | null = null
 
-  /** `install` gets the root of a whole tree, which is its own from then on, and the memory of its values. */
-  constructor(install: (root: Directory, values: Values) => void) {
+  /** `install` gets the root of a whole tree, which is its own from then on, and its blobs. */
+  constructor(install: (root: Directory, blobs: Blobs) => void) {
     this.#install = install
   }
 
@@ -73,7 +73,7 @@ export class Builder implements StateBuilder {
     const root = this.#root
     invariant(root !== undefined && this.#open.length === 0 && this.#refusal === null, "what is installed is whole, and new")
     this.#root = undefined
-    this.#install(root, this.#values)
+    this.#install(root, this.#blobs)
   }
 
   #add(part: Uint8Array): string | null {
@@ -94,7 +94,7 @@ export class Builder implements StateBuilder {
     const { depth, name, type, created_version, version } = heading
     const problem = this.#misplaced(heading)
     if (problem !== null) return `${quoted(name)} at depth ${depth}: ${problem}`
-    const element = elementKinds[type].decode(this.#reader, created_version, version, this.#values)
+    const element = elementKinds[type].decode(this.#reader, name, created_version, version, this.#blobs)
     if (this.#reader.fault !== null) return `${quoted(name)} at depth ${depth}: ${this.#reader.fault}`
     writeRecord(writer, depth, name, element)
     this.#attach(name, element)
@@ -124,7 +124,7 @@ export class Builder implements StateBuilder {
     const parent = this.#open[this.#open.length - 1]
     if (parent !== undefined) {
       const own_name = flat(name)
-      parent.directory.entries.add(own_name, element, never_pinned)
+      parent.directory.entries.add(own_name, element.entry, never_pinned)
       parent.last = own_name
       parent.elements += 1
       parent.value_bytes += element.size

@@ -1,6 +1,6 @@
 /**
  * Finds the value of a name at once, beside the order: a hash table. The way through an ordered tree of a million names
- * is a dozen places in memory of which none is in the processor's caches; this is three.
+ * is a dozen places in memory of which none is in the processor's caches; this is one, and where the name is kept.
  *
  * It need not know all names: whoever does not find one here looks it up in the order. So a slot is looked for in a short
  * stretch only, a name for which there is none is left out, and names that were made to collide cost no more than others.
@@ -15,24 +15,39 @@ const hash_bits = 30
 /** A segment's slots. While it is the only one it begins with few, and doubles. */
 const slots_min = 64
 /** So many that what leads to the segments stays in the processor's caches. To split one takes a millisecond or two. */
-const segment_slots_max = 16_384
+const segment_slots_max = 65_536
 /** From where its hash points to, a name is in one of so many slots. */
 const stretch = 16
-/** A slot: hash, name, value, side by side. */
-const width = 3
+/**
+ * A slot: a hash, and 0 if it is free, a kept name's number + 1, or less than 0 for one of the index's own. In memory of its own, not
+ * the engine's, which would scatter it.
+ */
+const width = 2
 
 /** Of all slots of a segment, side by side. */
-type Cells<Value> = Array<number | string | Value | undefined>
+type Cells = Int32Array
 
-interface Segment<Value> {
+/** Somebody who has names anyway, by numbers from 0 on. So the index need not have them, nor look for them where they are not. */
+export interface NameKeeper<Value> {
+  /** Below 0: the name of this value is not kept. */
+  readonly numberOf: (value: Value) => number
+  readonly entryOf: (number: number) => Value
+  readonly isNamed: (number: number, name: string) => boolean
+}
+
+interface Segment {
   /** All its hashes have so many first bits in common. */
   readonly depth: number
   readonly mask: number
-  readonly cells: Cells<Value>
+  readonly cells: Cells
 }
 
-const makeSegment = <Value>(depth: number, slots: number): Segment<Value> =>
-  ({ depth, mask: slots - 1, cells: Array.from<undefined>({ length: slots * width }) })
+interface Own<Value> {
+  readonly name: string
+  readonly value: Value
+}
+
+const makeSegment = (depth: number, slots: number): Segment => ({ depth, mask: slots - 1, cells: new Int32Array(slots * width) })
 
 /** Of `hash_bits` bits. */
 const hashOf = (name: string): number => {
@@ -45,21 +60,29 @@ const hashOf = (name: string): number => {
 
 export class NameIndex<Value> {
   /** The segments by the first `#depth` bits: one that is less deep is there several times. */
-  #segments: Array<Segment<Value>> = [makeSegment(0, slots_min)]
+  #segments: Array<Segment> = [makeSegment(0, slots_min)]
   #depth = 0
   #slots = slots_min
   readonly #segment_slots_max: number
+  readonly #keeper: NameKeeper<Value>
+  /** Names that are not kept. */
+  readonly #own: Array<Own<Value> | undefined> = []
+  /** Places among those that are free. */
+  readonly #free: Array<number> = []
 
-  /** Tests have more to split. */
-  constructor({ slots_max = segment_slots_max } = {}) {
+  /** `slots_max`: tests have more to split. */
+  constructor(keeper: NameKeeper<Value>, { slots_max = segment_slots_max } = {}) {
+    this.#keeper = keeper
     this.#segment_slots_max = slots_max
   }
 
   get(name: string): Value | undefined {
     const hash = hashOf(name)
     const { cells, mask } = this.#segmentOf(hash)
-    const at = cellOf(cells, mask, hash, name)
-    return at < 0 ? undefined : cells[at + 2] as Value
+    const at = this.#find(cells, mask, hash, name)
+    if (at < 0) return undefined
+    const known = cells[at + 1]!
+    return known > 0 ? this.#keeper.entryOf(known - 1) : this.#own[~known]!.value
   }
 
   get slots(): number {
@@ -67,10 +90,10 @@ export class NameIndex<Value> {
   }
 
   /** Where it will be looked for. */
-  locate(name: string, slots: Slots<Value>): void {
+  locate(name: string, slots: Slots): void {
     const hash = hashOf(name)
     const { cells, mask } = this.#segmentOf(hash)
-    slots.add(cells, (hash & mask) * width)
+    slots.add(cells, mask, hash)
   }
 
   /** Takes a name that is not here. `size`: how many names there are in all. */
@@ -81,8 +104,7 @@ export class NameIndex<Value> {
       const at = freeCell(cells, mask, hash)
       if (at < 0) continue
       cells[at] = hash
-      cells[at + 1] = name
-      cells[at + 2] = value
+      cells[at + 1] = this.#learn(name, value)
       return
     } while (this.#grow(hash, size))
   }
@@ -91,18 +113,48 @@ export class NameIndex<Value> {
   replace(name: string, value: Value): void {
     const hash = hashOf(name)
     const { cells, mask } = this.#segmentOf(hash)
-    const at = cellOf(cells, mask, hash, name)
-    if (at >= 0) cells[at + 2] = value
+    const at = this.#find(cells, mask, hash, name)
+    if (at < 0) return
+    this.#forget(cells[at + 1]!)
+    cells[at + 1] = this.#learn(name, value)
   }
 
   delete(name: string): void {
     const hash = hashOf(name)
     const { cells, mask } = this.#segmentOf(hash)
-    const at = cellOf(cells, mask, hash, name)
-    if (at >= 0) cells.fill(undefined, at, at + width)
+    const at = this.#find(cells, mask, hash, name)
+    if (at < 0) return
+    this.#forget(cells[at + 1]!)
+    cells[at + 1] = 0
   }
 
-  #segmentOf(hash: number): Segment<Value> {
+  /** What the cell of this name says. */
+  #learn(name: string, value: Value): number {
+    const number = this.#keeper.numberOf(value)
+    if (number >= 0) return number + 1
+    const at = this.#free.pop() ?? this.#own.length
+    this.#own[at] = { name, value }
+    return ~at
+  }
+
+  #forget(known: number): void {
+    if (known > 0) return
+    this.#own[~known] = undefined
+    this.#free.push(~known)
+  }
+
+  /** The cell of this name, or -1. */
+  #find(cells: Cells, mask: number, hash: number, name: string): number {
+    for (let i = 0; i < stretch; i++) {
+      const at = (hash + i & mask) * width
+      if (cells[at] !== hash) continue
+      const known = cells[at + 1]!
+      if (known > 0 ? this.#keeper.isNamed(known - 1, name) : known < 0 && this.#own[~known]!.name === name) return at
+    }
+    return -1
+  }
+
+  #segmentOf(hash: number): Segment {
     return this.#segments[hash >>> hash_bits - this.#depth]!
   }
 
@@ -131,67 +183,68 @@ export class NameIndex<Value> {
     return true
   }
 
-  #refill({ cells: from }: Segment<Value>): void {
+  #refill({ cells: from }: Segment): void {
     for (let i = 0; i < from.length; i += width) {
-      if (from[i] === undefined) continue
-      const hash = from[i] as number
+      if (from[i + 1] === 0) continue
+      const hash = from[i]!
       const { cells, mask } = this.#segmentOf(hash)
       const at = freeCell(cells, mask, hash)
-      if (at < 0) continue
+      if (at < 0) {
+        this.#forget(from[i + 1]!)
+        continue
+      }
       cells[at] = hash
-      cells[at + 1] = from[i + 1]
-      cells[at + 2] = from[i + 2]
+      cells[at + 1] = from[i + 1]!
     }
   }
 }
 
-/** Where names will be looked for: of different indexes, as it may be. */
-export class Slots<Value> {
-  readonly #cells: Array<Cells<Value>> = []
-  readonly #at: Array<number> = []
+/** Where names will be looked for: in different indexes, as it may be, of names that one keeper has. */
+export class Slots {
+  readonly #cells: Array<Cells> = []
+  readonly #masks: Array<number> = []
+  readonly #hashes: Array<number> = []
+  /** Of those names that are kept, if it is they. */
+  readonly #numbers: Array<number> = []
 
-  add(cells: Cells<Value>, at: number): void {
+  add(cells: Cells, mask: number, hash: number): void {
     this.#cells.push(cells)
-    this.#at.push(at)
+    this.#masks.push(mask)
+    this.#hashes.push(hash)
   }
 
   /**
-   * Looks at the slots, then at the names and values there, then at what those have elsewhere, and forgets them. In loops so short
-   * that the processor begins with the next ones while it waits for memory. What it gives means nothing.
+   * Looks at the slots, then at what is kept under the numbers there, in two steps, and forgets them. In loops so short that the
+   * processor begins with the next ones while it waits for memory. What it gives means nothing.
    */
-  touch(lookAt: (value: Value) => number, lookInto: (value: Value) => number): number {
-    const all = this.#cells
-    const at = this.#at
+  touch(lookAt: (number: number) => number, lookInto: (number: number) => number): number {
+    const [all, masks, hashes, numbers] = [this.#cells, this.#masks, this.#hashes, this.#numbers]
     let seen = 0
-    for (let i = 0; i < all.length; i++) if (all[i]![at[i]!] === undefined) seen++
+    for (let i = 0; i < all.length; i++) seen += all[i]![(hashes[i]! & masks[i]!) * width]!
     for (let i = 0; i < all.length; i++) {
-      const cells = all[i]!
-      const value = cells[at[i]! + 2]
-      if (value !== undefined) seen += (cells[at[i]! + 1] as string).length + lookAt(value as Value)
+      const number = numberAt(all[i]!, masks[i]!, hashes[i]!)
+      if (number >= 0) numbers.push(number)
     }
-    for (let i = 0; i < all.length; i++) {
-      const value = all[i]![at[i]! + 2]
-      if (value !== undefined) seen += lookInto(value as Value)
-    }
-    all.length = 0
-    at.length = 0
+    for (const number of numbers) seen += lookAt(number)
+    for (const number of numbers) seen += lookInto(number)
+    all.length = masks.length = hashes.length = numbers.length = 0
     return seen
   }
 }
 
-/** Of this name, or -1. */
-const cellOf = (cells: Cells<unknown>, mask: number, hash: number, name: string): number => {
+/** Of the first kept name with this hash, or below 0. */
+const numberAt = (cells: Cells, mask: number, hash: number): number => {
   for (let i = 0; i < stretch; i++) {
     const at = (hash + i & mask) * width
-    if (cells[at] === hash && cells[at + 1] === name) return at
+    if (cells[at] === hash && cells[at + 1]! > 0) return cells[at + 1]! - 1
   }
   return -1
 }
 
-const freeCell = (cells: Cells<unknown>, mask: number, hash: number): number => {
+const freeCell = (cells: Cells, mask: number, hash: number): number => {
   for (let i = 0; i < stretch; i++) {
     const at = (hash + i & mask) * width
-    if (cells[at] === undefined) return at
+    if (cells[at + 1] === 0) return at
   }
   return -1
 }

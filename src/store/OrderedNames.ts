@@ -9,7 +9,7 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import { NameIndex, type Slots } from "./NameIndex.ts"
+import { NameIndex, type NameKeeper, type Slots } from "./NameIndex.ts"
 import {
   type Branch,
   childIndex,
@@ -37,13 +37,18 @@ export class OrderedNames<Value> {
   #root: Node<Value> | undefined = undefined
   /** Of those that were added or asked for since it is there: from when one is first looked for among enough of them. */
   #index: NameIndex<Value> | undefined = undefined
+  readonly #keeper: NameKeeper<Value>
+
+  constructor(keeper: NameKeeper<Value>) {
+    this.#keeper = keeper
+  }
 
   get size(): number {
     return this.#size
   }
 
   get(name: string): Value | undefined {
-    if (this.#size >= indexed_size_min) this.#index ??= new NameIndex()
+    if (this.#size >= indexed_size_min) this.#index ??= new NameIndex(this.#keeper)
     const known = this.#index?.get(name)
     if (known !== undefined) return known
     let node = this.#root
@@ -60,7 +65,7 @@ export class OrderedNames<Value> {
   }
 
   /** Where `get` will look first, if it has an index to look into. */
-  locate(name: string, slots: Slots<Value>): void {
+  locate(name: string, slots: Slots): void {
     this.#index?.locate(name, slots)
   }
 
@@ -101,7 +106,7 @@ export class OrderedNames<Value> {
 
   /** The copy is the one that is quick from then on. */
   copy(): OrderedNames<Value> {
-    const copy = new OrderedNames<Value>()
+    const copy = new OrderedNames<Value>(this.#keeper)
     copy.#index = this.#index
     this.#index = undefined
     copy.#size = this.#size

@@ -14,9 +14,9 @@ import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 import type { PartReader } from "../vr/Application.ts"
-import type { Directory } from "./elements/Directory.ts"
+import type { Entry } from "./Blobs.ts"
 import type { Element } from "./elements/Elements.ts"
-import type { NamesCursor } from "./OrderedNames.ts"
+import type { NamesCursor, OnNext } from "./OrderedNames.ts"
 import type { Pin } from "./Pin.ts"
 import { prefetchLeaf } from "./Prefetch.ts"
 
@@ -36,16 +36,16 @@ const writer = new MsgpackWriter(Limits.snapshot_part_bytes_max + Limits.operati
 
 /** Each part costs what is in it. */
 export const partsOf = (pin: Pin, part_bytes_max: number): PartReader => {
-  const walk = new Walk(pin.root)
+  const walk = new Walk(pin)
   return {
     next: (room) => {
       invariant(!pin.isReleased, "a pin is read before it is released")
-      if (walk.element === undefined) return null
+      if (walk.entry === undefined) return null
       writer.start()
       let end = 0
-      for (let elements = 0; walk.element !== undefined && elements < Limits.snapshot_part_elements_max; elements++) {
+      for (let elements = 0; walk.entry !== undefined && elements < Limits.snapshot_part_elements_max; elements++) {
         // Not before it is written: meanwhile it may change.
-        writeRecord(writer, walk.depth, walk.name, pin.asItWas(walk.element))
+        writeRecord(writer, walk.depth, walk.name, pin.asItWas(walk.entry))
         if (elements > 0 && writer.length > part_bytes_max) break
         end = writer.length
         walk.advance()
@@ -60,22 +60,24 @@ class Walk {
   depth = 0
   name = ""
   /** Undefined behind the last one. */
-  element: Element | undefined
+  entry: Entry | undefined
   /** Of each directory on the way here: at what comes next in it. */
-  readonly #open: Array<NamesCursor<Element>> = []
+  readonly #open: Array<NamesCursor<Entry>> = []
+  readonly #onNext: OnNext<Entry>
 
-  constructor(root: Directory) {
-    this.element = root
+  constructor({ blobs, root }: Pin) {
+    this.entry = root
+    this.#onNext = (names, entries) => prefetchLeaf(blobs, names, entries)
   }
 
   advance(): void {
     const open = this.#open
-    if (this.element?.type === "directory") open.push(this.element.entries.cursor(prefetchLeaf))
+    if (typeof this.entry === "object") open.push(this.entry.entries.cursor(this.#onNext))
     while (open.length > 0 && open[open.length - 1]!.name === undefined) open.pop()
     const cursor = open[open.length - 1]
     this.depth = open.length
     this.name = cursor?.name ?? ""
-    this.element = cursor?.value
+    this.entry = cursor?.value
     cursor?.advance()
   }
 }

@@ -9,9 +9,9 @@ import { MsgpackReader } from "../base/MsgpackReader.ts"
 import { quoted } from "../base/Names.ts"
 import type { StateBuilder } from "../vr/Application.ts"
 import { invariant } from "../base/Invariant.ts"
+import { Blobs } from "./Blobs.ts"
 import { readHeading } from "./Builder.ts"
 import { elementKinds, type ElementType } from "./elements/Elements.ts"
-import { Values } from "./Values.ts"
 
 export interface SeenElement {
   readonly path: string
@@ -30,7 +30,7 @@ export class PartsReader implements StateBuilder {
   /** The names of the directories on the way to the last element, the root's first. */
   private readonly names: Array<string> = []
   private readonly reader = new MsgpackReader()
-  private readonly values = new Values()
+  private readonly blobs = new Blobs()
   private readonly see: (element: SeenElement) => void
 
   constructor(see: (element: SeenElement) => void) {
@@ -54,11 +54,11 @@ export class PartsReader implements StateBuilder {
   readonly install = (): void => invariant(false, "what is only looked at is not installed")
 
   private addRecord(): string | null {
-    const { names, reader, values } = this
+    const { blobs, names, reader } = this
     const heading = readHeading(reader)
     if (heading === null) return reader.fault
     const { created_version, depth, name, type, version } = heading
-    const element = elementKinds[type].decode(reader, created_version, version, values)
+    const element = elementKinds[type].decode(reader, "", created_version, version, blobs)
     if (reader.fault !== null) return `${quoted(name)} at depth ${depth}: ${reader.fault}`
     if (depth > names.length || (depth === 0) !== (this.expected === null)) {
       return `${quoted(name)} at depth ${depth}: its parent does not come before it`
@@ -72,7 +72,7 @@ export class PartsReader implements StateBuilder {
     this.elements++
     const path = [...names.slice(0, depth), name].join("/")
     this.see({ path, type, created_version, version, size: element.size })
-    if (element.type === "blob") element.free(values)
+    if (element.type === "blob") blobs.free(element.entry)
     return null
   }
 }

@@ -6,10 +6,10 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import type { Blob } from "./elements/Blob.ts"
+import { Blobs, type Entry } from "./Blobs.ts"
+import { Blob } from "./elements/Blob.ts"
 import type { Directory } from "./elements/Directory.ts"
 import type { Element } from "./elements/Elements.ts"
-import { Values } from "./Values.ts"
 
 /** A map is made anew as it grows: many small ones never take long. */
 const maps = 256
@@ -20,16 +20,19 @@ export const never_pinned = -1
 export class Pin {
   /** Of the tree: what has a higher one was changed since. */
   readonly version: number
-  /** Memory for what blobs were. */
-  readonly values = new Values()
+  /** Of the tree. A number that was given to another one since, whose version is higher then, is still that of what it was here. */
+  readonly blobs: Blobs
+  /** What blobs were. */
+  readonly #were = new Blobs()
   /** Null once it is released. */
   #root: Directory | null
-  /** What blobs were that have changed since. */
-  #beforeImages: Array<Map<Blob, Blob> | undefined> = []
+  /** Among those, what blobs were that have changed since. */
+  #beforeImages: Array<Map<number, number> | undefined> = []
 
-  constructor(root: Directory) {
+  constructor(root: Directory, blobs: Blobs) {
     this.#root = root
     this.version = root.version
+    this.blobs = blobs
   }
 
   get root(): Directory {
@@ -41,19 +44,22 @@ export class Pin {
     return this.#root === null
   }
 
-  /** Called before the blob changes for the first time since this pin. `copy`: what it is now, which nobody changes. */
-  keep(blob: Blob, copy: Blob): void {
-    const map = this.#beforeImages[blob.created_version % maps] ??= new Map()
-    map.set(blob, copy)
+  /** Called before the blob changes for the first time since this pin. */
+  keep({ created_version, data, entry, version }: Blob): void {
+    const map = this.#beforeImages[entry % maps] ??= new Map()
+    map.set(entry, this.#were.create("", data, created_version, version))
   }
 
   /** An element below the root as it was. */
-  asItWas(element: Element): Element {
-    if (element.version <= this.version) return element
-    invariant(element.type === "blob", "a directory that a pin has seen is not changed")
-    const was = this.#beforeImages[element.created_version % maps]?.get(element)
+  asItWas(entry: Entry): Element {
+    if (typeof entry !== "number") {
+      invariant(entry.version <= this.version, "a directory that a pin has seen is not changed")
+      return entry
+    }
+    if (this.blobs.versionOf(entry) <= this.version) return new Blob(this.blobs, entry)
+    const was = this.#beforeImages[entry % maps]?.get(entry)
     invariant(was !== undefined, "what a blob was is kept before it changes")
-    return was
+    return new Blob(this.#were, was)
   }
 
   release(): void {

@@ -7,27 +7,31 @@
  *
  * @module
  */
+import type { Blobs, Entry } from "./Blobs.ts"
 import type { Directory } from "./elements/Directory.ts"
-import type { Element } from "./elements/Elements.ts"
 import { Slots } from "./NameIndex.ts"
-
-const lookAt = ({ version }: Element): number => version
-const lookInto = (element: Element): number => element.type === "blob" ? element.glimpse ?? 0 : 0
 
 /** So that the compiler does not leave out what nobody uses. */
 const seen = { last: 0 }
 
-/** Looks at the elements of a leaf side by side, before they are read one after the other, as a snapshot does. */
-export const prefetchLeaf = (names: ReadonlyArray<string>, elements: ReadonlyArray<Element>): void => {
+/** Looks at the names and blobs of a leaf side by side, before they are read one after the other, as a snapshot does. */
+export const prefetchLeaf = (blobs: Blobs, names: ReadonlyArray<string>, entries: ReadonlyArray<Entry>): void => {
   let sum = 0
   for (const name of names) sum += name.length
-  for (const element of elements) sum += lookAt(element)
-  for (const element of elements) sum += lookInto(element)
+  for (const entry of entries) if (typeof entry === "number") sum += blobs.glimpseRecord(entry)
+  for (const entry of entries) if (typeof entry === "number") sum += blobs.glimpseSlot(entry)
   seen.last = sum
 }
 
 export class Prefetch {
-  readonly #slots = new Slots<Element>()
+  readonly #slots = new Slots()
+  readonly #lookAt: (blob: number) => number
+  readonly #lookInto: (blob: number) => number
+
+  constructor(blobs: Blobs) {
+    this.#lookAt = (blob) => blobs.glimpseRecord(blob)
+    this.#lookInto = (blob) => blobs.glimpseSlot(blob)
+  }
 
   /** `parentOf`: the directory that a path leads to the end of; undefined if there is none. */
   run(operations: ReadonlyArray<{ readonly path: string }>, parentOf: (path: string) => Directory | undefined): void {
@@ -41,6 +45,6 @@ export class Prefetch {
       } else parent = null
       before = path
     }
-    seen.last = this.#slots.touch(lookAt, lookInto)
+    seen.last = this.#slots.touch(this.#lookAt, this.#lookInto)
   }
 }

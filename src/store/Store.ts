@@ -56,7 +56,7 @@ export const makeStore = (part_bytes_max: number = Limits.snapshot_part_bytes_ma
       const pin = tree.pin()
       return { read: () => partsOf(pin, part_bytes_max), release: () => tree.release(pin) }
     },
-    restore: () => new Builder((root, values) => tree.install(root, values)),
+    restore: () => new Builder((root, blobs) => tree.install(root, blobs)),
     stats: () => ({ elements: tree.elements, value_bytes: tree.value_bytes }),
     pins: () => tree.pins
   }

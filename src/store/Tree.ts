@@ -18,16 +18,16 @@
  */
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
+import { Blobs, type Entry } from "./Blobs.ts"
 import type { Blob } from "./elements/Blob.ts"
 import { Directory } from "./elements/Directory.ts"
-import { type Element, elementKinds } from "./elements/Elements.ts"
+import { type Element, elementKinds, elementOf } from "./elements/Elements.ts"
 import { Graveyard } from "./Graveyard.ts"
 import type { ReadOperation, WriteOperation } from "./Operation.ts"
 import { flat, namesOf, pathOf } from "./Path.ts"
 import { never_pinned, Pin } from "./Pin.ts"
 import { Prefetch } from "./Prefetch.ts"
 import type { ErrorResult, Result } from "./Result.ts"
-import { Values } from "./Values.ts"
 
 type Create = Extract<WriteOperation, { readonly _tag: "Create" }>
 type Put = Extract<WriteOperation, { readonly _tag: "Put" }>
@@ -45,20 +45,21 @@ interface Way {
 }
 
 export class Tree {
-  #root = new Directory(0, 0)
-  /** The memory of all its values. */
-  #values: Values
+  #root: Directory
+  #blobs: Blobs
   /** Cut off, with memory that is still to be given back. */
   #graveyard = new Graveyard()
   /** The tree's version at the last pin. Also the epoch of all nodes that were made since. */
   #pinned = never_pinned
   /** Those that are not released: they keep what blobs were. */
   #pins: ReadonlyArray<Pin> = []
-  readonly #prefetch = new Prefetch()
+  #prefetch: Prefetch
   readonly #way: Way = { above: [], whole: false, element: undefined }
 
-  constructor(values = new Values()) {
-    this.#values = values
+  constructor(blobs = new Blobs()) {
+    this.#blobs = blobs
+    this.#root = Directory.empty(blobs, 0, 0)
+    this.#prefetch = new Prefetch(blobs)
   }
 
   /** The op number of the last write that changed something; 0 before the first. */
@@ -91,12 +92,12 @@ export class Tree {
 
   /** Gives back the memory of up to `count` elements that were deleted. */
   tidy(count: number): void {
-    this.#graveyard.clear(count, this.#values, this.#pins)
+    this.#graveyard.clear(count, this.#blobs, this.#pins)
   }
 
   /** The present state, which no later write changes. */
   pin(): Pin {
-    const pin = new Pin(this.#root)
+    const pin = new Pin(this.#root, this.#blobs)
     this.#pins = [...this.#pins, pin]
     this.#pinned = this.version
     return pin
@@ -113,12 +114,13 @@ export class Tree {
     return this.#pins.length
   }
 
-  /** Goes on with another root, to which and to all below it nobody else holds on, and its memory. Its nodes: of `never_pinned`. */
-  install(root: Directory, values: Values): void {
+  /** Goes on with another root, to which and to all below it nobody else holds on, and its blobs. Its nodes: of `never_pinned`. */
+  install(root: Directory, blobs: Blobs): void {
     this.#pinned = never_pinned
     this.#pins = []
     this.#root = root
-    this.#values = values
+    this.#blobs = blobs
+    this.#prefetch = new Prefetch(blobs)
     this.#graveyard = new Graveyard()
   }
 
@@ -136,7 +138,7 @@ export class Tree {
         return { _tag: "Stat", type, version, created_version, size, children }
       }
       case "List":
-        return element.type === "directory" ? list(element, operation) : wrongType(path, "directory", element)
+        return element.type === "directory" ? list(this.#blobs, element, operation) : wrongType(path, "directory", element)
     }
   }
 
@@ -159,11 +161,12 @@ export class Tree {
     }
     this.#own(path, above)
     while (above.length < names.length) {
-      const directory = new Directory(version, version)
+      const directory = Directory.empty(this.#blobs, version, version)
       this.#attach(above, names[above.length - 1]!, directory, version)
       above.push(directory)
     }
-    this.#attach(above, names[names.length - 1]!, elementKinds[type].create(data, version, this.#values), version)
+    const name = names[names.length - 1]!
+    this.#attach(above, name, elementKinds[type].create(name, data, version, this.#blobs), version)
     return { _tag: "Written", version }
   }
 
@@ -177,7 +180,7 @@ export class Tree {
       this.#own(path, above)
       this.#keep(element)
     }
-    element.replace(data, this.#values)
+    element.replace(data)
     element.version = version
     touch(above, version, 0, growth)
     return { _tag: "Written", version }
@@ -205,12 +208,7 @@ export class Tree {
 
   /** What the blob is goes to all pins that have seen it so, and not changed since. */
   #keep(blob: Blob): void {
-    let copy: Blob | undefined
-    for (const pin of this.#pins) {
-      if (pin.version < blob.version) continue
-      copy ??= blob.copy(pin.values)
-      pin.keep(blob, copy)
-    }
+    for (const pin of this.#pins) if (pin.version >= blob.version) pin.keep(blob)
   }
 
   /** Puts copies in the place of those directories on the way that a pin has seen. */
@@ -230,7 +228,7 @@ export class Tree {
 
   /** Adds a new element below the last of `above`. */
   #attach(above: ReadonlyArray<Directory>, name: string, element: Element, version: number): void {
-    above[above.length - 1]!.entries.add(flat(name), element, this.#pinned)
+    above[above.length - 1]!.entries.add(flat(name), element.entry, this.#pinned)
     touch(above, version, 1, element.size)
   }
 
@@ -239,17 +237,17 @@ export class Tree {
     const way = this.#way
     const { above } = way
     let length = 0
-    let element: Element | undefined = this.#root
+    let entry: Entry | undefined = this.#root
     let from = 1
-    while (from < path.length && element?.type === "directory") {
-      above[length++] = element
+    while (from < path.length && typeof entry === "object") {
+      above[length++] = entry
       const slash = path.indexOf("/", from)
       const to = slash < 0 ? path.length : slash
-      element = element.entries.get(path.slice(from, to))
+      entry = entry.entries.get(path.slice(from, to))
       from = to + 1
     }
     above.length = length
-    way.element = element
+    way.element = entry === undefined ? undefined : elementOf(this.#blobs, entry)
     way.whole = from >= path.length
     return way
   }
@@ -263,13 +261,16 @@ const touch = (above: ReadonlyArray<Directory>, version: number, elements: numbe
   }
 }
 
-const list = (directory: Directory, { limit, after }: List): Result => {
+const list = (blobs: Blobs, directory: Directory, { limit, after }: List): Result => {
   // One more than asked for tells whether there is a next page.
   const found = directory.entries.page(after, limit + 1)
   const page = found.slice(0, limit)
   return {
     _tag: "Page",
-    entries: page.map(([name, { type, version, size, children }]) => ({ name, type, version, size, children })),
+    entries: page.map(([name, entry]) => {
+      const { type, version, size, children } = elementOf(blobs, entry)
+      return { name, type, version, size, children }
+    }),
     next: found.length > limit ? page[limit - 1]![0] : null
   }
 }

@@ -1,33 +1,35 @@
 /**
- * Memory for the values of a tree, outside the heap of the JavaScript engine: its collector neither copies nor marks them, and a
- * value that takes the place of another one of about its length makes no garbage.
+ * Memory for the names and values of a tree's blobs, outside the heap of the JavaScript engine: its collector neither copies nor
+ * marks them, and a value that takes the place of another one of about its length makes no garbage.
  *
- * It comes in pages of slots of one size. A slot belongs to the element that took it, until that gives it back. A page is let go
- * once all its slots were given back, or with all of the memory, as that of a pin is. One value alone keeps its page.
+ * It comes in pages of slots of one size. A slot belongs to the blob that took it, until that gives it back. A page is let go
+ * once all its slots were given back, or with all of the memory, as that of a pin is. One slot that is taken keeps its page.
  *
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 
-/** By steps that grow with the length: no value leaves more than a fifth of its slot empty, or 15 bytes. */
+/** By steps that grow with the length: nothing leaves more than a ninth of its slot empty, or 15 bytes. */
 const slotSizes: ReadonlyArray<number> = [
-  ...Array.from({ length: 8 }, (_, i) => 16 * (i + 1)),
-  ...Array.from({ length: 4 }, (_, i) => 128 + 32 * (i + 1)),
-  ...Array.from({ length: 4 }, (_, i) => 256 + 64 * (i + 1))
+  ...Array.from({ length: 16 }, (_, i) => 16 * (i + 1)),
+  ...Array.from({ length: 8 }, (_, i) => 256 + 32 * (i + 1)),
+  ...Array.from({ length: 8 }, (_, i) => 512 + 64 * (i + 1))
 ]
 
-invariant(slotSizes.at(-1) === Limits.value_slot_bytes_max, "the longest value that lies in a slot fits one")
+invariant(slotSizes.at(-1) === Limits.value_slot_bytes_max, "the longest that lies in a slot fits one")
 
 /** Which of these sizes holds so many bytes, 1 to `value_slot_bytes_max`. */
 const sizeIndex = (length: number): number =>
-  length <= 128 ? (length - 1) >> 4 : length <= 256 ? 8 + ((length - 129) >> 5) : 12 + ((length - 257) >> 6)
+  length <= 256 ? (length - 1) >> 4 : length <= 512 ? 16 + ((length - 257) >> 5) : 24 + ((length - 513) >> 6)
 
-/** Of slots, or the memory of one value alone. */
+/** Of slots, or memory that one has alone. */
 export class Page {
   readonly bytes: Uint8Array
-  /** Of which of the sizes its slots are; -1: it is one value. */
+  /** Of which of the sizes its slots are; -1: it is one alone. */
   readonly size: number
+  /** It is found by this, while any of it is taken. */
+  number = 0
   /** Whose slots they are. */
   readonly owner: Values | null
   /** Where those are that were given back. */
@@ -45,31 +47,40 @@ export class Page {
     this.owner = owner
   }
 
-  /** Could a value of this length take the place of one that is here? */
+  /** Could something of this length take the place of what is here? */
   fits(length: number): boolean {
     if (this.size < 0) return length === this.bytes.length
     return length > 0 && length <= Limits.value_slot_bytes_max && sizeIndex(length) === this.size
   }
 }
 
-/** Of values that have no bytes. */
+/** Of what has no bytes. */
 const nothing = new Page(new Uint8Array(0), -1, null)
 
 export class Values {
   /** By size: pages that have room. */
   readonly #open: ReadonlyArray<Array<Page>> = slotSizes.map(() => [])
+  /** By their numbers. */
+  readonly #pages: Array<Page> = [nothing]
+  /** Of pages that were let go. */
+  readonly #numbers: Array<number> = []
   /** By size: bytes of all pages. */
   readonly #bytes: Array<number> = slotSizes.map(() => 0)
 
-  /** Of all pages, taken and free, but not of values that have memory of their own: for tests. */
+  /** The page of this number; that of what has no bytes is 0. */
+  page(number: number): Page {
+    return this.#pages[number]!
+  }
+
+  /** Of all pages, taken and free, but not of what has memory of its own: for tests. */
   get bytes(): number {
     return this.#bytes.reduce((sum, bytes) => sum + bytes, 0)
   }
 
-  /** A page with room for a value of this length: where in it is for {@link take} to say, at once. */
+  /** A page with room for so many bytes: where in it is for {@link take} to say, at once. */
   pageFor(length: number): Page {
     if (length === 0) return nothing
-    if (length > Limits.value_slot_bytes_max) return new Page(new Uint8Array(length), -1, null)
+    if (length > Limits.value_slot_bytes_max) return this.#number(new Page(new Uint8Array(length), -1, this))
     const size = sizeIndex(length)
     return this.#open[size]!.at(-1) ?? this.#grow(size)
   }
@@ -89,7 +100,8 @@ export class Values {
 
   /** The slot is nobody's any more. */
   give(page: Page, at: number): void {
-    if (page.size < 0) return
+    if (page === nothing) return
+    if (page.size < 0) return this.#forget(page)
     invariant(page.owner === this && page.taken > 0, "what is given back was taken from here")
     page.taken -= 1
     page.returned.push(at)
@@ -102,6 +114,18 @@ export class Values {
     if (page.taken > 0 || open.length === 1 && page.bytes.length <= Limits.value_page_bytes_usual) return
     this.#close(page)
     this.#bytes[page.size]! -= page.bytes.length
+    this.#forget(page)
+  }
+
+  #number(page: Page): Page {
+    page.number = this.#numbers.pop() ?? this.#pages.length
+    return this.#pages[page.number] = page
+  }
+
+  #forget(page: Page): void {
+    invariant(this.#pages[page.number] === page, "a page that is let go was here")
+    this.#pages[page.number] = nothing
+    this.#numbers.push(page.number)
   }
 
   #grow(size: number): Page {
@@ -111,7 +135,7 @@ export class Values {
     const few = Math.min(Math.max(present, value_page_bytes_min), value_page_bytes_usual)
     const many = Math.min(present * value_page_share, value_page_bytes_max)
     const slots = Math.floor(Math.max(few, many) / slot_bytes)
-    const page = new Page(new Uint8Array(slots * slot_bytes), size, this)
+    const page = this.#number(new Page(new Uint8Array(slots * slot_bytes), size, this))
     this.#bytes[size]! += page.bytes.length
     page.place = 0
     this.#open[size]!.push(page)

@@ -6,6 +6,7 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { NameIndex } from "../../src/store/NameIndex.ts"
+import { kept, nobody } from "./Keepers.ts"
 
 describe("an index of names", () => {
   it("finds what it was given last, or nothing, whatever comes and goes", () => {
@@ -13,9 +14,11 @@ describe("an index of names", () => {
     const change = fc.record({ kind: fc.constantFrom("set", "set", "set", "replace", "delete"), name })
     const options = fc.constantFrom({ slots_max: 64 }, { slots_max: 512 }, {})
     fc.assert(fc.property(fc.array(change, { size: "max", maxLength: 4_000 }), options, (changes, options) => {
-      const index = new NameIndex<number>(options)
+      const names = new Map<number, string>()
+      const index = new NameIndex<number>(kept(names), options)
       const all = new Map<string, number>()
       for (const [i, { kind, name }] of changes.entries()) {
+        names.set(i, name)
         if (kind === "delete") {
           index.delete(name)
           all.delete(name)
@@ -38,7 +41,7 @@ describe("an index of names", () => {
   })
 
   it("knows nearly all of a hundred thousand names, in little more room than they need", () => {
-    const index = new NameIndex<number>()
+    const index = new NameIndex<number>(nobody)
     const count = 100_000
     for (let n = 0; n < count; n++) index.set(`n${n}`, n, n + 1)
     let found = 0
@@ -52,7 +55,7 @@ describe("an index of names", () => {
   })
 
   it("leaves names out rather than grow for few of them, as for those that were made to collide", () => {
-    const index = new NameIndex<number>()
+    const index = new NameIndex<number>(nobody)
     const { slots } = index
     for (let n = 0; n < 1_000; n++) index.set(`n${n}`, n, 0)
     assert.strictEqual(index.slots, slots)

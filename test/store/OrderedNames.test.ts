@@ -9,10 +9,11 @@ import { InvariantViolation } from "../../src/base/Invariant.ts"
 import { seeded } from "../../src/base/Random.ts"
 import { childIndex, firstAtLeast, insert, makeBranch, makeLeaf } from "../../src/store/NameNodes.ts"
 import { OrderedNames } from "../../src/store/OrderedNames.ts"
+import { nobody } from "./Keepers.ts"
 
 /** Both at once; every answer of the one is held against the other. */
 class Pair {
-  tree = new OrderedNames<number>()
+  tree = new OrderedNames<number>(nobody)
   names: Array<string> = []
   #values = new Map<string, number>()
   #next = 0
@@ -97,7 +98,7 @@ describe("ordered names", () => {
       ["from both ends", (i) => i % 2 === 0 ? i / 2 : 9_999 - (i - 1) / 2]
     ]
     for (const [order, number] of orders) {
-      const tree = new OrderedNames<number>()
+      const tree = new OrderedNames<number>(nobody)
       for (let i = 0; i < 10_000; i++) tree.add(padded(number(i)), number(i), 0)
       const all = tree.page(null, 10_001)
       assert.deepStrictEqual(all, Array.from({ length: 10_000 }, (_, i) => [padded(i), i] as const), order)
@@ -108,7 +109,7 @@ describe("ordered names", () => {
 
   it("is empty again when the last name is gone, from either side", () => {
     for (const number of [(i: number) => i, (i: number) => 4_999 - i, (i: number) => (i * 7_919) % 5_000]) {
-      const tree = new OrderedNames<number>()
+      const tree = new OrderedNames<number>(nobody)
       for (let i = 0; i < 5_000; i++) tree.add(padded(i), i, 0)
       for (let i = 0; i < 5_000; i++) {
         tree.remove(padded(number(i)), 0)
@@ -175,7 +176,7 @@ describe("ordered names", () => {
     const names = Array.from({ length: count }, (_, i) => padded(i))
     for (let seed = 1; seed <= 4; seed++) {
       const random = seeded(seed)
-      const tree = new OrderedNames<number>()
+      const tree = new OrderedNames<number>(nobody)
       const present = names.map(() => false)
       for (let phase = 0; phase < 60; phase++) {
         const adding = phase === 0 || random.next() < 0.5
@@ -202,7 +203,7 @@ describe("ordered names", () => {
 
   it("leaves a copy as it was, whatever becomes of the rest, and the other way round", () => {
     const names = Array.from({ length: 10_000 }, (_, i) => padded(i))
-    const original = new OrderedNames<number>()
+    const original = new OrderedNames<number>(nobody)
     for (const [i, name] of names.entries()) original.add(name, i, 0)
     const copies = [original, original.copy(), original.copy()]
     // Each at an epoch of its own: one loses a stretch that makes nodes join, one gains between, one gets other values.
@@ -239,7 +240,7 @@ describe("ordered names", () => {
   })
 
   it("does not take a name twice, nor give up one that it has not", () => {
-    const tree = new OrderedNames<number>()
+    const tree = new OrderedNames<number>(nobody)
     assert.throws(() => tree.remove("a", 0), InvariantViolation)
     assert.throws(() => tree.replace("a", 0, 0), InvariantViolation)
     for (let i = 0; i < 200; i++) tree.add(padded(i), i, 0)

@@ -8,6 +8,7 @@ import { assert, describe, it, vi } from "vitest"
 import { InvariantViolation } from "../../src/base/Invariant.ts"
 import { Limits } from "../../src/base/Limits.ts"
 import { seeded } from "../../src/base/Random.ts"
+import { Blobs } from "../../src/store/Blobs.ts"
 import { Directory } from "../../src/store/elements/Directory.ts"
 import { partsOf } from "../../src/store/Parts.ts"
 import type { Pin } from "../../src/store/Pin.ts"
@@ -57,9 +58,11 @@ describe("the memory of values", () => {
   it("leaves little of a slot empty, and tells which other values fit in", () => {
     for (let length = 1; length <= Limits.value_slot_bytes_max; length++) {
       const values = new Values()
-      const [first, second] = [hold(values, length, 1), hold(values, length, 2)]
+      // The first pages of the longest have one slot each.
+      const held = Array.from({ length: 4 }, (_, mark) => hold(values, length, mark))
+      const [first, second] = held.slice(1).map((one, i) => [held[i]!, one] as const).find(([a, b]) => a.page === b.page)!
       const slot_bytes = second.at - first.at
-      assert.isTrue(slot_bytes >= length && slot_bytes - length <= Math.max(15, slot_bytes / 5), `${length} in ${slot_bytes}`)
+      assert.isTrue(slot_bytes >= length && slot_bytes - length <= Math.max(15, slot_bytes / 9), `${length} in ${slot_bytes}`)
       for (const other of [0, 1, length - 1, length, length + 1, slot_bytes, slot_bytes + 1, Limits.value_slot_bytes_max + 1]) {
         const fits = other > 0 && other <= Limits.value_slot_bytes_max && values.pageFor(other).size === first.page.size
         assert.strictEqual(first.page.fits(other), fits, `${other} for ${length}`)
@@ -129,7 +132,7 @@ describe("the memory of values", () => {
 
 describe("the memory of a tree", () => {
   const filled = (values: Values, count: number): { readonly tree: Tree; readonly put: (n: number, length: number) => void } => {
-    const tree = new Tree(values)
+    const tree = new Tree(new Blobs(values))
     let version = 0
     for (let n = 0; n < count; n++) {
       const path = `/d/${n % 10}/${n}`
@@ -161,7 +164,7 @@ describe("the memory of a tree", () => {
     const after = values.bytes
     for (let n = 0; n < 1_000; n++) put(n, 1 + n * 37 % 500)
     // Of each size there may be a page.
-    assert.isAtMost(values.bytes, after + 16 * 1024)
+    assert.isAtMost(values.bytes, after + 24 * 1024)
   })
 
   it("is given back after a directory, by and by, by the writes that follow", () => {
@@ -240,7 +243,7 @@ describe("the memory of a tree", () => {
 
   it("keeps up with whoever creates and deletes as fast as can be", () => {
     const values = new Values()
-    const tree = new Tree(values)
+    const tree = new Tree(new Blobs(values))
     const deep = Array.from({ length: Limits.path_depth_max - 2 }, () => "a").join("/")
     let most = 0
     for (let round = 0; round < 30; round++) {
@@ -276,7 +279,8 @@ describe("the memory of a tree", () => {
     const all = allParts(pin)
     remove(tree, "/d")
     const values = new Values()
-    tree.install(new Directory(0, 0), values)
+    const blobs = new Blobs(values)
+    tree.install(Directory.empty(blobs, 0, 0), blobs)
     for (let n = 0; n < 100; n++) {
       tree.write({ _tag: "Create", path: `/${n}`, type: "blob", data: new Uint8Array(200).fill(99), parents: false }, tree.version + 1)
     }

@@ -1,37 +1,41 @@
 /**
- * Blob: some bytes, replaced as a whole.
+ * Blob: some bytes, replaced as a whole. They, and all else that is known of it, are kept by `Blobs.ts`: this is a look at it.
  *
  * @module
  */
 import { Limits } from "../../base/Limits.ts"
 import type { MsgpackWriter } from "../../base/MsgpackWriter.ts"
-import type { Page, Values } from "../Values.ts"
+import type { Blobs } from "../Blobs.ts"
 import type { ElementBase, ElementKind } from "./Element.ts"
 
 export class Blob implements ElementBase {
-  readonly created_version: number
-  version: number
-  /** Where its value is. */
-  #page: Page
-  #at: number
-  #length: number
+  readonly #blobs: Blobs
+  /** It goes by this. */
+  readonly entry: number
 
-  /** Copies `data` to memory of `values`. */
-  constructor(data: Uint8Array, created_version: number, version: number, values: Values) {
-    this.created_version = created_version
-    this.version = version
-    this.#page = values.pageFor(data.length)
-    this.#at = values.take(this.#page)
-    this.#length = data.length
-    this.#page.bytes.set(data, this.#at)
+  constructor(blobs: Blobs, entry: number) {
+    this.#blobs = blobs
+    this.entry = entry
   }
 
   get type(): "blob" {
     return "blob"
   }
 
+  get created_version(): number {
+    return this.#blobs.createdVersionOf(this.entry)
+  }
+
+  get version(): number {
+    return this.#blobs.versionOf(this.entry)
+  }
+
+  set version(version: number) {
+    this.#blobs.setVersion(this.entry, version)
+  }
+
   get size(): number {
-    return this.#length
+    return this.#blobs.sizeOf(this.entry)
   }
 
   get children(): number {
@@ -40,48 +44,22 @@ export class Blob implements ElementBase {
 
   /** The value: to be read now, not to be kept or changed. */
   get data(): Uint8Array {
-    return this.#page.bytes.subarray(this.#at, this.#at + this.#length)
-  }
-
-  /** Its first byte, to have it in the processor's cache soon. */
-  get glimpse(): number | undefined {
-    return this.#page.bytes[this.#at]
-  }
-
-  /** The same once more, with memory of these. */
-  copy(values: Values): Blob {
-    return new Blob(this.data, this.created_version, this.version, values)
+    return this.#blobs.dataOf(this.entry)
   }
 
   encode(writer: MsgpackWriter): void {
     writer.bin(this.data)
   }
 
-  /** Copies the bytes. `values`: those that it has its memory of. */
-  replace(data: Uint8Array, values: Values): void {
-    if (!this.#page.fits(data.length)) {
-      const page = values.pageFor(data.length)
-      const at = values.take(page)
-      values.give(this.#page, this.#at)
-      this.#page = page
-      this.#at = at
-    }
-    this.#length = data.length
-    this.#page.bytes.set(data, this.#at)
-  }
-
-  /** Gives its memory back. Nobody reads it any more. */
-  free(values: Values): void {
-    values.give(this.#page, this.#at)
-    this.#page = values.pageFor(0)
-    this.#at = 0
-    this.#length = 0
+  /** Copies the bytes. */
+  replace(data: Uint8Array): void {
+    this.#blobs.replace(this.entry, data)
   }
 }
 
 export const blobKind: ElementKind<Blob> = {
   refuse: () => undefined,
-  create: (data, version, values) => new Blob(data, version, version, values),
-  decode: (reader, created_version, version, values) =>
-    new Blob(reader.bin("data", Limits.value_bytes_max), created_version, version, values)
+  create: (name, data, version, blobs) => new Blob(blobs, blobs.create(name, data, version, version)),
+  decode: (reader, name, created_version, version, blobs) =>
+    new Blob(blobs, blobs.create(name, reader.bin("data", Limits.value_bytes_max), created_version, version))
 }

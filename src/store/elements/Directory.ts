@@ -4,23 +4,33 @@
  * @module
  */
 import type { MsgpackWriter } from "../../base/MsgpackWriter.ts"
+import type { Blobs, Entry } from "../Blobs.ts"
 import { OrderedNames } from "../OrderedNames.ts"
 import type { ElementBase, ElementKind } from "./Element.ts"
-import type { Element } from "./Elements.ts"
 
 export class Directory implements ElementBase {
   readonly created_version: number
   version: number
-  readonly entries: OrderedNames<Element>
+  readonly entries: OrderedNames<Entry>
   /** Elements at any depth below it: a subtree can be cut off without visiting it, and the totals stay exact. */
   elements_below = 0
   /** Bytes of their values. */
   value_bytes_below = 0
 
-  constructor(created_version: number, version: number, entries = new OrderedNames<Element>()) {
+  constructor(created_version: number, version: number, entries: OrderedNames<Entry>) {
     this.created_version = created_version
     this.version = version
     this.entries = entries
+  }
+
+  /** Without elements. `blobs`: those that will be in it. */
+  static empty(blobs: Blobs, created_version: number, version: number): Directory {
+    return new Directory(created_version, version, new OrderedNames<Entry>(blobs))
+  }
+
+  /** What it goes by in the directory above: itself. */
+  get entry(): Directory {
+    return this
   }
 
   get type(): "directory" {
@@ -51,9 +61,9 @@ export class Directory implements ElementBase {
 
 export const directoryKind: ElementKind<Directory> = {
   refuse: (data) => data.length === 0 ? undefined : "a directory has no data",
-  create: (_data, version) => new Directory(version, version),
-  decode: (reader, created_version, version) => {
-    const directory = new Directory(created_version, version)
+  create: (_name, _data, version, blobs) => Directory.empty(blobs, version, version),
+  decode: (reader, _name, created_version, version, blobs) => {
+    const directory = Directory.empty(blobs, created_version, version)
     directory.elements_below = reader.integer("elements below")
     return directory
   }

@@ -5,7 +5,7 @@
  */
 import type { MsgpackReader } from "../../base/MsgpackReader.ts"
 import type { MsgpackWriter } from "../../base/MsgpackWriter.ts"
-import type { Values } from "../Values.ts"
+import type { Blobs } from "../Blobs.ts"
 
 /** One element of the tree, as listings and `stat` see it. Versions are op numbers. */
 export interface ElementBase {
@@ -25,8 +25,8 @@ export interface ElementBase {
 export interface ElementKind<Element extends ElementBase> {
   /** Why an element of this type cannot be created from these bytes, in words. Looks at the bytes alone. */
   readonly refuse: (data: Uint8Array) => string | undefined
-  /** The new element. Copies what it keeps of `data`, which belongs to the network, to memory of `values`. */
-  readonly create: (data: Uint8Array, version: number, values: Values) => Element
-  /** Reads what `encode` wrote, from bytes of unknown origin: the reader knows what is wrong. Copies what it keeps, as above. */
-  readonly decode: (reader: MsgpackReader, created_version: number, version: number, values: Values) => Element
+  /** The new element. `blobs` keep what there is to keep; what they need of `data`, which belongs to the network, is copied. */
+  readonly create: (name: string, data: Uint8Array, version: number, blobs: Blobs) => Element
+  /** Reads what `encode` wrote, from bytes of unknown origin: the reader knows what is wrong. What is kept is copied, as above. */
+  readonly decode: (reader: MsgpackReader, name: string, created_version: number, version: number, blobs: Blobs) => Element
 }

@@ -3,12 +3,16 @@
  *
  * @module
  */
-import { type Blob, blobKind } from "./Blob.ts"
+import type { Blobs, Entry } from "../Blobs.ts"
+import { Blob, blobKind } from "./Blob.ts"
 import { type Directory, directoryKind } from "./Directory.ts"
 import type { ElementKind } from "./Element.ts"
 
 /** Any element; `type` tells which. */
 export type Element = Directory | Blob
+
+/** What is under a name. `blobs`: those of the tree. */
+export const elementOf = (blobs: Blobs, entry: Entry): Element => typeof entry === "number" ? new Blob(blobs, entry) : entry
 
 /** As clients name them. */
 export type ElementType = Element["type"]
