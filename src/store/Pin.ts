@@ -11,8 +11,9 @@ import { Blob } from "./elements/Blob.ts"
 import type { Directory } from "./elements/Directory.ts"
 import type { Element } from "./elements/Elements.ts"
 
-/** A map is made anew as it grows: many small ones never take long. */
-const maps = 256
+/** What is kept is found by the numbers of blobs, in blocks for so many of them: only for those of which one has changed. */
+const block_bits = 10
+const block_blobs = 2 ** block_bits
 
 /** Below all versions: there was no pin, so there is nothing to spare. */
 export const never_pinned = -1
@@ -22,12 +23,12 @@ export class Pin {
   readonly version: number
   /** Of the tree. A number that was given to another one since, whose version is higher then, is still that of what it was here. */
   readonly blobs: Blobs
-  /** What blobs were. */
-  readonly #were = new Blobs()
+  /** What blobs were; most pins need none. */
+  #were: Blobs | null = null
+  /** By the number of a blob that has changed since: 1 + the number, among those, of what it was; 0 for all others. */
+  #beforeImages: Array<Int32Array | undefined> = []
   /** Null once it is released. */
   #root: Directory | null
-  /** Among those, what blobs were that have changed since. */
-  #beforeImages: Array<Map<number, number> | undefined> = []
 
   constructor(root: Directory, blobs: Blobs) {
     this.#root = root
@@ -46,8 +47,9 @@ export class Pin {
 
   /** Called before the blob changes for the first time since this pin. */
   keep({ created_version, data, entry, version }: Blob): void {
-    const map = this.#beforeImages[entry % maps] ??= new Map()
-    map.set(entry, this.#were.create("", data, created_version, version))
+    const were = this.#were ??= new Blobs()
+    const block = this.#beforeImages[entry >>> block_bits] ??= new Int32Array(block_blobs)
+    block[entry % block_blobs] = 1 + were.create("", data, created_version, version)
   }
 
   /** An element below the root as it was. */
@@ -57,13 +59,14 @@ export class Pin {
       return entry
     }
     if (this.blobs.versionOf(entry) <= this.version) return new Blob(this.blobs, entry)
-    const was = this.#beforeImages[entry % maps]?.get(entry)
-    invariant(was !== undefined, "what a blob was is kept before it changes")
-    return new Blob(this.#were, was)
+    const kept = this.#beforeImages[entry >>> block_bits]?.[entry % block_blobs] ?? 0
+    invariant(kept > 0 && this.#were !== null, "what a blob was is kept before it changes")
+    return new Blob(this.#were, kept - 1)
   }
 
   release(): void {
     this.#root = null
+    this.#were = null
     this.#beforeImages = []
   }
 }
