@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
-import { close, constants, fdatasync, ftruncate, open, read, rmdir, writev } from "node:fs"
+import { close, constants, fdatasync, ftruncate, open, read, rmdir, write, writev } from "node:fs"
 import { dirname } from "node:path"
 import { makeFolder, platformReason, replaceFile, syncFolder, systemReason } from "./FilesLive.ts"
 import { DiskError, type LogDisk, type LogFile, type ReadableDisk } from "./log/LogDisk.ts"
@@ -53,28 +53,47 @@ const descriptor = (path: string, flag: string | number): Effect.Effect<number, 
  */
 const through = process.platform === "linux" ? constants.O_WRONLY | constants.O_DSYNC : null
 
+/** A descriptor that writes past the system's cache; null where there is none. */
+const past = process.platform === "linux" ? constants.O_WRONLY | constants.O_DIRECT : null
+
 /** The same bytes, not as a `Buffer`. */
 const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 
 const logFile = (path: string, fd: number): LogFile => {
-  /** Opened when it is needed: most files are only read. */
-  let durable: number | null = null
-  const opened = (flags: number) => Effect.suspend(() =>
-    durable !== null ? Effect.succeed(durable) : Effect.map(descriptor(path, flags), (opened) => durable = opened))
+  const others: Array<number> = []
+  /** Another descriptor of it, opened when it is needed: most files are only read. */
+  const another = (flags: number): Effect.Effect<number, DiskError> => {
+    let opened: number | null = null
+    return Effect.suspend(() =>
+      opened !== null ? Effect.succeed(opened) : Effect.map(descriptor(path, flags), (fd) => {
+        others.push(fd)
+        return opened = fd
+      }))
+  }
   const sync = systemCall(path, (done) => fdatasync(fd, done))
-  const closed = (fd: number) => Effect.ignore(systemCall(path, (done) => close(fd, done)))
+  const writeAndSync: LogFile["writeThrough"] = (at, chunks) => Effect.andThen(writeAll(path, fd, at, chunks), sync)
+  const durable = through === null ? null : another(through)
+  const direct = past === null ? null : another(past)
   return {
     write: (at, chunks) => writeAll(path, fd, at, chunks),
     writeThrough: (at, chunks) =>
-      through === null
-        ? Effect.andThen(writeAll(path, fd, at, chunks), sync)
-        : Effect.flatMap(opened(through), (durable) => writeAll(path, durable, at, chunks)),
+      durable === null ? writeAndSync(at, chunks) : Effect.flatMap(durable, (durable) => writeAll(path, durable, at, chunks)),
+    writePast: (at, bytes) =>
+      Effect.flatMap(direct === null ? Effect.succeed(0) : whatItTakes(direct, at, bytes), (written) =>
+        written === bytes.length ? Effect.void : writeAndSync(at + written, [bytes.subarray(written)])),
     read: (at, length) => readAll(path, fd, at, length),
     grow: (size) => systemCall(path, (done) => ftruncate(fd, size, done)),
     sync,
-    close: Effect.suspend(() => durable === null ? closed(fd) : Effect.andThen(closed(durable), closed(fd)))
+    close: Effect.suspend(() =>
+      Effect.forEach([...others, fd], (fd) => Effect.ignore(systemCall(path, (done) => close(fd, done))), { discard: true })
+    )
   }
 }
+
+/** How many of the bytes the system takes; why it takes no more is for the usual way to find out. */
+const whatItTakes = (opened: Effect.Effect<number, DiskError>, at: number, bytes: Uint8Array): Effect.Effect<number> =>
+  Effect.flatMap(opened, (fd) =>
+    systemCall<number>("", (done) => write(fd, bytes, 0, bytes.length, at, done))).pipe(Effect.catch(() => Effect.succeed(0)))
 
 /** The system may take a part only, and says why at the next try. */
 const writeAll = (

@@ -10,12 +10,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dirname, join } from "node:path"
 import { crc32 } from "node:zlib"
-import { Limits } from "../base/Limits.ts"
-import { partRoom, type Snapshot } from "../vr/Snapshot.ts"
-import { SnapshotEncoder } from "../wire/SnapshotFile.ts"
+import type { Snapshot } from "../vr/Snapshot.ts"
+import { block_bytes_max, block_header_bytes, SnapshotEncoder } from "../wire/SnapshotFile.ts"
 import type { SavedSnapshot } from "./Journal.ts"
 import type { DiskError, LogDisk, LogFile } from "./log/LogDisk.ts"
 import type { Place } from "./LogReaderLive.ts"
+import { PageWriter } from "./PageWriter.ts"
 import {
   type Choice,
   install_name,
@@ -142,10 +142,7 @@ export class SnapshotFolder {
   }
 }
 
-/**
- * Lets others have their turn after each part, and flushes often: what waits to be flushed is what the log, which has to
- * be flushed too, may have to wait for.
- */
+/** Lets others have their turn after each part. */
 const writeParts = (
   file: LogFile,
   tenant: string,
@@ -154,23 +151,17 @@ const writeParts = (
 ): Effect.Effect<SavedSnapshot | null, DiskError> =>
   Effect.gen(function*() {
     const encoder = new SnapshotEncoder({ tenant, op: snapshot.op }, crc32)
+    const writer = new PageWriter(file, block_bytes_max)
     const reader = snapshot.read()
-    const room = partRoom()
-    yield* file.write(0, [encoder.header])
-    let at = encoder.header.length
-    let flushed = 0
-    for (let part = reader.next(room); part !== null; part = reader.next(room)) {
-      const block = encoder.part(part)
-      yield* file.write(at, block)
-      at += block[0].length + part.length
-      if (at - flushed >= Limits.snapshot_flush_bytes) {
-        yield* file.sync
-        flushed = at
-      }
+    const next = () => reader.next(writer.room(block_header_bytes))
+    writer.add(encoder.header)
+    for (let part = next(); part !== null; part = next()) {
+      for (const bytes of encoder.part(part)) writer.add(bytes)
+      if (writer.isFull) yield* writer.write
       yield* Effect.yieldNow
       if (!goesOn()) return null
     }
-    yield* file.write(at, [encoder.end()])
-    yield* file.sync
+    writer.add(encoder.end())
+    yield* writer.end
     return { op: snapshot.op, bytes: encoder.total.bytes, digest: encoder.total.digest }
   })

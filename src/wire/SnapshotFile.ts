@@ -24,11 +24,13 @@ export const beginsAsSnapshot = (head: Uint8Array): boolean =>
 export const magic_bytes = 8
 
 export const header_bytes = 64
-const block_header_bytes = 8
+/** Stands before each part. */
+export const block_header_bytes = 8
 /** What follows the header of the block that ends the file. */
 const end_bytes = 24
 /** No part is longer: a full one, to which a single element was added. */
 export const part_bytes_max = Limits.snapshot_part_bytes_max + Limits.operation_bytes_max
+export const block_bytes_max = block_header_bytes + part_bytes_max
 
 export interface SnapshotHeader {
   /** The id of the tenant: a UUID. */

@@ -33,6 +33,7 @@ const brittle = (disk: LogDisk, isBroken: () => boolean): LogDisk => {
     read: (at, length) => unless(path, file.read(at, length)),
     write: (at, chunks) => unless(path, file.write(at, chunks)),
     writeThrough: (at, chunks) => unless(path, file.writeThrough(at, chunks)),
+    writePast: (at, bytes) => unless(path, file.writePast(at, bytes)),
     grow: (size) => unless(path, file.grow(size)),
     sync: unless(path, file.sync),
     close: file.close

@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as PlatformError from "effect/PlatformError"
 import * as fc from "fast-check"
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { concat } from "../../src/base/Bytes.ts"
+import { concat, pageAligned } from "../../src/base/Bytes.ts"
+import { page_bytes } from "../../src/storage/log/LogDisk.ts"
 import { behind, makeLogDisk } from "../../src/storage/LogDiskLive.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
 import { makeTestDisk } from "./TestDisk.ts"
@@ -62,6 +63,28 @@ describe("the disk", () => {
       yield* file.sync
       yield* file.close
       assert.deepStrictEqual(yield* disk.read(path), bytes(1, 2, 7, 8, 9, 0, 0, 0))
+    }))
+
+  it.effect("writes past the system's cache what it lets past, and the rest as usual", () =>
+    Effect.gen(function*() {
+      const { disk, folder } = yield* makeDisk
+      const shared = existsSync("/dev/shm") ? [mkdtempSync("/dev/shm/v2r2-")] : []
+      yield* Effect.addFinalizer(() => Effect.sync(() => shared.forEach((path) => rmSync(path, { recursive: true }))))
+      for (const path of [folder, ...shared].map((folder) => join(folder, "file"))) {
+        const memory = pageAligned(4 * page_bytes)
+        memory.forEach((_, i) => memory[i] = i % 251)
+        const file = yield* disk.create(path)
+        yield* file.writePast(0, memory.subarray(0, 2 * page_bytes))
+        yield* file.writePast(2 * page_bytes, memory.subarray(page_bytes, 2 * page_bytes))
+        // No system takes these that way.
+        yield* file.writePast(3 * page_bytes, memory.subarray(1, 1 + page_bytes))
+        yield* file.writePast(4 * page_bytes, memory.subarray(0, 7))
+        yield* file.write(4 * page_bytes + 7, [bytes(1, 2)])
+        yield* file.sync
+        yield* file.close
+        const parts = [[0, 2 * page_bytes], [page_bytes, 2 * page_bytes], [1, 1 + page_bytes], [0, 7]] as const
+        assert.deepStrictEqual(yield* disk.read(path), concat([...parts.map(([from, to]) => memory.subarray(from, to)), bytes(1, 2)]))
+      }
     }))
 
   it.effect("makes a file, writes it piece by piece, reads any range of it, empties it, and removes it", () =>
@@ -132,9 +155,9 @@ describe("the disk", () => {
     Effect.gen(function*() {
       const { disk } = yield* makeDisk
       const file = yield* disk.open("/dev/full")
-      const error = yield* Effect.flip(file.write(0, [bytes(1)]))
+      const errors = [yield* Effect.flip(file.write(0, [bytes(1)])), yield* Effect.flip(file.writePast(0, pageAligned(page_bytes)))]
       yield* file.close
-      assert.deepInclude(error, { file: "/dev/full", reason: "no space left on device" })
+      for (const error of errors) assert.deepInclude(error, { file: "/dev/full", reason: "no space left on device" })
     }))
 })
 

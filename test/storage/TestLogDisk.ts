@@ -184,6 +184,7 @@ export class TestLogDisk implements LogDisk {
           const { length } = concat(chunks)
           return Effect.andThen(write(at, chunks), this.step("sync", path, () => through(at, length), () => {}))
         },
+        writePast: (at, bytes) => write(at, [bytes]),
         grow: (size) => this.step("grow", path, () => void (inode.cached = resized(inode.cached, size)), () => {}),
         sync: this.step("sync", path, () => void (inode.durable = inode.cached.slice()), () => {}),
         close: Effect.void

@@ -27,6 +27,9 @@ export interface ReadableFile {
   readonly close: Effect.Effect<void>
 }
 
+/** No disk wants more. */
+export const page_bytes = 4096
+
 /** An open file. Nothing of it is durable before the next `sync` returns, but for what is written through. */
 export interface LogFile extends ReadableFile {
   /** Writes all of the chunks, one after the other, from offset `at` on. */
@@ -36,6 +39,12 @@ export interface LogFile extends ReadableFile {
    * durable. One call of the system, and one turn of a thread, where a write and a sync are two of each.
    */
   readonly writeThrough: (at: number, chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, DiskError>
+  /**
+   * Writes past the system's cache, if it lets us: what nobody reads soon would only take memory there. Its content does not wait
+   * for a flush then; for the file, a sync is still needed. `at` and the length: multiples of `page_bytes`. The bytes lie at such a
+   * multiple in memory that is `pageAligned`.
+   */
+  readonly writePast: (at: number, bytes: Uint8Array) => Effect.Effect<void, DiskError>
   /** Makes the file `size` bytes long, with zeros. */
   readonly grow: (size: number) => Effect.Effect<void, DiskError>
   readonly sync: Effect.Effect<void, DiskError>
