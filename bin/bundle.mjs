@@ -6,14 +6,17 @@
  *
  * @module
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { dirname, join, relative } from "node:path"
+import {
+  closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
+} from "node:fs"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "rolldown"
-import { bundle_folder, isFresh, programs } from "./launch.mjs"
+import { bundle_folder, isFresh, lookAt, programs } from "./launch.mjs"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const beside = ["bin/bundle.mjs", "tsconfig.json"]
+/** The last one npm writes with whatever it installs. */
+const beside = ["bin/bundle.mjs", "tsconfig.json", "node_modules/.package-lock.json"]
 /** A file system's clock may be behind this one by a tick. */
 const clock_tick_ms = 20
 
@@ -33,25 +36,28 @@ const bundle = async (name) => {
   return { code, modules: read.filter((id) => id.startsWith("/")) }
 }
 
-/** Whole or not at all, also for one who starts it in this moment. */
+/** Whole or not at all, also for one who starts it in this moment. Returns what {@link lookAt} finds there, if nobody else wrote it. */
 const write = (path, text) => {
   const part = `${path}.${process.pid}`
   writeFileSync(part, text)
-  renameSync(part, path)
+  const file = openSync(part)
+  try {
+    renameSync(part, path)
+    return lookAt(path, fstatSync(file))
+  } finally {
+    closeSync(file)
+  }
 }
 
 /** The bundle, and then what went into it, unless some of that has changed since `begin_ms`: nobody knows then what was read. */
 const keep = async (name) => {
   const begin_ms = Date.now() - clock_tick_ms
   const { code, modules } = await bundle(name)
-  const inputs = [...modules, ...beside.map((path) => join(root, path))].map((path) => {
-    const { mtimeMs, size } = statSync(path)
-    return { path: relative(root, path), size, mtimeMs }
-  })
-  rmSync(join(bundle_folder, `${name}.json`), { force: true })
-  if (inputs.some(({ mtimeMs }) => mtimeMs >= begin_ms)) return
-  write(join(bundle_folder, `${name}.js`), code)
-  write(join(bundle_folder, `${name}.json`), JSON.stringify(inputs))
+  const inputs = [...modules, ...beside.map((path) => join(root, path)).filter(existsSync)].map((path) => lookAt(path))
+  const list = join(bundle_folder, `${name}.json`)
+  rmSync(list, { force: true })
+  if (inputs.some(({ ctimeMs }) => ctimeMs >= begin_ms)) return
+  write(list, JSON.stringify([write(join(bundle_folder, `${name}.js`), code), ...inputs]))
 }
 
 /** node_modules/effect of /…/node_modules/effect/dist/Effect.js, also of a package with a scope. */
@@ -75,5 +81,7 @@ const publish = async (folder) => {
 const [folder] = process.argv.slice(2)
 if (folder === undefined) {
   mkdirSync(bundle_folder, { recursive: true })
+  // What one that was killed has left.
+  for (const file of readdirSync(bundle_folder)) if (/\.\d+$/.test(file)) rmSync(join(bundle_folder, file), { force: true })
   await Promise.all(programs.filter((name) => !isFresh(name)).map(keep))
 } else await publish(folder)

@@ -8,24 +8,29 @@ import { spawn } from "node:child_process"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import * as Module from "node:module"
 import { constants } from "node:os"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 
 const node_major_min = 24
+const preloads = new Set(["--import", "--require", "-r", "--loader", "--experimental-loader"])
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** Those of which bin/bundle.mjs makes one file each. */
 export const programs = ["v2r2", "v2r2-admin", "v2r2-cli"]
 
-/** Here is <name>.js, and in <name>.json what it was made of: paths from the checkout's folder, sizes, and times of change. */
+/** Here is <name>.js, and in <name>.json that and all that it was made of, as {@link lookAt} found it. */
 export const bundle_folder = join(here, "../node_modules/.cache/v2r2/bundles")
 
-/** Whether a bundle is of the sources as they are now, and of the dependencies. */
+/** Nobody can set the time at which something of a file, or its place, was changed last; that of its content they can. */
+export const lookAt = (path, { ctimeMs, size } = statSync(path)) => ({ path: relative(join(here, ".."), path), size, ctimeMs })
+
+/** Whether a bundle is there, and of the sources as they are now, and of the dependencies. */
 export const isFresh = (name) => {
   try {
-    return JSON.parse(readFileSync(join(bundle_folder, `${name}.json`), "utf8")).every(({ mtimeMs, path, size }) => {
+    const files = JSON.parse(readFileSync(join(bundle_folder, `${name}.json`), "utf8"))
+    return files.length > 0 && files.every(({ ctimeMs, path, size }) => {
       const now = statSync(join(here, "..", path))
-      return now.mtimeMs === mtimeMs && now.size === size
+      return now.ctimeMs === ctimeMs && now.size === size
     })
   } catch {
     return false
@@ -37,8 +42,8 @@ const entryOf = (name) => {
   if (!existsSync(source)) return join(here, "../dist/bin", `${name}.js`)
   // Keeps what was compiled for the next start.
   Module.enableCompileCache(join(here, "../node_modules/.cache/v2r2"))
-  // What is loaded first by --import may want to share modules with the program.
-  const shares = process.execArgv.some((word) => nameOf(word) === "--import")
+  // What is loaded first may want to share modules with the program.
+  const shares = flagsOfNode().some((flag) => preloads.has(flag))
   return !shares && isFresh(name) ? join(bundle_folder, `${name}.js`) : source
 }
 
@@ -65,10 +70,13 @@ const runOn = (node, flags, env) => {
 
 const nameOf = (flag) => flag.split("=")[0].replaceAll("_", "-").replace(/^--no-/, "--")
 
-/** Those that nobody has set otherwise, on the command line or in NODE_OPTIONS. */
+/** By name, on the command line or in NODE_OPTIONS. */
+const flagsOfNode = () => [...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(/\s+/)].map(nameOf)
+
+/** Those that nobody has set otherwise. */
 const missing = (flags) => {
-  const set = new Set([...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(/\s+/)].map(nameOf))
-  return flags.filter((flag) => !set.has(nameOf(flag)))
+  const set = flagsOfNode()
+  return flags.filter((flag) => !set.includes(nameOf(flag)))
 }
 
 /** The same process, anew: what is about the heap has no effect once that is there. Where it may not be, it runs without. */

@@ -1,6 +1,6 @@
 /**
  * Makes a checkout ready: `npm run devrel`, `npm test` and `npm run build` run this first. Plain JavaScript on purpose:
- * it is the one file that runs before the dependencies, and Node 24 among them, exist. When nothing is missing it says
+ * it runs, with launch.mjs, before the dependencies, and Node 24 among them, exist. When nothing is missing it says
  * nothing.
  *
  * @module
@@ -134,7 +134,6 @@ const door = () => {
 
 /** So that programs start in a third of the time. Whatever is wrong, they start from their sources. */
 const bundle = () => {
-  if (programs.every(isFresh)) return
   const { status, stderr } = spawnSync(existsSync(local_node) ? local_node : process.execPath, ["bin/bundle.mjs"], {
     encoding: "utf8"
   })
@@ -147,4 +146,4 @@ if (read(stamp) !== wanted()) locked(() => read(stamp) !== wanted() && install()
 needNode()
 link()
 door()
-bundle()
+if (!programs.every(isFresh)) locked(bundle)

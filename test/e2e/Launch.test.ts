@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { afterEach, beforeEach, expect, it } from "vitest"
+import { afterEach, beforeEach, expect, it, vi } from "vitest"
 import { root } from "./Cluster.ts"
 
 const launchers = ["launch.mjs", "bundle.mjs", "v2r2.mjs", "v2r2-admin.mjs", "v2r2-cli.mjs"]
@@ -42,7 +42,10 @@ beforeEach(() => {
   write("node_modules/@some/mark/LICENSE", "Do as you like.\n")
   Fs.symlinkSync(Path.join(root, "node_modules/rolldown"), at("node_modules/rolldown"))
 })
-afterEach(() => Fs.rmSync(folder, { recursive: true, force: true }))
+afterEach(() => {
+  vi.unstubAllEnvs()
+  Fs.rmSync(folder, { recursive: true, force: true })
+})
 
 const source = "bin/v2r2-cli.ts"
 const bundle = "node_modules/.cache/v2r2/bundles/v2r2-cli.js"
@@ -60,14 +63,36 @@ it("a bundle is run while all that went into it is as it was, and made anew when
   run("bin/bundle.mjs")
   expect(started()).toBe(`two? ${bundle} list`)
   const made = Fs.statSync(at(bundle)).mtimeMs
+  Fs.writeFileSync(at(`${bundle}.123`), "what a killed bundler left")
   run("bin/bundle.mjs")
   expect(Fs.statSync(at(bundle)).mtimeMs).toBe(made)
+  expect(Fs.existsSync(at(`${bundle}.123`))).toBe(false)
+})
+
+it("a change is seen whatever time the file says, and so is what npm has installed", { timeout: 60_000 }, () => {
+  run("bin/bundle.mjs")
+  const word = at("src/word.ts")
+  const { atime, mtime } = Fs.statSync(word)
+  write("src/word.ts", Fs.readFileSync(word, "utf8").replace("one", "two"))
+  Fs.utimesSync(word, atime, mtime)
+  expect(started()).toBe(`two! ${source} list`)
+  write("src/other.ts", Fs.readFileSync(word, "utf8").replace("two", "six"))
+  run("bin/bundle.mjs")
+  expect(started()).toBe(`two! ${bundle} list`)
+  Fs.utimesSync(at("src/other.ts"), atime, mtime)
+  Fs.renameSync(at("src/other.ts"), word)
+  expect(started()).toBe(`six! ${source} list`)
+  write("node_modules/.package-lock.json", "{}")
+  run("bin/bundle.mjs")
+  expect(started()).toBe(`six! ${bundle} list`)
+  write("node_modules/.package-lock.json", "{ }")
+  expect(started()).toBe(`six! ${source} list`)
 })
 
 it("what one of its files may have been while it was read is not guessed", { timeout: 60_000 }, () => {
-  const later = new Date(Date.now() + 60_000)
-  Fs.utimesSync(at("src/word.ts"), later, later)
-  run("bin/bundle.mjs")
+  // It begins, so it believes, before the files were written.
+  write("early.mjs", "const { now } = Date\nDate.now = () => now() - 600_000")
+  run("--import", "./early.mjs", "bin/bundle.mjs")
   expect(started()).toBe(`one! ${source} list`)
 })
 
@@ -75,12 +100,17 @@ it("a list that is no list, or a file that is gone, means the source", { timeout
   run("bin/bundle.mjs")
   const list = at(bundle.replace(/js$/, "json"))
   const text = Fs.readFileSync(list, "utf8")
-  for (const broken of ["", "{}", "null", text.slice(0, 99), text.replace("src/word.ts", "src/gone.ts")]) {
+  for (const broken of ["", "{}", "[]", "null", text.slice(0, 99), text.replace("src/word.ts", "src/gone.ts")]) {
     Fs.writeFileSync(list, broken)
     expect(started()).toBe(`one! ${source} list`)
   }
   Fs.writeFileSync(list, text)
   expect(started()).toBe(`one! ${bundle} list`)
+  // Another one, such as a second bundler may have left, or none.
+  Fs.appendFileSync(at(bundle), " ")
+  expect(started()).toBe(`one! ${source} list`)
+  Fs.rmSync(at(bundle))
+  expect(started()).toBe(`one! ${source} list`)
 })
 
 it("a module that is loaded before the program shares its modules", { timeout: 60_000 }, () => {
@@ -88,6 +118,9 @@ it("a module that is loaded before the program shares its modules", { timeout: 6
   write("before.mjs", "")
   expect(started("--import", "./before.mjs")).toBe(`one! ${source} list`)
   expect(started("--import=./before.mjs")).toBe(`one! ${source} list`)
+  expect(started("-r", "./before.mjs")).toBe(`one! ${source} list`)
+  vi.stubEnv("NODE_OPTIONS", "--import=./before.mjs")
+  expect(started()).toBe(`one! ${source} list`)
 })
 
 it("a package has its programs in dist, each in one file, and says whose work is in them", { timeout: 60_000 }, () => {
