@@ -169,7 +169,7 @@ export const Limits = {
   file_piece_bytes: 64 * KiB,
   /** Batches up to this are encoded in memory that a log keeps. */
   journal_room_bytes: 128 * KiB,
-  /** A snapshot is written in pieces of this, so that a write of the log does not wait for much else. */
+  /** A snapshot is written whenever there is so much of it, so that a write of the log does not wait for much else. */
   snapshot_write_bytes: 1 * MiB,
 
   // Frames, by protocol

@@ -62,25 +62,28 @@ const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, by
 const logFile = (path: string, fd: number): LogFile => {
   const others: Array<number> = []
   /** Another descriptor of it, opened when it is needed: most files are only read. */
-  const another = (flags: number): Effect.Effect<number, DiskError> => {
-    let opened: number | null = null
-    return Effect.suspend(() =>
-      opened !== null ? Effect.succeed(opened) : Effect.map(descriptor(path, flags), (fd) => {
-        others.push(fd)
+  const another = <Fd extends number | null>(open: Effect.Effect<Fd, DiskError>): Effect.Effect<Fd, DiskError> => {
+    let opened: Fd | undefined
+    // Who does not wait for it any more must not leave it open.
+    return Effect.uninterruptible(Effect.suspend(() =>
+      opened !== undefined ? Effect.succeed(opened) : Effect.map(open, (fd) => {
+        if (fd !== null) others.push(fd)
         return opened = fd
-      }))
+      })))
   }
   const sync = systemCall(path, (done) => fdatasync(fd, done))
   const writeAndSync: LogFile["writeThrough"] = (at, chunks) => Effect.andThen(writeAll(path, fd, at, chunks), sync)
-  const durable = through === null ? null : another(through)
-  const direct = past === null ? null : another(past)
+  const durable = through === null ? null : another(descriptor(path, through))
+  const direct = another(past === null ? Effect.succeed(null) : unlessRefused(path, null, (done) => open(path, past, done)))
   return {
     write: (at, chunks) => writeAll(path, fd, at, chunks),
     writeThrough: (at, chunks) =>
       durable === null ? writeAndSync(at, chunks) : Effect.flatMap(durable, (durable) => writeAll(path, durable, at, chunks)),
     writePast: (at, bytes) =>
-      Effect.flatMap(direct === null ? Effect.succeed(0) : whatItTakes(direct, at, bytes), (written) =>
-        written === bytes.length ? Effect.void : writeAndSync(at + written, [bytes.subarray(written)])),
+      Effect.flatMap(direct, (direct) =>
+        direct === null ? Effect.succeed(0) : unlessRefused(path, 0, (done) => write(direct, bytes, 0, bytes.length, at, done))
+      ).pipe(Effect.flatMap((written) =>
+        written === bytes.length ? Effect.void : writeAndSync(at + written, [bytes.subarray(written)]))),
     read: (at, length) => readAll(path, fd, at, length),
     grow: (size) => systemCall(path, (done) => ftruncate(fd, size, done)),
     sync,
@@ -90,10 +93,16 @@ const logFile = (path: string, fd: number): LogFile => {
   }
 }
 
-/** How many of the bytes the system takes; why it takes no more is for the usual way to find out. */
-const whatItTakes = (opened: Effect.Effect<number, DiskError>, at: number, bytes: Uint8Array): Effect.Effect<number> =>
-  Effect.flatMap(opened, (fd) =>
-    systemCall<number>("", (done) => write(fd, bytes, 0, bytes.length, at, done))).pipe(Effect.catch(() => Effect.succeed(0)))
+type Done<A> = (error: NodeJS.ErrnoException | null, value?: A) => void
+
+/** `otherwise`, where the file system does not have what is asked for, or not for this. */
+const unlessRefused = <A extends number | null>(
+  path: string,
+  otherwise: A,
+  call: (done: Done<number>) => void
+): Effect.Effect<number | A, DiskError> =>
+  systemCall<number | A>(path, (done) =>
+    call((error, value) => error?.code === "EINVAL" || error?.code === "EOPNOTSUPP" ? done(null, otherwise) : done(error, value)))
 
 /** The system may take a part only, and says why at the next try. */
 const writeAll = (
@@ -136,7 +145,7 @@ export const behind = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Array<
 /** One call of the system; it cannot be taken back, so nobody stops waiting for it. */
 const systemCall = <A = void>(
   file: string,
-  call: (done: (error: Error | null, value?: A) => void) => void
+  call: (done: Done<A>) => void
 ): Effect.Effect<A, DiskError> =>
   Effect.uninterruptible(
     Effect.callback<A, DiskError>((resume) =>

@@ -11,7 +11,10 @@ import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { type DiskError, type LogFile, page_bytes } from "./log/LogDisk.ts"
 
-/** What the last file was written from: to take so much anew for each small snapshot would be most of its work. */
+/**
+ * What the last file was written from, some 2 MiB, for the next one: to take so much anew for each small snapshot would be most of its
+ * work.
+ */
 let idle: Uint8Array | null = null
 
 export class PageWriter {
@@ -21,6 +24,7 @@ export class PageWriter {
   private filled = 0
   /** Where in the file that begins. A multiple of `page_bytes`. */
   private at = 0
+  private hasEnded = false
 
   /** `longest`: of what is added at a time. */
   constructor(file: LogFile, longest: number) {
@@ -36,7 +40,7 @@ export class PageWriter {
   }
 
   add(bytes: Uint8Array): void {
-    invariant(this.filled + bytes.length <= this.memory.length, "what is added finds room")
+    invariant(!this.hasEnded && this.filled + bytes.length <= this.memory.length, "what is added finds room")
     const isThere = bytes.buffer === this.memory.buffer && bytes.byteOffset === this.memory.byteOffset + this.filled
     if (!isThere) this.memory.set(bytes, this.filled)
     this.filled += bytes.length
@@ -58,7 +62,8 @@ export class PageWriter {
   })
 
   /** Writes what is left, and makes all of the file durable. Nothing can be added any more. */
-  readonly end: Effect.Effect<void, DiskError> = Effect.suspend(() =>
-    Effect.andThen(this.file.write(this.at, [this.memory.subarray(0, this.filled)]), this.file.sync)
-  ).pipe(Effect.tap(() => Effect.sync(() => void (idle = this.memory))))
+  readonly end: Effect.Effect<void, DiskError> = Effect.suspend(() => {
+    this.hasEnded = true
+    return Effect.andThen(this.file.write(this.at, [this.memory.subarray(0, this.filled)]), this.file.sync)
+  }).pipe(Effect.tap(() => Effect.sync(() => void (idle = this.memory))))
 }

@@ -17,7 +17,7 @@ import { Values } from "./Values.ts"
 /** What is in a directory under a name: a directory, or the number of a blob. */
 export type Entry = Directory | number
 
-// A record is so many numbers of 64 bits: its versions, then five words of 32 bits, of which the last is not used.
+// A record is so many numbers of 64 bits: two for its versions, and two for four words of 32 bits.
 const record_numbers = 4
 const [version_at, created_version_at] = [0, 1]
 const record_words = 2 * record_numbers
@@ -43,6 +43,10 @@ const makeBlock = (records: number): Block => {
   return { numbers, words: new Int32Array(numbers.buffer) }
 }
 
+/** Where a record begins in the words of its block. */
+const wordsAt = (blob: number): number => (blob & block_mask) * record_words
+const numbersAt = (blob: number): number => (blob & block_mask) * record_numbers
+
 /** One byte a character is enough. */
 const isNarrow = (name: string): boolean => {
   for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) > 0xff) return false
@@ -61,13 +65,18 @@ export class Blobs implements NameKeeper<Entry> {
     this.#values = values
   }
 
+  /** So many numbers were ever given: all are below. */
+  get numbers(): number {
+    return this.#used
+  }
+
   /** Copies `data`. `name`: "" if nobody will look for it. */
   create(name: string, data: Uint8Array, created_version: number, version: number): number {
     const blob = this.#take()
     const { numbers, words } = this.#blockOf(blob)
-    const at = (blob & block_mask) * record_words
-    numbers[at / 2 + version_at] = version
-    numbers[at / 2 + created_version_at] = created_version
+    const at = wordsAt(blob)
+    numbers[numbersAt(blob) + version_at] = version
+    numbers[numbersAt(blob) + created_version_at] = created_version
     const name_length = isNarrow(name) ? name.length : 0
     words[at + name_length_at] = name_length
     words[at + length_at] = data.length
@@ -81,26 +90,26 @@ export class Blobs implements NameKeeper<Entry> {
   }
 
   versionOf(blob: number): number {
-    return this.#blockOf(blob).numbers[(blob & block_mask) * record_numbers + version_at]!
+    return this.#blockOf(blob).numbers[numbersAt(blob) + version_at]!
   }
 
   setVersion(blob: number, version: number): void {
-    this.#blockOf(blob).numbers[(blob & block_mask) * record_numbers + version_at] = version
+    this.#blockOf(blob).numbers[numbersAt(blob) + version_at] = version
   }
 
   createdVersionOf(blob: number): number {
-    return this.#blockOf(blob).numbers[(blob & block_mask) * record_numbers + created_version_at]!
+    return this.#blockOf(blob).numbers[numbersAt(blob) + created_version_at]!
   }
 
   /** Bytes of its value. */
   sizeOf(blob: number): number {
-    return this.#blockOf(blob).words[(blob & block_mask) * record_words + length_at]!
+    return this.#blockOf(blob).words[wordsAt(blob) + length_at]!
   }
 
   /** Its value: to be read now, not to be kept or changed. */
   dataOf(blob: number): Uint8Array {
     const { words } = this.#blockOf(blob)
-    const at = (blob & block_mask) * record_words
+    const at = wordsAt(blob)
     const begin = words[at + offset_at]! + words[at + name_length_at]!
     return this.#values.page(words[at + page_at]!).bytes.subarray(begin, begin + words[at + length_at]!)
   }
@@ -108,7 +117,7 @@ export class Blobs implements NameKeeper<Entry> {
   /** Copies the bytes, which are not another value of these blobs. */
   replace(blob: number, data: Uint8Array): void {
     const { words } = this.#blockOf(blob)
-    const at = (blob & block_mask) * record_words
+    const at = wordsAt(blob)
     const name_length = words[at + name_length_at]!
     let page = this.#values.page(words[at + page_at]!)
     let offset = words[at + offset_at]!
@@ -128,7 +137,7 @@ export class Blobs implements NameKeeper<Entry> {
   /** Gives its memory back, and its number to others. */
   free(blob: number): void {
     const { words } = this.#blockOf(blob)
-    const at = (blob & block_mask) * record_words
+    const at = wordsAt(blob)
     invariant(words[at + name_length_at] !== is_free, "a blob is freed once")
     this.#values.give(this.#values.page(words[at + page_at]!), words[at + offset_at]!)
     words[at + page_at] = 0
@@ -140,19 +149,19 @@ export class Blobs implements NameKeeper<Entry> {
 
   /** To have its record in the processor's caches soon. */
   glimpseRecord(blob: number): number {
-    return this.#blockOf(blob).words[(blob & block_mask) * record_words + page_at]!
+    return this.#blockOf(blob).words[wordsAt(blob) + page_at]!
   }
 
   /** The first byte of its slot, for the same reason. */
   glimpseSlot(blob: number): number {
     const { words } = this.#blockOf(blob)
-    const at = (blob & block_mask) * record_words
+    const at = wordsAt(blob)
     return this.#values.page(words[at + page_at]!).bytes[words[at + offset_at]!] ?? 0
   }
 
   numberOf(entry: Entry): number {
     if (typeof entry !== "number") return -1
-    return this.#blockOf(entry).words[(entry & block_mask) * record_words + name_length_at]! > 0 ? entry : -1
+    return this.#blockOf(entry).words[wordsAt(entry) + name_length_at]! > 0 ? entry : -1
   }
 
   entryOf(blob: number): Entry {
@@ -161,7 +170,7 @@ export class Blobs implements NameKeeper<Entry> {
 
   isNamed(blob: number, name: string): boolean {
     const { words } = this.#blockOf(blob)
-    const at = (blob & block_mask) * record_words
+    const at = wordsAt(blob)
     if (words[at + name_length_at] !== name.length) return false
     const { bytes } = this.#values.page(words[at + page_at]!)
     const offset = words[at + offset_at]!
@@ -177,7 +186,7 @@ export class Blobs implements NameKeeper<Entry> {
   #take(): number {
     const blob = this.#free
     if (blob !== no_more) {
-      this.#free = this.#blockOf(blob).words[(blob & block_mask) * record_words + offset_at]!
+      this.#free = this.#blockOf(blob).words[wordsAt(blob) + offset_at]!
       return blob
     }
     if (this.#used === this.#records) this.#grow()

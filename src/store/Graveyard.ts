@@ -1,5 +1,5 @@
 /**
- * What was cut off a tree, until the memory of its values is given back: a few elements at a time, so that to delete a directory
+ * What was cut off a tree, until the memory of its blobs is given back: a few elements at a time, so that to delete a directory
  * takes as long however much is in it. What a pin has seen waits until that is released.
  *
  * @module

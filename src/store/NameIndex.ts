@@ -90,10 +90,10 @@ export class NameIndex<Value> {
   }
 
   /** Where it will be looked for. */
-  locate(name: string, slots: Slots): void {
+  locate(name: string, places: Places): void {
     const hash = hashOf(name)
     const { cells, mask } = this.#segmentOf(hash)
-    slots.add(cells, mask, hash)
+    places.add(cells, mask, hash)
   }
 
   /** Takes a name that is not here. `size`: how many names there are in all. */
@@ -200,7 +200,7 @@ export class NameIndex<Value> {
 }
 
 /** Where names will be looked for: in different indexes, as it may be, of names that one keeper has. */
-export class Slots {
+export class Places {
   readonly #cells: Array<Cells> = []
   readonly #masks: Array<number> = []
   readonly #hashes: Array<number> = []
@@ -214,7 +214,7 @@ export class Slots {
   }
 
   /**
-   * Looks at the slots, then at what is kept under the numbers there, in two steps, and forgets them. In loops so short that the
+   * Looks at the slots there, then at what is kept under the numbers in them, in two steps, and forgets them. In loops so short that the
    * processor begins with the next ones while it waits for memory. What it gives means nothing.
    */
   touch(lookAt: (number: number) => number, lookInto: (number: number) => number): number {

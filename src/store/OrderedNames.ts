@@ -9,7 +9,7 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
-import { NameIndex, type NameKeeper, type Slots } from "./NameIndex.ts"
+import { NameIndex, type NameKeeper, type Places } from "./NameIndex.ts"
 import {
   type Branch,
   childIndex,
@@ -65,8 +65,8 @@ export class OrderedNames<Value> {
   }
 
   /** Where `get` will look first, if it has an index to look into. */
-  locate(name: string, slots: Slots): void {
-    this.#index?.locate(name, slots)
+  locate(name: string, places: Places): void {
+    this.#index?.locate(name, places)
   }
 
   /** Adds a name that must not be there yet. */

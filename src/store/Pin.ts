@@ -11,9 +11,9 @@ import { Blob } from "./elements/Blob.ts"
 import type { Directory } from "./elements/Directory.ts"
 import type { Element } from "./elements/Elements.ts"
 
-/** What is kept is found by the numbers of blobs, in blocks for so many of them: only for those of which one has changed. */
-const block_bits = 10
-const block_blobs = 2 ** block_bits
+/** What is kept is found by the numbers of blobs, in rows for so many of them: only for those of which one has changed. */
+const row_bits = 10
+const row_blobs = 2 ** row_bits
 
 /** Below all versions: there was no pin, so there is nothing to spare. */
 export const never_pinned = -1
@@ -21,12 +21,15 @@ export const never_pinned = -1
 export class Pin {
   /** Of the tree: what has a higher one was changed since. */
   readonly version: number
-  /** Of the tree. A number that was given to another one since, whose version is higher then, is still that of what it was here. */
+  /**
+   * Of the tree. A number may be another blob's by now: that one's version is above the pin's, so what is kept under the number is
+   * still the blob that the pin has seen.
+   */
   readonly blobs: Blobs
   /** What blobs were; most pins need none. */
   #were: Blobs | null = null
   /** By the number of a blob that has changed since: 1 + the number, among those, of what it was; 0 for all others. */
-  #beforeImages: Array<Int32Array | undefined> = []
+  #beforeImages: Array<Int32Array | undefined> | null = null
   /** Null once it is released. */
   #root: Directory | null
 
@@ -48,8 +51,10 @@ export class Pin {
   /** Called before the blob changes for the first time since this pin. */
   keep({ created_version, data, entry, version }: Blob): void {
     const were = this.#were ??= new Blobs()
-    const block = this.#beforeImages[entry >>> block_bits] ??= new Int32Array(block_blobs)
-    block[entry % block_blobs] = 1 + were.create("", data, created_version, version)
+    // Long enough at once: one that grows by leaps becomes a hash table. Blobs that come later were not seen.
+    const rows = this.#beforeImages ??= Array.from<Int32Array | undefined>({ length: (this.blobs.numbers >>> row_bits) + 1 })
+    const row = rows[entry >>> row_bits] ??= new Int32Array(row_blobs)
+    row[entry % row_blobs] = 1 + were.create("", data, created_version, version)
   }
 
   /** An element below the root as it was. */
@@ -59,7 +64,7 @@ export class Pin {
       return entry
     }
     if (this.blobs.versionOf(entry) <= this.version) return new Blob(this.blobs, entry)
-    const kept = this.#beforeImages[entry >>> block_bits]?.[entry % block_blobs] ?? 0
+    const kept = this.#beforeImages?.[entry >>> row_bits]?.[entry % row_blobs] ?? 0
     invariant(kept > 0 && this.#were !== null, "what a blob was is kept before it changes")
     return new Blob(this.#were, kept - 1)
   }
@@ -67,6 +72,6 @@ export class Pin {
   release(): void {
     this.#root = null
     this.#were = null
-    this.#beforeImages = []
+    this.#beforeImages = null
   }
 }

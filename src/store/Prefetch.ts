@@ -9,7 +9,7 @@
  */
 import type { Blobs, Entry } from "./Blobs.ts"
 import type { Directory } from "./elements/Directory.ts"
-import { Slots } from "./NameIndex.ts"
+import { Places } from "./NameIndex.ts"
 
 /** So that the compiler does not leave out what nobody uses. */
 const seen = { last: 0 }
@@ -24,7 +24,7 @@ export const prefetchLeaf = (blobs: Blobs, names: ReadonlyArray<string>, entries
 }
 
 export class Prefetch {
-  readonly #slots = new Slots()
+  readonly #places = new Places()
   readonly #lookAt: (blob: number) => number
   readonly #lookInto: (blob: number) => number
 
@@ -41,10 +41,10 @@ export class Prefetch {
       const end = path.lastIndexOf("/")
       if (end === before.lastIndexOf("/") && before.startsWith(path.slice(0, end + 1))) {
         if (parent === null) parent = parentOf(path)
-        parent?.entries.locate(path.slice(end + 1), this.#slots)
+        parent?.entries.locate(path.slice(end + 1), this.#places)
       } else parent = null
       before = path
     }
-    seen.last = this.#slots.touch(this.#lookAt, this.#lookInto)
+    seen.last = this.#places.touch(this.#lookAt, this.#lookInto)
   }
 }

@@ -9,7 +9,7 @@
  * - Of several things that are wrong with a write the first in this order is reported: NotFound (or ParentNotFound),
  *   WrongType, CasFailed, NotEmpty.
  * - A deleted directory is cut off whole; what is below it is visited later, a few elements with each write and each tick, to give back
- *   the memory of its values.
+ *   the memory of its blobs.
  * - A pinned root stays as it is, with all directories below it: one that a pin has seen is copied when it first changes
  *   after it, and so is everything above it. What a blob was is kept by the pin until that is released. An element tells by
  *   its version: what was made or changed since has one above the pin's.

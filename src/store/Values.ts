@@ -23,15 +23,13 @@ invariant(slotSizes.at(-1) === Limits.value_slot_bytes_max, "the longest that li
 const sizeIndex = (length: number): number =>
   length <= 256 ? (length - 1) >> 4 : length <= 512 ? 16 + ((length - 257) >> 5) : 24 + ((length - 513) >> 6)
 
-/** Of slots, or memory that one has alone. */
+/** Slots of one size, or one slot that is too long for them. */
 export class Page {
   readonly bytes: Uint8Array
-  /** Of which of the sizes its slots are; -1: it is one alone. */
+  /** Of which of the sizes its slots are; -1: it is a slot by itself. */
   readonly size: number
   /** It is found by this, while any of it is taken. */
   number = 0
-  /** Whose slots they are. */
-  readonly owner: Values | null
   /** Where those are that were given back. */
   readonly returned: Array<number> = []
   /** Where the slots begin that nobody has had yet. */
@@ -41,10 +39,9 @@ export class Page {
   /** Its place among the pages of its size that have room; -1: it is full. */
   place = -1
 
-  constructor(bytes: Uint8Array, size: number, owner: Values | null) {
+  constructor(bytes: Uint8Array, size: number) {
     this.bytes = bytes
     this.size = size
-    this.owner = owner
   }
 
   /** Could something of this length take the place of what is here? */
@@ -55,7 +52,7 @@ export class Page {
 }
 
 /** Of what has no bytes. */
-const nothing = new Page(new Uint8Array(0), -1, null)
+const nothing = new Page(new Uint8Array(0), -1)
 
 export class Values {
   /** By size: pages that have room. */
@@ -80,7 +77,7 @@ export class Values {
   /** A page with room for so many bytes: where in it is for {@link take} to say, at once. */
   pageFor(length: number): Page {
     if (length === 0) return nothing
-    if (length > Limits.value_slot_bytes_max) return this.#number(new Page(new Uint8Array(length), -1, this))
+    if (length > Limits.value_slot_bytes_max) return this.#number(new Page(new Uint8Array(length), -1))
     const size = sizeIndex(length)
     return this.#open[size]!.at(-1) ?? this.#grow(size)
   }
@@ -101,8 +98,9 @@ export class Values {
   /** The slot is nobody's any more. */
   give(page: Page, at: number): void {
     if (page === nothing) return
+    invariant(this.#pages[page.number] === page, "what is given back was taken from here")
     if (page.size < 0) return this.#forget(page)
-    invariant(page.owner === this && page.taken > 0, "what is given back was taken from here")
+    invariant(page.taken > 0, "what is given back was taken")
     page.taken -= 1
     page.returned.push(at)
     const open = this.#open[page.size]!
@@ -123,7 +121,6 @@ export class Values {
   }
 
   #forget(page: Page): void {
-    invariant(this.#pages[page.number] === page, "a page that is let go was here")
     this.#pages[page.number] = nothing
     this.#numbers.push(page.number)
   }
@@ -135,7 +132,7 @@ export class Values {
     const few = Math.min(Math.max(present, value_page_bytes_min), value_page_bytes_usual)
     const many = Math.min(present * value_page_share, value_page_bytes_max)
     const slots = Math.floor(Math.max(few, many) / slot_bytes)
-    const page = this.#number(new Page(new Uint8Array(slots * slot_bytes), size, this))
+    const page = this.#number(new Page(new Uint8Array(slots * slot_bytes), size))
     this.#bytes[size]! += page.bytes.length
     page.place = 0
     this.#open[size]!.push(page)

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as PlatformError from "effect/PlatformError"
 import * as fc from "fast-check"
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { concat, pageAligned } from "../../src/base/Bytes.ts"
 import { page_bytes } from "../../src/storage/log/LogDisk.ts"
@@ -85,6 +85,24 @@ describe("the disk", () => {
         const parts = [[0, 2 * page_bytes], [page_bytes, 2 * page_bytes], [1, 1 + page_bytes], [0, 7]] as const
         assert.deepStrictEqual(yield* disk.read(path), concat([...parts.map(([from, to]) => memory.subarray(from, to)), bytes(1, 2)]))
       }
+    }))
+
+  it.effect("takes memory that begins at a page past its cache, where there is a way", () =>
+    Effect.gen(function*() {
+      const { folder } = yield* makeDisk
+      let fd: number
+      try {
+        fd = openSync(join(folder, "file"), constants.O_WRONLY | constants.O_CREAT | constants.O_DIRECT)
+      } catch {
+        // Not this file system, or not this system.
+        return
+      }
+      for (const length of [page_bytes, 10 * page_bytes + 1, 600_000, 2_359_305]) {
+        const memory = pageAligned(length)
+        const whole = length - length % page_bytes
+        assert.strictEqual(writeSync(fd, memory, 0, whole, 0), whole)
+      }
+      closeSync(fd)
     }))
 
   it.effect("makes a file, writes it piece by piece, reads any range of it, empties it, and removes it", () =>

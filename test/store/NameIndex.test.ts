@@ -17,18 +17,27 @@ describe("an index of names", () => {
       const names = new Map<number, string>()
       const index = new NameIndex<number>(kept(names), options)
       const all = new Map<string, number>()
-      for (const [i, { kind, name }] of changes.entries()) {
-        names.set(i, name)
+      const free: Array<number> = []
+      let numbers = 0
+      /** One that no other name has now, such as one that another name had. */
+      const numberFor = (name: string): number => {
+        const number = free.pop() ?? numbers++
+        names.set(number, name)
+        return number
+      }
+      for (const { kind, name } of changes) {
+        const before = all.get(name)
         if (kind === "delete") {
           index.delete(name)
           all.delete(name)
         } else if (index.get(name) !== undefined) {
-          index.replace(name, i)
-          all.set(name, i)
-        } else if (kind === "set") {
-          all.set(name, i)
-          index.set(name, i, all.size)
-        }
+          all.set(name, numberFor(name))
+          index.replace(name, all.get(name)!)
+        } else if (kind === "set" && before === undefined) {
+          all.set(name, numberFor(name))
+          index.set(name, all.get(name)!, all.size)
+        } else continue
+        if (before !== undefined) free.push(before)
       }
       let found = 0
       for (let n = 0; n <= 3_000; n++) {

@@ -9,11 +9,13 @@ import { InvariantViolation } from "../../src/base/Invariant.ts"
 import { seeded } from "../../src/base/Random.ts"
 import { childIndex, firstAtLeast, insert, makeBranch, makeLeaf } from "../../src/store/NameNodes.ts"
 import { OrderedNames } from "../../src/store/OrderedNames.ts"
-import { nobody } from "./Keepers.ts"
+import { kept, nobody } from "./Keepers.ts"
 
 /** Both at once; every answer of the one is held against the other. */
 class Pair {
-  tree = new OrderedNames<number>(nobody)
+  /** By number: every other one is kept elsewhere. */
+  #kept = new Map<number, string>()
+  tree = new OrderedNames<number>(kept(this.#kept))
   names: Array<string> = []
   #values = new Map<string, number>()
   #next = 0
@@ -68,6 +70,7 @@ class Pair {
   #assign(name: string): number {
     this.#next += 1
     this.#values.set(name, this.#next)
+    this.#kept.set(this.#next, name)
     return this.#next
   }
 

@@ -12,7 +12,7 @@ const name = fc.constantFrom("a", "b", "ab", "a.", "A", "é", "\uffff", "😀", 
 const path = fc.array(name, { minLength: 1, maxLength: 4, size: "small" }).map((names) => `/${names.join("/")}`)
 const anyPath = fc.oneof({ weight: 9, arbitrary: path }, { weight: 1, arbitrary: fc.constant("/") })
 /** On both sides of where values get other memory; two of them are hardly ever the same. */
-const lengths = fc.constantFrom(0, 1, 2, 4, 15, 16, 17, 128, 129, 256, 257, 300, 511, 512, 513, 600)
+const lengths = fc.constantFrom(0, 1, 2, 4, 15, 16, 17, 240, 256, 257, 300, 511, 512, 513, 600, 1_000, 1_022, 1_023, 1_024, 1_025)
 const data = fc.tuple(lengths, fc.nat(255)).map(([length, seed]) => Uint8Array.from({ length }, (_, i) => seed + i))
 
 /** What the writer believes the version to be: known only when it comes to it. */

@@ -18,7 +18,7 @@ import { type Page, Values } from "../../src/store/Values.ts"
 
 const length = fc.oneof(
   fc.integer({ min: 0, max: Limits.value_slot_bytes_max + 40 }),
-  fc.constantFrom(1, 16, 17, 128, 129, 256, 257, Limits.value_slot_bytes_max, Limits.value_slot_bytes_max + 1)
+  fc.constantFrom(1, 16, 17, 256, 257, 512, 513, Limits.value_slot_bytes_max, Limits.value_slot_bytes_max + 1)
 )
 
 interface Held {
