@@ -122,6 +122,17 @@ describe("the memory of values", () => {
     assert.throws(() => values.give(page, at), InvariantViolation)
   })
 
+  it("goes by numbers that are used again", () => {
+    const values = new Values()
+    const numbers = new Set<number>()
+    for (let i = 0; i < 100; i++) {
+      const { at, page } = hold(values, 5_000, 1)
+      numbers.add(page.number)
+      values.give(page, at)
+    }
+    assert.strictEqual(numbers.size, 1)
+  })
+
   it("is not taken anew for each value that comes and goes", () => {
     const values = new Values()
     const { at, page } = hold(values, 100, 1)
