@@ -65,11 +65,11 @@ const logFile = (path: string, fd: number): LogFile => {
   const another = <Fd extends number | null>(open: Effect.Effect<Fd, DiskError>): Effect.Effect<Fd, DiskError> => {
     let opened: Fd | undefined
     // Who does not wait for it any more must not leave it open.
-    return Effect.uninterruptible(Effect.suspend(() =>
-      opened !== undefined ? Effect.succeed(opened) : Effect.map(open, (fd) => {
-        if (fd !== null) others.push(fd)
-        return opened = fd
-      })))
+    const opening = Effect.uninterruptible(Effect.map(open, (fd) => {
+      if (fd !== null) others.push(fd)
+      return opened = fd
+    }))
+    return Effect.suspend(() => opened !== undefined ? Effect.succeed(opened) : opening)
   }
   const sync = systemCall(path, (done) => fdatasync(fd, done))
   const writeAndSync: LogFile["writeThrough"] = (at, chunks) => Effect.andThen(writeAll(path, fd, at, chunks), sync)

@@ -5,13 +5,16 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as PlatformError from "effect/PlatformError"
 import * as fc from "fast-check"
-import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs"
+import {
+  closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync, writeSync
+} from "node:fs"
 import { join } from "node:path"
 import { concat, pageAligned } from "../../src/base/Bytes.ts"
-import { page_bytes } from "../../src/storage/log/LogDisk.ts"
+import { type LogFile, page_bytes } from "../../src/storage/log/LogDisk.ts"
 import { behind, makeLogDisk } from "../../src/storage/LogDiskLive.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
 import { makeTestDisk } from "./TestDisk.ts"
@@ -84,6 +87,30 @@ describe("the disk", () => {
         yield* file.close
         const parts = [[0, 2 * page_bytes], [page_bytes, 2 * page_bytes], [1, 1 + page_bytes], [0, 7]] as const
         assert.deepStrictEqual(yield* disk.read(path), concat([...parts.map(([from, to]) => memory.subarray(from, to)), bytes(1, 2)]))
+      }
+    }))
+
+  it.effect.runIf(process.platform === "linux")("leaves nothing open of a closed file, also if nobody waited for a write", () =>
+    Effect.gen(function*() {
+      const { disk, folder } = yield* makeDisk
+      const path = join(folder, "file")
+      const left = () => readdirSync("/proc/self/fd").filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`) === path
+        } catch {
+          return false
+        }
+      })
+      for (const write of [
+        (file: LogFile) => file.writePast(0, pageAligned(page_bytes)),
+        (file: LogFile) => file.writeThrough(0, [bytes(1)])
+      ]) {
+        const file = yield* disk.create(path)
+        const fiber = yield* Effect.forkChild(write(file), { startImmediately: true })
+        yield* Fiber.interrupt(fiber)
+        assert.lengthOf(left(), 2)
+        yield* file.close
+        assert.deepStrictEqual(left(), [])
       }
     }))
 
