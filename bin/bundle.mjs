@@ -1,5 +1,5 @@
 /**
- * Puts each program into one file, which starts in a third of the time: to find and link some 300 modules is most of it.
+ * Puts each program into one file, which starts in less than half the time: to find and link some 300 modules is most of it.
  *
  *   node bin/bundle.mjs           for this checkout (bin/setup.mjs does it when it is due; bin/launch.mjs runs them)
  *   node bin/bundle.mjs FOLDER    for a package, with the licences of all that is in them

@@ -132,7 +132,7 @@ const door = () => {
   for (const suffix of [".js", ".d.ts"]) writeFileSync(index + suffix, `export * from "../../../src/client/index.ts"\n`)
 }
 
-/** So that programs start in a third of the time. Whatever is wrong, they start from their sources. */
+/** So that programs start in less than half the time. Whatever is wrong, they start from their sources. */
 const bundle = () => {
   const { status, stderr } = spawnSync(existsSync(local_node) ? local_node : process.execPath, ["bin/bundle.mjs"], {
     encoding: "utf8"

@@ -14,7 +14,7 @@
 const hash_bits = 30
 /** A segment's slots. While it is the only one it begins with few, and doubles. */
 const slots_min = 64
-/** So many that what leads to the segments stays in the processor's caches. To split one takes a millisecond or two. */
+/** So many that what leads to the segments stays in the processor's caches. To split one takes a millisecond or two, seldom ten. */
 const segment_slots_max = 65_536
 /** From where its hash points to, a name is in one of so many slots. */
 const stretch = 16
