@@ -10,6 +10,7 @@
  * @module
  */
 import { invariant } from "../base/Invariant.ts"
+import { Limits } from "../base/Limits.ts"
 import type { Directory } from "./elements/Directory.ts"
 import type { NameKeeper } from "./NameIndex.ts"
 import { Values } from "./Values.ts"
@@ -32,6 +33,9 @@ const block_mask = block_records_max - 1
 /** In place of the length of a name. */
 const is_free = -1
 const no_more = -1
+
+/** What the processor takes from memory at a time. */
+const cache_line_bytes = 64
 
 interface Block {
   readonly numbers: Float64Array
@@ -111,7 +115,7 @@ export class Blobs implements NameKeeper<Entry> {
     const { words } = this.#blockOf(blob)
     const at = wordsAt(blob)
     const begin = words[at + offset_at]! + words[at + name_length_at]!
-    return this.#values.page(words[at + page_at]!).bytes.subarray(begin, begin + words[at + length_at]!)
+    return this.#values.bytesOf(words[at + page_at]!).subarray(begin, begin + words[at + length_at]!)
   }
 
   /** Copies the bytes, which are not another value of these blobs. */
@@ -119,19 +123,24 @@ export class Blobs implements NameKeeper<Entry> {
     const { words } = this.#blockOf(blob)
     const at = wordsAt(blob)
     const name_length = words[at + name_length_at]!
-    let page = this.#values.page(words[at + page_at]!)
-    let offset = words[at + offset_at]!
-    if (!page.fits(name_length + data.length)) {
-      const [old, from] = [page, offset]
-      page = this.#values.pageFor(name_length + data.length)
-      offset = this.#values.take(page)
-      page.bytes.set(old.bytes.subarray(from, from + name_length), offset)
-      this.#values.give(old, from)
-      words[at + page_at] = page.number
-      words[at + offset_at] = offset
+    if (words[at + length_at] !== data.length) {
+      this.#makeFit(words, at, name_length + data.length)
+      words[at + length_at] = data.length
     }
-    words[at + length_at] = data.length
-    page.bytes.set(data, offset + name_length)
+    this.#values.bytesOf(words[at + page_at]!).set(data, words[at + offset_at]! + name_length)
+  }
+
+  /** Moves the name of this record to a slot for so many bytes, unless its own is one. */
+  #makeFit(words: Int32Array, at: number, length: number): void {
+    const old = this.#values.page(words[at + page_at]!)
+    if (old.fits(length)) return
+    const from = words[at + offset_at]!
+    const page = this.#values.pageFor(length)
+    const offset = this.#values.take(page)
+    page.bytes.set(old.bytes.subarray(from, from + words[at + name_length_at]!), offset)
+    this.#values.give(old, from)
+    words[at + page_at] = page.number
+    words[at + offset_at] = offset
   }
 
   /** Gives its memory back, and its number to others. */
@@ -147,16 +156,30 @@ export class Blobs implements NameKeeper<Entry> {
     this.#free = blob
   }
 
-  /** To have its record in the processor's caches soon. */
-  glimpseRecord(blob: number): number {
-    return this.#blockOf(blob).words[wordsAt(blob) + page_at]!
-  }
-
-  /** The first byte of its slot, for the same reason. */
-  glimpseSlot(blob: number): number {
-    const { words } = this.#blockOf(blob)
-    const at = wordsAt(blob)
-    return this.#values.page(words[at + page_at]!).bytes[words[at + offset_at]!] ?? 0
+  /**
+   * Brings their records and slots into the processor's caches: one kind of place after the other, each in a loop so short that the
+   * processor begins with the next ones while it waits for memory. What it gives means nothing.
+   */
+  glimpse(blobs: ReadonlyArray<number>): number {
+    let seen = 0
+    for (const blob of blobs) seen += this.#blockOf(blob).words[wordsAt(blob) + page_at]!
+    for (const blob of blobs) seen += this.#values.bytesOf(this.#blockOf(blob).words[wordsAt(blob) + page_at]!).length
+    for (const blob of blobs) {
+      const { words } = this.#blockOf(blob)
+      const at = wordsAt(blob)
+      // What has no bytes has no first one.
+      seen += this.#values.bytesOf(words[at + page_at]!)[words[at + offset_at]!]! | 0
+    }
+    for (const blob of blobs) {
+      const { words } = this.#blockOf(blob)
+      const at = wordsAt(blob)
+      const bytes = this.#values.bytesOf(words[at + page_at]!)
+      const begin = words[at + offset_at]!
+      // What is longer is copied so fast that it need not be known before.
+      const end = begin + Math.min(words[at + name_length_at]! + words[at + length_at]!, Limits.value_slot_bytes_max)
+      for (let i = begin + cache_line_bytes; i < end; i += cache_line_bytes) seen += bytes[i]!
+    }
+    return seen
   }
 
   numberOf(entry: Entry): number {
@@ -172,7 +195,7 @@ export class Blobs implements NameKeeper<Entry> {
     const { words } = this.#blockOf(blob)
     const at = wordsAt(blob)
     if (words[at + name_length_at] !== name.length) return false
-    const { bytes } = this.#values.page(words[at + page_at]!)
+    const bytes = this.#values.bytesOf(words[at + page_at]!)
     const offset = words[at + offset_at]!
     for (let i = 0; i < name.length; i++) if (bytes[offset + i] !== name.charCodeAt(i)) return false
     return true

@@ -214,10 +214,10 @@ export class Places {
   }
 
   /**
-   * Looks at the slots there, then at what is kept under the numbers in them, in two steps, and forgets them. In loops so short that the
+   * Looks at the slots there, has a look taken at what is kept under the numbers in them, and forgets them. In loops so short that the
    * processor begins with the next ones while it waits for memory. What it gives means nothing.
    */
-  touch(lookAt: (number: number) => number, lookInto: (number: number) => number): number {
+  touch(look: (numbers: ReadonlyArray<number>) => number): number {
     const [all, masks, hashes, numbers] = [this.#cells, this.#masks, this.#hashes, this.#numbers]
     let seen = 0
     for (let i = 0; i < all.length; i++) seen += all[i]![(hashes[i]! & masks[i]!) * width]!
@@ -225,8 +225,7 @@ export class Places {
       const number = numberAt(all[i]!, masks[i]!, hashes[i]!)
       if (number >= 0) numbers.push(number)
     }
-    for (const number of numbers) seen += lookAt(number)
-    for (const number of numbers) seen += lookInto(number)
+    seen += look(numbers)
     all.length = masks.length = hashes.length = numbers.length = 0
     return seen
   }

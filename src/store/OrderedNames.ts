@@ -145,8 +145,8 @@ const collect = <Value>(
   for (let i = from; i < node.names.length && page.length < limit; i++) page.push([node.names[i]!, node.values[i]!])
 }
 
-/** Of names side by side, in order. */
-export type OnNext<Value> = (names: ReadonlyArray<string>, values: ReadonlyArray<Value>) => void
+/** Of names side by side, in order: their values. */
+export type OnNext<Value> = (values: ReadonlyArray<Value>) => void
 
 const ignore = (): void => {}
 
@@ -191,6 +191,6 @@ export class NamesCursor<Value> {
       node = node.nodes[0]!
     }
     this.#leaf = node
-    this.#onNext(node.names, node.values)
+    this.#onNext(node.values)
   }
 }

@@ -67,7 +67,7 @@ class Walk {
 
   constructor({ blobs, root }: Pin) {
     this.entry = root
-    this.#onNext = (names, entries) => prefetchLeaf(blobs, names, entries)
+    this.#onNext = (entries) => prefetchLeaf(blobs, entries)
   }
 
   advance(): void {

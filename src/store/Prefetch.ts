@@ -14,23 +14,17 @@ import { Places } from "./NameIndex.ts"
 /** So that the compiler does not leave out what nobody uses. */
 const seen = { last: 0 }
 
-/** Looks at the names and blobs of a leaf side by side, before they are read one after the other, as a snapshot does. */
-export const prefetchLeaf = (blobs: Blobs, names: ReadonlyArray<string>, entries: ReadonlyArray<Entry>): void => {
-  let sum = 0
-  for (const name of names) sum += name.length
-  for (const entry of entries) if (typeof entry === "number") sum += blobs.glimpseRecord(entry)
-  for (const entry of entries) if (typeof entry === "number") sum += blobs.glimpseSlot(entry)
-  seen.last = sum
+/** Looks at the blobs of a leaf side by side, before they are read one after the other, as a snapshot does. */
+export const prefetchLeaf = (blobs: Blobs, entries: ReadonlyArray<Entry>): void => {
+  seen.last = blobs.glimpse(entries.filter((entry) => typeof entry === "number"))
 }
 
 export class Prefetch {
   readonly #places = new Places()
-  readonly #lookAt: (blob: number) => number
-  readonly #lookInto: (blob: number) => number
+  readonly #look: (numbers: ReadonlyArray<number>) => number
 
   constructor(blobs: Blobs) {
-    this.#lookAt = (blob) => blobs.glimpseRecord(blob)
-    this.#lookInto = (blob) => blobs.glimpseSlot(blob)
+    this.#look = (numbers) => blobs.glimpse(numbers)
   }
 
   /** `parentOf`: the directory that a path leads to the end of; undefined if there is none. */
@@ -45,6 +39,6 @@ export class Prefetch {
       } else parent = null
       before = path
     }
-    seen.last = this.#places.touch(this.#lookAt, this.#lookInto)
+    seen.last = this.#places.touch(this.#look)
   }
 }

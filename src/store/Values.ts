@@ -59,6 +59,8 @@ export class Values {
   readonly #open: ReadonlyArray<Array<Page>> = slotSizes.map(() => [])
   /** By their numbers. */
   readonly #pages: Array<Page> = [nothing]
+  /** The same pages' memory: to what is asked for most it is one look fewer. */
+  readonly #memory: Array<Uint8Array> = [nothing.bytes]
   /** Of pages that were let go. */
   readonly #numbers: Array<number> = []
   /** By size: bytes of all pages. */
@@ -67,6 +69,11 @@ export class Values {
   /** The page of this number; that of what has no bytes is 0. */
   page(number: number): Page {
     return this.#pages[number]!
+  }
+
+  /** The memory of this page. */
+  bytesOf(number: number): Uint8Array {
+    return this.#memory[number]!
   }
 
   /** Of all pages, taken and free, but not of what has memory of its own: for tests. */
@@ -117,11 +124,13 @@ export class Values {
 
   #number(page: Page): Page {
     page.number = this.#numbers.pop() ?? this.#pages.length
+    this.#memory[page.number] = page.bytes
     return this.#pages[page.number] = page
   }
 
   #forget(page: Page): void {
     this.#pages[page.number] = nothing
+    this.#memory[page.number] = nothing.bytes
     this.#numbers.push(page.number)
   }
 
