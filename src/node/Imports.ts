@@ -193,6 +193,6 @@ const imageOf = (uploads: Uploads["Service"], upload: string): Effect.Effect<Ima
     const snapshot = takeSnapshot({
       history: [], application: image.store, clients, commit: op, commitTime: time, sinceSnapshot: 0
     })
-    const { digest } = yield* readThrough(snapshot, crc32, () => {})
+    const { digest } = yield* readThrough(snapshot, () => {})
     return { snapshot, digest }
   })

@@ -18,7 +18,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type { Crc32 } from "../base/Bytes.ts"
 import { invariant } from "../base/Invariant.ts"
 import type { Entry } from "../vr/Message.ts"
 import { partRoom, type Snapshot } from "../vr/Snapshot.ts"
@@ -159,7 +158,7 @@ export class Journals extends Context.Service<Journals, {
   readonly held: Effect.Effect<ReadonlyArray<HeldReplica>, JournalError>
 }>()("v2r2/storage/Journals") {
   /** Building the layer anew on the same disk is a restart after a crash. */
-  static readonly layerMemory = (disk: MemoryDisk, crc: Crc32): Layer.Layer<Journals> =>
+  static readonly layerMemory = (disk: MemoryDisk): Layer.Layer<Journals> =>
     Layer.sync(Journals, () => {
       const owners = new Map<string, symbol>()
       return {
@@ -168,7 +167,7 @@ export class Journals extends Context.Service<Journals, {
             const key = `${tenantId}::${replicaId}`
             const owner = Symbol(key)
             owners.set(key, owner)
-            return memoryJournal({ disk, key, durability, crc, isOwned: () => owners.get(key) === owner })
+            return memoryJournal({ disk, key, durability, isOwned: () => owners.get(key) === owner })
           }),
         discard: (tenantId, replicaId) =>
           Effect.sync(() => {
@@ -192,11 +191,10 @@ interface MemoryJournalOptions {
   readonly disk: MemoryDisk
   readonly key: string
   readonly durability: Durability
-  readonly crc: Crc32
   readonly isOwned: () => boolean
 }
 
-const memoryJournal = ({ crc, disk, durability, isOwned, key }: MemoryJournalOptions): Journal => {
+const memoryJournal = ({ disk, durability, isOwned, key }: MemoryJournalOptions): Journal => {
   let opened = false
   let failed: JournalError | null = null
   const held = (): Held => disk.journals.get(key) ?? nothingHeld
@@ -216,7 +214,7 @@ const memoryJournal = ({ crc, disk, durability, isOwned, key }: MemoryJournalOpt
       const { doubt, ...log } = held()
       checkSave({ op: lastOp(log), doubt }, snapshot.op)
       const parts: Array<Uint8Array> = []
-      const saved = yield* readThrough(snapshot, crc, (part) => parts.push(part.slice()))
+      const saved = yield* readThrough(snapshot, (part) => parts.push(part.slice()))
       yield* change("save", (held) => shortened(afterSave(held, { op: snapshot.op, parts })))
       return saved
     })
@@ -234,7 +232,7 @@ const memoryJournal = ({ crc, disk, durability, isOwned, key }: MemoryJournalOpt
       }),
     write: (write) => change("write", (held) => afterWrite(held, write, durability)),
     save: (snapshot, onKept) => {
-      const through: Effect.Effect<SavedSnapshot, JournalError> = readThrough(snapshot, crc, () => {})
+      const through: Effect.Effect<SavedSnapshot, JournalError> = readThrough(snapshot, () => {})
       return Effect.tap(durability === "disk" ? save(snapshot) : through, (saved) => Effect.sync(() => onKept?.(saved)))
     }
   }
@@ -243,7 +241,6 @@ const memoryJournal = ({ crc, disk, durability, isOwned, key }: MemoryJournalOpt
 /** Goes through all parts, and lets others have their turn after each. A part is valid until `take` returns. */
 export const readThrough = (
   { op, read }: Snapshot,
-  crc: Crc32,
   take: (part: Uint8Array) => void
 ): Effect.Effect<SavedSnapshot> =>
   Effect.gen(function*() {
@@ -251,7 +248,7 @@ export const readThrough = (
     const room = partRoom()
     let total = noParts
     for (let part = reader.next(room); part !== null; part = reader.next(room)) {
-      total = withPart(total, part, crc)
+      total = withPart(total, part.length, reader.checksum)
       take(part)
       yield* Effect.yieldNow
     }

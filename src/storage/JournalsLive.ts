@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { dirname, join } from "node:path"
-import { crc32 } from "node:zlib"
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { isUuid, parseReplicaId, replicaId, type ReplicaName } from "../base/Names.ts"
@@ -137,7 +136,7 @@ const headJournal = (disk: LogDisk, place: Place): Journal => {
     open,
     restore: () => Effect.sync(() => invariant(false, "there is a snapshot to restore", { file })),
     save: (snapshot, onKept) =>
-      Effect.suspend(() => failed ? Effect.fail(failed) : readThrough(snapshot, crc32, () => {})).pipe(
+      Effect.suspend(() => failed ? Effect.fail(failed) : readThrough(snapshot, () => {})).pipe(
         Effect.tap((saved) => Effect.sync(() => onKept?.(saved)))
       ),
     write: (one) =>

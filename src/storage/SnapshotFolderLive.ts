@@ -156,7 +156,7 @@ const writeParts = (
     const next = () => reader.next(writer.room(block_header_bytes))
     writer.add(encoder.header)
     for (let part = next(); part !== null; part = next()) {
-      for (const bytes of encoder.part(part)) writer.add(bytes)
+      for (const bytes of encoder.part(part, reader.checksum)) writer.add(bytes)
       if (writer.isFull) yield* writer.write
       yield* Effect.yieldNow
       if (!goesOn()) return null

@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { crc32 } from "../base/Checksum.ts"
+import { crc32, joinedCrc32 } from "../base/Checksum.ts"
 import { Limits } from "../base/Limits.ts"
 import { MsgpackReader } from "../base/MsgpackReader.ts"
 import { MsgpackWriter } from "../base/MsgpackWriter.ts"
@@ -32,9 +32,14 @@ export interface Snapshot {
   /** About how many bytes all parts have. */
   readonly size: number
   /** From its beginning, as often as is needed. */
-  readonly read: () => PartReader
+  readonly read: () => SnapshotParts
   /** As `PinnedState.release`. */
   readonly release: () => void
+}
+
+export interface SnapshotParts extends PartReader {
+  /** The CRC-32 of the last part by itself: to go through a part costs about half as much as to make it. */
+  readonly checksum: number
 }
 
 /** Room for the parts of a snapshot, one after the other: what `PartReader.next` takes. */
@@ -137,7 +142,8 @@ function* recordsOf(sessions: ReadonlyArray<KeptSession>, w: MsgpackWriter): Gen
 }
 
 /** Header and sessions, the data, and the end, which is known last. */
-class SnapshotReader implements PartReader {
+class SnapshotReader implements SnapshotParts {
+  checksum = 0
   private readonly beginning: Generator<Uint8Array>
   private readonly data: PartReader
   private stage: "beginning" | "data" | "over" = "beginning"
@@ -159,11 +165,13 @@ class SnapshotReader implements PartReader {
     const body = this.data.next(room?.subarray(1))
     if (body !== null) return this.counted(inRoom(body, room) ?? part(kinds.data, body))
     this.stage = "over"
-    return part(kinds.end, new MsgpackWriter().start().array(2).uint(this.count).uint(this.digest).take())
+    const { count, digest } = this
+    return this.counted(part(kinds.end, new MsgpackWriter().start().array(2).uint(count).uint(digest).take()))
   }
 
   private counted(bytes: Uint8Array): Uint8Array {
-    this.digest = crc32(bytes, this.digest)
+    this.checksum = crc32(bytes, 0)
+    this.digest = joinedCrc32(this.digest, this.checksum, bytes.length)
     this.count++
     return bytes
   }

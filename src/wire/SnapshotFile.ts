@@ -8,6 +8,7 @@
  * @module
  */
 import type { Crc32 } from "../base/Bytes.ts"
+import { joinedCrc32 } from "../base/Checksum.ts"
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { isUuid } from "../base/Names.ts"
@@ -48,10 +49,11 @@ export interface PartsTotal {
 
 export const noParts: PartsTotal = { parts: 0, bytes: 0, digest: 0 }
 
-export const withPart = ({ bytes, digest, parts }: PartsTotal, part: Uint8Array, crc: Crc32): PartsTotal => ({
+/** `length` and `checksum`, its CRC-32, of one more part. */
+export const withPart = ({ bytes, digest, parts }: PartsTotal, length: number, checksum: number): PartsTotal => ({
   parts: parts + 1,
-  bytes: bytes + part.length,
-  digest: crc(part, digest)
+  bytes: bytes + length,
+  digest: joinedCrc32(digest, checksum, length)
 })
 
 /** Makes a file, piece by piece: the header, what {@link part} gives for each part, and the end. */
@@ -78,14 +80,13 @@ export class SnapshotEncoder {
     this.crc = crc
   }
 
-  /** The block of the next part: what stands before it, and the part itself. */
-  part(part: Uint8Array): readonly [Uint8Array, Uint8Array] {
+  /** The block of the next part: what stands before it, and the part itself. `checksum`: its CRC-32 by itself. */
+  part(part: Uint8Array, checksum = this.crc(part, 0)): readonly [Uint8Array, Uint8Array] {
     invariant(part.length > 0 && part.length <= part_bytes_max, "a part is not empty, and not too long", {
       bytes: part.length
     })
-    const header = this.blockHeader(part.length, part)
-    this.total = withPart(this.total, part, this.crc)
-    return [header, part]
+    this.total = withPart(this.total, part.length, checksum)
+    return [this.blockHeader(part.length, part.length, checksum), part]
   }
 
   /** The last block. */
@@ -97,15 +98,16 @@ export class SnapshotEncoder {
     setUint(view, 16, bytes)
     view.setUint32(24, parts)
     view.setUint32(28, digest)
-    block.set(this.blockHeader(0, block.subarray(block_header_bytes)))
+    block.set(this.blockHeader(0, end_bytes, this.crc(block.subarray(block_header_bytes), 0)))
     return block
   }
 
-  private blockHeader(length: number, content: Uint8Array): Uint8Array {
+  /** `length`: as the header has it. `checksum`: of the content, which has so many `bytes`. */
+  private blockHeader(length: number, bytes: number, checksum: number): Uint8Array {
     const header = new Uint8Array(block_header_bytes)
     const view = viewOf(header)
     view.setUint32(0, length)
-    this.chain = this.crc(content, this.crc(header.subarray(0, 4), this.chain))
+    this.chain = joinedCrc32(this.crc(header.subarray(0, 4), this.chain), checksum, bytes)
     view.setUint32(4, this.chain)
     return header
   }
@@ -227,8 +229,9 @@ export class SnapshotDecoder {
   }
 
   private takePart(part: Uint8Array, parts: Array<Uint8Array>): void {
-    if (!this.follows(part)) return this.refuse(`part ${this.total.parts + 1} is not as it was written`)
-    this.total = withPart(this.total, part, this.crc)
+    const checksum = this.crc(part, 0)
+    if (!this.follows(part.length, checksum)) return this.refuse(`part ${this.total.parts + 1} is not as it was written`)
+    this.total = withPart(this.total, part.length, checksum)
     parts.push(part)
     this.expect("block", block_header_bytes)
   }
@@ -238,13 +241,13 @@ export class SnapshotDecoder {
     const view = viewOf(piece)
     const says = getUint(view, 0) === this.header?.op && getUint(view, 8) === bytes &&
       view.getUint32(16) === parts && view.getUint32(20) === digest
-    if (!this.follows(piece) || !says) return this.refuse(`its end, behind part ${parts}, is not as it was written`)
+    if (!this.follows(end_bytes, this.crc(piece, 0)) || !says) return this.refuse(`its end, behind part ${parts}, is not as it was written`)
     this.expect("behind", 1)
   }
 
-  /** Is the content of a block what its header says, behind the block before? */
-  private follows(content: Uint8Array): boolean {
-    this.chain = this.crc(content, this.crc(this.length, this.chain))
+  /** Is the content of a block, of so many bytes and with this checksum, what its header says, behind the block before? */
+  private follows(bytes: number, checksum: number): boolean {
+    this.chain = joinedCrc32(this.crc(this.length, this.chain), checksum, bytes)
     return this.chain === this.checksum
   }
 

@@ -8,19 +8,32 @@ import * as Effect from "effect/Effect"
 import { crc32 } from "node:zlib"
 import { concat } from "../../src/base/Bytes.ts"
 import type { Journal, Stored } from "../../src/storage/Journal.ts"
-import type { Snapshot } from "../../src/vr/Snapshot.ts"
+import type { Snapshot, SnapshotParts } from "../../src/vr/Snapshot.ts"
 import { entries, write } from "./Journal.ts"
 
 /** As it is at that op: one to four parts. */
 export const partsOf = (op: number): ReadonlyArray<Uint8Array> =>
   Array.from({ length: 1 + op % 4 }, (_, index) => new Uint8Array(1 + (op * 37 + index * 101) % 900).fill(op + index))
 
+/** These parts, as those of a snapshot. */
+export const partsGiven = (next: () => Uint8Array | null): SnapshotParts => {
+  const parts = {
+    checksum: 0,
+    next: () => {
+      const part = next()
+      if (part !== null) parts.checksum = crc32(part)
+      return part
+    }
+  }
+  return parts
+}
+
 export const snapshotOf = (op: number, parts = partsOf(op)): Snapshot => ({
   op,
   size: 0,
   read: () => {
     let next = 0
-    return { next: () => parts[next++] ?? null }
+    return partsGiven(() => parts[next++] ?? null)
   },
   release: () => {}
 })
@@ -45,7 +58,7 @@ export const endless = (op: number) =>
       if (++given === 3) Deferred.doneUnsafe(begun, Effect.void)
       return ended ? null : Uint8Array.of(op)
     }
-    const snapshot: Snapshot = { op, size: 0, read: () => ({ next }), release: () => {} }
+    const snapshot: Snapshot = { op, size: 0, read: () => partsGiven(next), release: () => {} }
     return { begun: Deferred.await(begun), end: () => void (ended = true), snapshot }
   })
 

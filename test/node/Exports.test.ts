@@ -20,7 +20,7 @@ import { seeded } from "../../src/base/Random.ts"
 import * as Tenants from "../../src/tenants/Tenants.ts"
 import { makeExports } from "../../src/node/Exports.ts"
 import type { DispatcherInput } from "../../src/node/Queues.ts"
-import { readerOf } from "../simulation/Data.ts"
+import { partsGiven } from "../contracts/Snapshots.ts"
 import { bytes, run, story, text, type TestNode, type World } from "./World.ts"
 
 const refusal = (effect: Effect.Effect<unknown, AdminError>) =>
@@ -177,7 +177,7 @@ describe("what a node gives of snapshots", () => {
       const answer = Effect.map(Queue.take(asked), (input) => {
         if (input._tag !== "Ask" || input.question._tag !== "TakeSnapshot") return
         const taken = ++op
-        const snapshot = { op: taken, size: 0, read: () => readerOf([]), release: () => void released.push(taken) }
+        const snapshot = { op: taken, size: 0, read: () => partsGiven(() => null), release: () => void released.push(taken) }
         input.question.answer({ snapshot, elements: 0, isPrimary: taken > 1 })
       })
       yield* Effect.forkScoped(Effect.forever(answer))
@@ -200,7 +200,7 @@ describe("what a node gives of snapshots", () => {
       const exports = yield* makeExports({ node: "n1", dispatcher: asked })
       const open = exports.open(yield* tenantOnNode, "any")
       let released = 0
-      const snapshot = { op: 1, size: 0, read: () => readerOf([]), release: () => void released++ }
+      const snapshot = { op: 1, size: 0, read: () => partsGiven(() => null), release: () => void released++ }
       const answer = Effect.map(Queue.take(asked), (input) => {
         if (input._tag !== "Ask" || input.question._tag !== "TakeSnapshot") return assert.fail("another question")
         return input.question.answer({ snapshot, elements: 0, isPrimary: true })

@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
-import { crc32 } from "node:zlib"
 import { askChange, withdrawChange } from "../../src/node/Changing.ts"
 import { makeGroupCalls } from "../../src/node/GroupCalls.ts"
 import { Metrics } from "../../src/node/Metrics.ts"
@@ -73,7 +72,7 @@ describe("one that is to join", () => {
   it.effect("is written and started, also if whoever asked is gone in the middle of it", () =>
     Effect.gen(function*() {
       const disk = makeMemoryDisk()
-      const journals = Context.get(yield* Layer.build(Journals.layerMemory(disk, crc32)), Journals)
+      const journals = Context.get(yield* Layer.build(Journals.layerMemory(disk)), Journals)
       const slow = Journals.of({
         ...journals,
         journal: (...of) => Effect.map(journals.journal(...of), (journal) => ({

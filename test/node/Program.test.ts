@@ -9,7 +9,6 @@ import * as Exit from "effect/Exit"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { crc32 } from "node:zlib"
 import * as Layer from "effect/Layer"
 import * as Command from "effect/cli/Command"
 import { afterEach, vi } from "vitest"
@@ -37,7 +36,7 @@ const ground = (network: Layer.Layer<Network>): Ground => (config) => {
   const disk = makeMemoryDisk()
   return Layer.mergeAll(
     network,
-    Journals.layerMemory(disk, crc32),
+    Journals.layerMemory(disk),
     Uploads.layerMemory(disk),
     NodeStore.layerMemory(ownerOf(config), config.lease_ms, disk)
   )

@@ -8,7 +8,6 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { crc32 } from "node:zlib"
 import { Network } from "../../src/network/Network.ts"
 import { type Config, ownerOf } from "../../src/node/Config.ts"
 import { type Counters, Metrics } from "../../src/node/Metrics.ts"
@@ -89,7 +88,7 @@ export const layerOf = (
   const ground = Layer.mergeAll(
     Layer.succeed(Network, network),
     Layer.provide(slowStore(node), NodeStore.layerMemory(ownerOf(config), config.lease_ms, disk)),
-    Layer.provide(fragileJournals(node), Journals.layerMemory(disk, crc32)),
+    Layer.provide(fragileJournals(node), Journals.layerMemory(disk)),
     Uploads.layerMemory(disk),
     Metrics.layer,
     Settings.layer(config),

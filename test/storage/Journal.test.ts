@@ -6,7 +6,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { crc32 } from "node:zlib"
 import { Journals, type Stored } from "../../src/storage/Journal.ts"
 import { afterSave, afterWrite, foundIn, type Held, nothingHeld, replacement, shortened } from "../../src/storage/JournalModel.ts"
 import { makeMemoryDisk } from "../../src/storage/MemoryDisk.ts"
@@ -21,7 +20,7 @@ const makeHarness: Effect.Effect<JournalsHarness> = Effect.sync(() => {
   return {
     journals: Layer.unwrap(Effect.sync(() => {
       disk.failure = null
-      return Journals.layerMemory(disk, crc32)
+      return Journals.layerMemory(disk)
     })),
     breakDisk: () => void (disk.failure = "no space left on device"),
     damage: () => {

@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import { seeded } from "../../src/base/Random.ts"
 import { afterSave, afterWrite, type Held, nothingHeld, replacement } from "../../src/storage/JournalModel.ts"
 import { entries, head, write } from "../contracts/Journal.ts"
-import { partsOf, range, restored, snapshotOf } from "../contracts/Snapshots.ts"
+import { partsGiven, partsOf, range, restored, snapshotOf } from "../contracts/Snapshots.ts"
 import { journalOn, place, segment, snapshotFile, spare, twoSpares } from "./Scripts.ts"
 import { after, crash, drawActions, judge, perform } from "./SnapshotScripts.ts"
 import { TestLogDisk } from "./TestLogDisk.ts"
@@ -255,7 +255,7 @@ it.effect("a snapshot that someone removed while it was written is not taken for
   Effect.gen(function*() {
     const { disk, journal } = yield* filledDisk
     const tmp = `${place.snapshots}/save.tmp`
-    const error = yield* Effect.flip(journal.save({ ...snapshotOf(5), read: () => ({ next: () => (disk.change(tmp, null), null) }) }))
+    const error = yield* Effect.flip(journal.save({ ...snapshotOf(5), read: () => partsGiven(() => (disk.change(tmp, null), null)) }))
     assert.deepInclude(error, { during: "save", message: `${tmp}: no such file or directory` })
     const again = yield* opened(disk)
     yield* judge(again.journal, again.found, [held], "after that")

@@ -5,9 +5,10 @@
  */
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
+import { crc32 } from "../../src/base/Checksum.ts"
 import type { PartReader } from "../../src/vr/Application.ts"
 import { ClientTable } from "../../src/vr/ClientTable.ts"
-import { Restoration, takeSnapshot, type Whole } from "../../src/vr/Snapshot.ts"
+import { partRoom, Restoration, takeSnapshot, type Whole } from "../../src/vr/Snapshot.ts"
 import { append, get, readResult, Register } from "../simulation/Register.ts"
 import { squeeze } from "../simulation/Squeeze.ts"
 import { applyTo } from "./Applying.ts"
@@ -86,6 +87,20 @@ describe("a snapshot", () => {
     apply(state, [{ session: 1, answered: 0 }, { session: 1, answered: 0 }])
     const { header } = restore(partsOf(takeSnapshot(state).read())).image
     assert.deepStrictEqual(header, { op: 2, time: 1_000, log_bytes: 7, history })
+  })
+
+  it("tells the checksum of each part, header, sessions, data and end, in a room that is given or not", () => {
+    const state = empty()
+    apply(state, Array.from({ length: 9 }, () => ({ session: 1, answered: 0 })))
+    for (const room of [undefined, partRoom()]) {
+      const kinds = new Set<number>()
+      const reader = takeSnapshot(state).read()
+      for (let part = reader.next(room); part !== null; part = reader.next(room)) {
+        kinds.add(part[0]!)
+        assert.strictEqual(reader.checksum, crc32(part, 0))
+      }
+      assert.strictEqual(kinds.size, 4)
+    }
   })
 
   it("may be taken without the sessions: as another tenant's data", () => {
