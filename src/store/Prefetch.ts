@@ -24,7 +24,7 @@ export class Prefetch {
   readonly #look: (numbers: ReadonlyArray<number>) => number
 
   constructor(blobs: Blobs) {
-    this.#look = (numbers) => blobs.glimpse(numbers)
+    this.#look = (numbers) => blobs.glimpse(numbers) + blobs.glimpseRest(numbers)
   }
 
   /** `parentOf`: the directory that a path leads to the end of; undefined if there is none. */

@@ -42,8 +42,11 @@ export interface SnapshotParts extends PartReader {
   readonly checksum: number
 }
 
-/** Room for the parts of a snapshot, one after the other: what `PartReader.next` takes. */
-export const partRoom = (): Uint8Array => new Uint8Array(1 + Limits.snapshot_part_bytes_max)
+/**
+ * Room for the parts of a snapshot, one after the other: what `PartReader.next` takes. What does not belong to a full part any more is
+ * written behind it before that is known.
+ */
+export const partRoom = (): Uint8Array => new Uint8Array(1 + Limits.snapshot_part_bytes_max + Limits.operation_bytes_max)
 
 /** What a snapshot says beside sessions and data. */
 export interface SnapshotHeader {
