@@ -9,7 +9,8 @@ import { v2r2 } from "./Cluster.ts"
 import type { Options } from "./Options.ts"
 import { keys, type Sample, type Work } from "./Plan.ts"
 import { progress } from "./Progress.ts"
-import { fill, measureAt, warmUp, withLines } from "./Rounds.ts"
+import { fill, type Lines, measureAt, warmUp, withLines } from "./Rounds.ts"
+import type { Running } from "./System.ts"
 
 export interface Sizes {
   readonly elements: number
@@ -20,6 +21,19 @@ export interface Sizes {
 }
 
 const work: Work = { operation: "write", outstanding: 64, connections: 1, tenants: 1 }
+
+/**
+ * Every element once more, so that what is measured then is a cluster that is at work, and not one that still becomes as large as it will
+ * be: of its log and its data, and of the memory that a snapshot takes for a while.
+ */
+const writeAll = Effect.fnUntraced(function*(cluster: Running, elements: number, lines: Lines) {
+  let written = 0
+  while (written < elements) {
+    progress(`many elements: writing each, ${Math.floor(100 * written / elements)} %`)
+    const { operations } = yield* measureAt(cluster, { work: { ...work, outstanding: 256 }, warm_ms: 0, measure_ms: 1_000 }, lines)
+    written += operations
+  }
+})
 
 export const runSizes = (options: Options): Effect.Effect<Sizes, Trouble> =>
   withLines("V2R2", (lines) =>
@@ -35,6 +49,7 @@ export const runSizes = (options: Options): Effect.Effect<Sizes, Trouble> =>
       const fill_s = (performance.now() - begin_ms) / 1_000
       progress("many elements: warming up")
       for (const cluster of [small, large]) yield* warmUp(v2r2, cluster, { ...options, operations: ["write"] })
+      yield* writeAll(large, elements, lines)
       const few: Array<Sample> = []
       const many: Array<Sample> = []
       for (let round = 1; round <= repetitions; round++) {
