@@ -157,8 +157,8 @@ export class Blobs implements NameKeeper<Entry> {
   }
 
   /**
-   * Brings their records, and where their slots begin, into the processor's caches: one kind of place after the other, each in a loop
-   * so short that the processor begins with the next ones while it waits for memory. What it gives means nothing.
+   * Brings their records and slots into the processor's caches: one kind of place after the other, each in a loop so short that the
+   * processor begins with the next ones while it waits for memory. What it gives means nothing.
    */
   glimpse(blobs: ReadonlyArray<number>): number {
     let seen = 0
@@ -170,12 +170,6 @@ export class Blobs implements NameKeeper<Entry> {
       // What has no bytes has no first one.
       seen += this.#values.bytesOf(words[at + page_at]!)[words[at + offset_at]!]! | 0
     }
-    return seen
-  }
-
-  /** The rest of their slots, for whoever is not about to go through them one after the other: the processor would foresee that. */
-  glimpseRest(blobs: ReadonlyArray<number>): number {
-    let seen = 0
     for (const blob of blobs) {
       const { words } = this.#blockOf(blob)
       const at = wordsAt(blob)

@@ -121,9 +121,9 @@ export class OrderedNames<Value> {
     return page
   }
 
-  /** At the first name. Only of names that do not change meanwhile. `onNext`: is told what is soon to come. */
-  cursor(onNext: OnNext<Value> = ignore): NamesCursor<Value> {
-    return new NamesCursor(this.#root, onNext)
+  /** At the first name. Only of names that do not change meanwhile. */
+  cursor(): NamesCursor<Value> {
+    return new NamesCursor(this.#root)
   }
 }
 
@@ -145,20 +145,13 @@ const collect = <Value>(
   for (let i = from; i < node.names.length && page.length < limit; i++) page.push([node.names[i]!, node.values[i]!])
 }
 
-/** Of names side by side, in order: their values. */
-export type OnNext<Value> = (values: ReadonlyArray<Value>) => void
-
-const ignore = (): void => {}
-
 /** Goes through the names in order: O(1) for a step, but for the few that change to another leaf. */
 export class NamesCursor<Value> {
   readonly #above: Array<{ readonly branch: Branch<Value>; index: number }> = []
   #leaf: Leaf<Value> | undefined = undefined
   #index = 0
-  readonly #onNext: OnNext<Value>
 
-  constructor(root: Node<Value> | undefined, onNext: OnNext<Value>) {
-    this.#onNext = onNext
+  constructor(root: Node<Value> | undefined) {
     if (root !== undefined) this.#descend(root)
   }
 
@@ -191,6 +184,5 @@ export class NamesCursor<Value> {
       node = node.nodes[0]!
     }
     this.#leaf = node
-    this.#onNext(node.values)
   }
 }

@@ -16,9 +16,8 @@ import { MsgpackWriter } from "../base/MsgpackWriter.ts"
 import type { PartReader } from "../vr/Application.ts"
 import type { Entry } from "./Blobs.ts"
 import type { Element } from "./elements/Elements.ts"
-import type { NamesCursor, OnNext } from "./OrderedNames.ts"
+import type { NamesCursor } from "./OrderedNames.ts"
 import type { Pin } from "./Pin.ts"
-import { prefetchLeaf } from "./Prefetch.ts"
 
 export const record_fields = 6
 
@@ -64,16 +63,14 @@ class Walk {
   entry: Entry | undefined
   /** Of each directory on the way here: at what comes next in it. */
   readonly #open: Array<NamesCursor<Entry>> = []
-  readonly #onNext: OnNext<Entry>
 
-  constructor({ blobs, root }: Pin) {
+  constructor({ root }: Pin) {
     this.entry = root
-    this.#onNext = (entries) => prefetchLeaf(blobs, entries)
   }
 
   advance(): void {
     const open = this.#open
-    if (typeof this.entry === "object") open.push(this.entry.entries.cursor(this.#onNext))
+    if (typeof this.entry === "object") open.push(this.entry.entries.cursor())
     while (open.length > 0 && open[open.length - 1]!.name === undefined) open.pop()
     const cursor = open[open.length - 1]
     this.depth = open.length

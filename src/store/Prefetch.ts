@@ -1,30 +1,24 @@
 /**
- * Brings into the processor's caches what a batch of operations will ask for, before they are executed one by one, and what a walk
- * through all elements comes to next. Among very many elements each look-up waits for several places in memory that are in no cache,
- * one after the other; here those of all are asked for side by side, and the processor waits for many at a time. Nothing depends on
- * it: what is looked at here is looked at again. Of operations, only for paths that end in the directory of the one before: to find
- * the way to another one takes as long as to do without.
+ * Brings into the processor's caches what a batch of operations will ask for, before they are executed one by one. Among very many
+ * elements each look-up waits for several places in memory that are in no cache, one after the other; here those of all are asked
+ * for side by side, and the processor waits for many at a time. Nothing depends on it: what is looked at here is looked at again.
+ * Only for paths that end in the directory of the one before: to find the way to another one takes as long as to do without.
  *
  * @module
  */
-import type { Blobs, Entry } from "./Blobs.ts"
+import type { Blobs } from "./Blobs.ts"
 import type { Directory } from "./elements/Directory.ts"
 import { Places } from "./NameIndex.ts"
 
 /** So that the compiler does not leave out what nobody uses. */
 const seen = { last: 0 }
 
-/** Looks at the blobs of a leaf side by side, before they are read one after the other, as a snapshot does. */
-export const prefetchLeaf = (blobs: Blobs, entries: ReadonlyArray<Entry>): void => {
-  seen.last = blobs.glimpse(entries.filter((entry) => typeof entry === "number"))
-}
-
 export class Prefetch {
   readonly #places = new Places()
   readonly #look: (numbers: ReadonlyArray<number>) => number
 
   constructor(blobs: Blobs) {
-    this.#look = (numbers) => blobs.glimpse(numbers) + blobs.glimpseRest(numbers)
+    this.#look = (numbers) => blobs.glimpse(numbers)
   }
 
   /** `parentOf`: the directory that a path leads to the end of; undefined if there is none. */
