@@ -79,7 +79,7 @@ describe("the memory of values", () => {
     hold(values, 256, 1)
     assert.isAtMost(values.bytes, 1024)
     for (let i = 1; i < 10_000; i++) hold(values, 256, 1)
-    assert.isAtMost(values.bytes, 10_000 * 256 + 64 * 1024)
+    assert.isAtMost(values.bytes, 10_000 * 256 * (1 + Limits.value_page_share))
   })
 
   it("is in few pages, however many values there are, and none of these is a large share of it", () => {
@@ -87,10 +87,10 @@ describe("the memory of values", () => {
     const pages = new Set<Page>()
     const held = Array.from({ length: 200_000 }, () => hold(values, 256, 1))
     for (const { page } of held) pages.add(page)
-    assert.isBelow(pages.size, 64 + 64 * Math.log(200_000 * 256 / (4 * 1024 * 1024)) + 16)
-    assert.isAtMost(values.bytes, 200_000 * 256 * (1 + 1 / 63))
+    assert.isBelow(pages.size, 60)
+    assert.isAtMost(values.bytes, 200_000 * 256 * (1 + Limits.value_page_share))
     for (const { at, page } of held.splice(0, 100_000)) values.give(page, at)
-    assert.isAtMost(values.bytes, 100_000 * 256 * 1.1)
+    assert.isAtMost(values.bytes, 100_000 * 256 * (1 + 2 * Limits.value_page_share))
     for (const { at, page } of held.toReversed()) values.give(page, at)
     assert.isAtMost(values.bytes, 64 * 1024)
   })
@@ -109,7 +109,7 @@ describe("the memory of values", () => {
       assert.isTrue(kept.every(isWhole))
       held = kept
     }
-    assert.isAtMost(most, 20_000 * 112 + 2 * 64 * 1024)
+    assert.isAtMost(most, 20_000 * 112 * (1 + 2 * Limits.value_page_share))
     for (const { at, page } of held) values.give(page, at)
     assert.isAtMost(values.bytes, 64 * 1024)
   })
