@@ -4,6 +4,7 @@
  * @module
  */
 import { crc32 as platform } from "node:zlib"
+import { invariant } from "./Invariant.ts"
 
 /** CRC-32, that of zlib, of `bytes`; continued from `seed`, the checksum of what came before, or from 0. */
 export const crc32 = (bytes: Uint8Array, seed: number): number => platform(bytes, seed)
@@ -31,6 +32,7 @@ while (shifts.length < 32) shifts.push(product(shifts.at(-1)!, shifts.at(-1)!))
  * Neither is looked at.
  */
 export const joinedCrc32 = (first: number, second: number, length: number): number => {
+  invariant(length >= 0 && length < 2 ** 32, "a piece has less than 4 GiB", { length })
   let moved = first
   for (let left = length, i = 0; left > 0; left = left >>> 1, i++) {
     if ((left & 1) !== 0) moved = product(shifts[i]!, moved)

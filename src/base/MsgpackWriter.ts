@@ -20,7 +20,7 @@ const utf8 = new TextEncoder()
  */
 export class MsgpackWriter {
   private readonly slab_bytes: number
-  private slab: Uint8Array = nothing
+  private slab = nothing
   private first = 0
   private at = 0
 
@@ -57,14 +57,6 @@ export class MsgpackWriter {
     return this
   }
 
-  /** The same, in this memory as far as it goes. To be ended by `take` with the same room, which then gives what is there where it is. */
-  startIn(room: Uint8Array): this {
-    this.slab = room
-    this.first = 0
-    this.at = 0
-    return this
-  }
-
   /** Bytes since `start`. */
   get length(): number {
     return this.at - this.first
@@ -76,15 +68,12 @@ export class MsgpackWriter {
   }
 
   /**
-   * What was written since `start`, or its first `length` bytes alone: in `room` if that is long enough, else in memory of its own that
-   * is exactly as long.
+   * What was written since `start`, or its first `length` bytes alone: in memory of its own that is exactly as long, or
+   * in `room` if that is long enough.
    */
   take(length: number = this.length, room: Uint8Array = nothing): Uint8Array {
     let value: Uint8Array
-    if (this.slab === room) {
-      value = room.subarray(0, length)
-      this.drop()
-    } else if (length > room.length) {
+    if (length > room.length) {
       value = this.slab.slice(this.first, this.first + length)
     } else {
       value = room.subarray(0, length)

@@ -40,8 +40,7 @@ export const partsOf = (pin: Pin, part_bytes_max: number): PartReader => {
     next: (room) => {
       invariant(!pin.isReleased, "a pin is read before it is released")
       if (walk.entry === undefined) return null
-      if (room === undefined) writer.start()
-      else writer.startIn(room)
+      writer.start()
       let end = 0
       for (let elements = 0; walk.entry !== undefined && elements < Limits.snapshot_part_elements_max; elements++) {
         // Not before it is written: meanwhile it may change.

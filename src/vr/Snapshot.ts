@@ -37,16 +37,14 @@ export interface Snapshot {
   readonly release: () => void
 }
 
+/** The parts, one after the other. */
 export interface SnapshotParts extends PartReader {
-  /** The CRC-32 of the last part by itself: to go through a part costs about half as much as to make it. */
+  /** The CRC-32 of the last part by itself, so that whoever needs it does not go through the part again. Of no meaning before the first. */
   readonly checksum: number
 }
 
-/**
- * Room for the parts of a snapshot, one after the other: what `PartReader.next` takes. What does not belong to a full part any more is
- * written behind it before that is known.
- */
-export const partRoom = (): Uint8Array => new Uint8Array(1 + Limits.snapshot_part_bytes_max + Limits.operation_bytes_max)
+/** Room for the parts of a snapshot, one after the other: what `PartReader.next` takes. */
+export const partRoom = (): Uint8Array => new Uint8Array(1 + Limits.snapshot_part_bytes_max)
 
 /** What a snapshot says beside sessions and data. */
 export interface SnapshotHeader {

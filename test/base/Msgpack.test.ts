@@ -253,24 +253,6 @@ describe("the writer", () => {
     assert.deepStrictEqual(begun().take(), written)
   })
 
-  it("writes where it is told to, goes on elsewhere when that is full, and does not come back", () => {
-    const written = Uint8Array.of(1, 2, 0xa3, 0x61, 0x62, 0x63)
-    for (const [length, slab_bytes] of [[0, 8], [1, 8], [6, 8], [6, 64]] as const) {
-      const writer = new MsgpackWriter(slab_bytes)
-      for (const size of [1, 5, 6, 20, 40]) {
-        const room = new Uint8Array(size)
-        const taken = writer.startIn(room).uint(1).uint(2).string("abc").take(length, room)
-        assert.deepStrictEqual(taken, written.subarray(0, length))
-        assert.strictEqual(taken.buffer === room.buffer, length <= size)
-        // A string asks for the most that it may take.
-        if (size >= 20) assert.deepStrictEqual(room.subarray(0, 6), written)
-        const before = room.slice()
-        assert.deepStrictEqual(writer.start().uint(9).take(), Uint8Array.of(9))
-        assert.deepStrictEqual(room, before)
-      }
-    }
-  })
-
   it("lends what it wrote, and never writes there again, in however small slabs", () => {
     for (const slab_bytes of [1, 40, 1_000]) {
       const writer = new MsgpackWriter(slab_bytes)

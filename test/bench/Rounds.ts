@@ -62,7 +62,7 @@ export const measureAt = Effect.fnUntraced(function*(
 })
 
 const moment_ms = 1
-const nobody_listens = { listen: Effect.void, deafen: Effect.void }
+export const nobody_listens = { listen: Effect.void, deafen: Effect.void }
 
 /** What the compilers need to see, in the nodes and in the generator, before anything is measured. */
 export const warmUp = Effect.fnUntraced(function*(system: System, running: Running, options: Options) {

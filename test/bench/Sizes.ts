@@ -4,12 +4,12 @@
  * @module
  */
 import * as Effect from "effect/Effect"
-import type { Trouble } from "../../src/devrel/Trouble.ts"
+import { Trouble } from "../../src/devrel/Trouble.ts"
 import { v2r2 } from "./Cluster.ts"
 import type { Options } from "./Options.ts"
 import { keys, type Sample, type Work } from "./Plan.ts"
 import { progress } from "./Progress.ts"
-import { fill, type Lines, measureAt, warmUp, withLines } from "./Rounds.ts"
+import { fill, measureAt, nobody_listens, warmUp, withLines } from "./Rounds.ts"
 import type { Running } from "./System.ts"
 
 export interface Sizes {
@@ -26,11 +26,12 @@ const work: Work = { operation: "write", outstanding: 64, connections: 1, tenant
  * Every element once more, so that what is measured then is a cluster that is at work, and not one that still becomes as large as it will
  * be: of its log and its data, and of the memory that a snapshot takes for a while.
  */
-const writeAll = Effect.fnUntraced(function*(cluster: Running, elements: number, lines: Lines) {
+const writeAll = Effect.fnUntraced(function*(cluster: Running, elements: number) {
   let written = 0
   while (written < elements) {
     progress(`many elements: writing each, ${Math.floor(100 * written / elements)} %`)
-    const { operations } = yield* measureAt(cluster, { work: { ...work, outstanding: 256 }, warm_ms: 0, measure_ms: 1_000 }, lines)
+    const { operations } = yield* measureAt(cluster, { work: { ...work, outstanding: 256 }, warm_ms: 0, measure_ms: 1_000 }, nobody_listens)
+    if (operations === 0) return yield* new Trouble({ exit: "failed", message: "the cluster took no write for a second" })
     written += operations
   }
 })
@@ -49,7 +50,7 @@ export const runSizes = (options: Options): Effect.Effect<Sizes, Trouble> =>
       const fill_s = (performance.now() - begin_ms) / 1_000
       progress("many elements: warming up")
       for (const cluster of [small, large]) yield* warmUp(v2r2, cluster, { ...options, operations: ["write"] })
-      yield* writeAll(large, elements, lines)
+      yield* writeAll(large, elements)
       const few: Array<Sample> = []
       const many: Array<Sample> = []
       for (let round = 1; round <= repetitions; round++) {

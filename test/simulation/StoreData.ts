@@ -63,8 +63,8 @@ const digested = (application: Application, whole: () => string): Replicated => 
 const behind = (first: Uint8Array, rest: PartReader): PartReader => {
   let begun = false
   return {
-    next: () => {
-      if (begun) return rest.next()
+    next: (room) => {
+      if (begun) return rest.next(room)
       begun = true
       return first
     }

@@ -68,6 +68,8 @@ describe("blobs", () => {
         }
       }
       for (const [blob, known] of all) check(blobs, blob, known)
+      // Of all that were ever there: what is beyond them would not be a number.
+      assert.isTrue(Number.isFinite(blobs.glimpse(Array.from({ length: blobs.numbers }, (_, blob) => blob))))
       assert.isAtMost(blobs.numbers, acts.length)
       for (const blob of all.keys()) blobs.free(blob)
       assert.isAtMost(values.bytes, 32 * Limits.value_page_bytes_usual)

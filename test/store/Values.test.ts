@@ -15,6 +15,7 @@ import type { Pin } from "../../src/store/Pin.ts"
 import { makeStore } from "../../src/store/Store.ts"
 import { Tree } from "../../src/store/Tree.ts"
 import { type Page, Values } from "../../src/store/Values.ts"
+import { squeeze } from "../simulation/Squeeze.ts"
 
 const length = fc.oneof(
   fc.integer({ min: 0, max: Limits.value_slot_bytes_max + 40 }),
@@ -79,7 +80,7 @@ describe("the memory of values", () => {
     hold(values, 256, 1)
     assert.isAtMost(values.bytes, 1024)
     for (let i = 1; i < 10_000; i++) hold(values, 256, 1)
-    assert.isAtMost(values.bytes, 10_000 * 256 * (1 + Limits.value_page_share))
+    assert.isAtMost(values.bytes, 10_000 * 256 * (1 + 1 / 8))
   })
 
   it("is in few pages, however many values there are, and none of these is a large share of it", () => {
@@ -88,11 +89,19 @@ describe("the memory of values", () => {
     const held = Array.from({ length: 200_000 }, () => hold(values, 256, 1))
     for (const { page } of held) pages.add(page)
     assert.isBelow(pages.size, 60)
-    assert.isAtMost(values.bytes, 200_000 * 256 * (1 + Limits.value_page_share))
+    assert.isAtMost(values.bytes, 200_000 * 256 * (1 + 1 / 8))
     for (const { at, page } of held.splice(0, 100_000)) values.give(page, at)
-    assert.isAtMost(values.bytes, 100_000 * 256 * (1 + 2 * Limits.value_page_share))
+    assert.isAtMost(values.bytes, 100_000 * 256 * (1 + 2 / 8))
     for (const { at, page } of held.toReversed()) values.give(page, at)
     assert.isAtMost(values.bytes, 64 * 1024)
+  })
+
+  it("is in pages of a certain length at most", () => {
+    const release = squeeze({ value_page_bytes_max: 256 * 1024 })
+    const values = new Values()
+    const held = Array.from({ length: 50_000 }, () => hold(values, 256, 1))
+    release()
+    assert.strictEqual(Math.max(...held.map(({ page }) => page.bytes.length)), 256 * 1024)
   })
 
   it("is used again, by page and by slot, in whatever order it is given back", () => {
@@ -109,7 +118,7 @@ describe("the memory of values", () => {
       assert.isTrue(kept.every(isWhole))
       held = kept
     }
-    assert.isAtMost(most, 20_000 * 112 * (1 + 2 * Limits.value_page_share))
+    assert.isAtMost(most, 20_000 * 112 * (1 + 2 / 8))
     for (const { at, page } of held) values.give(page, at)
     assert.isAtMost(values.bytes, 64 * 1024)
   })
