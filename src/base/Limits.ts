@@ -88,7 +88,7 @@ export const Limits = {
   value_page_bytes_min: 1 * KiB,
   value_page_bytes_usual: 64 * KiB,
   value_page_share: 1 / 8,
-  value_page_bytes_max: 32 * MiB,
+  value_page_bytes_max: 16 * MiB,
   /** With each write the memory of so many elements that were deleted is given back, a directory counting twice; and with each tick. */
   graves_per_write_max: 64,
   graves_per_tick_max: 2_048,

@@ -63,6 +63,8 @@ export class Values {
   readonly #memory: Array<Uint8Array> = [nothing.bytes]
   /** Of pages that were let go. */
   readonly #numbers: Array<number> = []
+  /** By size: the page that is kept though nothing of it is taken. */
+  readonly #empty: Array<Page | undefined> = slotSizes.map(() => undefined)
   /** By size: bytes of all pages. */
   readonly #bytes: Array<number> = slotSizes.map(() => 0)
 
@@ -92,6 +94,7 @@ export class Values {
   /** The offset of the slot that the caller has from now on. */
   take(page: Page): number {
     if (page.size < 0) return 0
+    if (page.taken === 0 && this.#empty[page.size] === page) this.#empty[page.size] = undefined
     page.taken += 1
     let at = page.returned.pop()
     if (at === undefined) {
@@ -115,11 +118,29 @@ export class Values {
       page.place = open.length
       open.push(page)
     }
-    // One is kept, unless it is large: else each value that comes and goes would take memory anew.
-    if (page.taken > 0 || open.length === 1 && page.bytes.length <= Limits.value_page_bytes_usual) return
-    this.#close(page)
-    this.#bytes[page.size]! -= page.bytes.length
-    this.#forget(page)
+    if (page.taken === 0) this.#keepOne(page)
+  }
+
+  /**
+   * Of empty pages one is kept, if no other page has room: else each value that comes and goes would take memory anew. It is the
+   * smaller one, and no larger than one would be that was made now.
+   */
+  #keepOne(empty: Page): void {
+    const { size } = empty
+    const kept = this.#empty[size]
+    this.#empty[size] = undefined
+    const both = kept === undefined ? [empty] : [kept, empty].sort((one, other) => other.bytes.length - one.bytes.length)
+    for (const page of both) {
+      const rest = this.#bytes[size]! - page.bytes.length
+      const length_max = Math.max(Limits.value_page_bytes_usual, rest * Limits.value_page_share)
+      if (this.#open[size]!.length === 1 && page.bytes.length <= length_max) {
+        this.#empty[size] = page
+        continue
+      }
+      this.#close(page)
+      this.#bytes[size]! -= page.bytes.length
+      this.#forget(page)
+    }
   }
 
   #number(page: Page): Page {

@@ -104,6 +104,25 @@ describe("the memory of values", () => {
     assert.strictEqual(Math.max(...held.map(({ page }) => page.bytes.length)), 256 * 1024)
   })
 
+  it("is not taken anew each time that one value comes and goes, however much there is, nor kept when there is little", () => {
+    for (const count of [100, 4_000, 50_000]) {
+      const values = new Values()
+      const held = Array.from({ length: count }, () => hold(values, 256, 1))
+      const full = values.bytes
+      while (values.bytes === full) held.push(hold(values, 256, 1))
+      const { page } = held.at(-1)!
+      for (let i = 0; i < 5; i++) {
+        const { at } = held.pop()!
+        values.give(page, at)
+        assert.strictEqual(values.pageFor(256), page)
+        held.push(hold(values, 256, 1))
+      }
+      // Those that came first: the page that is kept is the largest for a while.
+      for (const { at, page } of held.splice(-1).concat(held)) values.give(page, at)
+      assert.isAtMost(values.bytes, 64 * 1024)
+    }
+  })
+
   it("is used again, by page and by slot, in whatever order it is given back", () => {
     const random = seeded(7)
     const values = new Values()
