@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { crc32 } from "../base/Checksum.ts"
 import { Limits } from "../base/Limits.ts"
 import { isUuid } from "../base/Names.ts"
 import { readThrough } from "../storage/Journal.ts"
@@ -94,7 +93,7 @@ export const makeImports = Effect.fnUntraced(function*(node: string): Effect.fn.
     begin: Effect.fnUntraced(function*({ bytes, upload }) {
       const problem = problemOf(upload, bytes)
       if (problem !== null) return yield* problem
-      const decoder = new SnapshotDecoder(crc32)
+      const decoder = new SnapshotDecoder()
       const added: Import = { decoder, alone: Semaphore.makeUnsafe(1), bytes, received: 0, next: 0, isWhole: false }
       if (!(yield* kept.put(upload, added))) {
         const message = `node ${node} has ${Limits.imports_max} uploads already; one that is not gone on with is removed after ` +

@@ -9,7 +9,6 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dirname, join } from "node:path"
-import { crc32 } from "node:zlib"
 import type { Snapshot } from "../vr/Snapshot.ts"
 import { block_bytes_max, block_header_bytes, SnapshotEncoder } from "../wire/SnapshotFile.ts"
 import type { SavedSnapshot } from "./Journal.ts"
@@ -150,7 +149,7 @@ const writeParts = (
   goesOn: () => boolean
 ): Effect.Effect<SavedSnapshot | null, DiskError> =>
   Effect.gen(function*() {
-    const encoder = new SnapshotEncoder({ tenant, op: snapshot.op }, crc32)
+    const encoder = new SnapshotEncoder({ tenant, op: snapshot.op })
     const writer = new PageWriter(file, block_bytes_max)
     const reader = snapshot.read()
     const next = () => reader.next(writer.room(block_header_bytes))

@@ -8,7 +8,6 @@
  */
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
-import { crc32 } from "node:zlib"
 import { header_bytes, type PartsTotal, SnapshotDecoder, type SnapshotFault, type SnapshotHeader } from "../wire/SnapshotFile.ts"
 import { newer_advice } from "./HeadFileLive.ts"
 import type { JournalError } from "./Journal.ts"
@@ -145,7 +144,7 @@ const readHeader = (disk: ReadableDisk, file: string): Effect.Effect<Seen, DiskE
     disk.open(file),
     ({ read }) =>
       Effect.map(read(0, header_bytes), (bytes) => {
-        const decoder = new SnapshotDecoder(crc32)
+        const decoder = new SnapshotDecoder()
         decoder.push(bytes)
         return { header: decoder.header, fault: decoder.header === null ? decoder.finish() : null }
       }),
@@ -186,7 +185,7 @@ export const readParts = (
     disk.open(file),
     ({ read }) =>
       Effect.gen(function*() {
-        const decoder = new SnapshotDecoder(crc32)
+        const decoder = new SnapshotDecoder()
         let at = 0
         while (decoder.fault === null) {
           const chunk = yield* read(at, read_bytes)

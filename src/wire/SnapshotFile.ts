@@ -7,8 +7,7 @@
  *
  * @module
  */
-import type { Crc32 } from "../base/Bytes.ts"
-import { joinedCrc32 } from "../base/Checksum.ts"
+import { crc32, joinedCrc32 } from "../base/Checksum.ts"
 import { invariant } from "../base/Invariant.ts"
 import { Limits } from "../base/Limits.ts"
 import { isUuid } from "../base/Names.ts"
@@ -61,10 +60,9 @@ export class SnapshotEncoder {
   readonly header: Uint8Array
   total = noParts
   private readonly op: number
-  private readonly crc: Crc32
   private chain: number
 
-  constructor({ op, tenant }: SnapshotHeader, crc: Crc32) {
+  constructor({ op, tenant }: SnapshotHeader) {
     invariant(isUuid(tenant), "a snapshot is of a tenant", { tenant })
     const header = new Uint8Array(header_bytes)
     const view = viewOf(header)
@@ -73,15 +71,14 @@ export class SnapshotEncoder {
     view.setUint32(8, format_version)
     setUint(view, 16, op)
     new TextEncoder().encodeInto(tenant, header.subarray(24))
-    this.chain = headerChecksum(header, crc)
+    this.chain = headerChecksum(header)
     view.setUint32(12, this.chain)
     this.header = header
     this.op = op
-    this.crc = crc
   }
 
   /** The block of the next part: what stands before it, and the part itself. `checksum`: its CRC-32 by itself. */
-  part(part: Uint8Array, checksum = this.crc(part, 0)): readonly [Uint8Array, Uint8Array] {
+  part(part: Uint8Array, checksum = crc32(part, 0)): readonly [Uint8Array, Uint8Array] {
     invariant(part.length > 0 && part.length <= part_bytes_max, "a part is not empty, and not too long", {
       bytes: part.length
     })
@@ -98,7 +95,7 @@ export class SnapshotEncoder {
     setUint(view, 16, bytes)
     view.setUint32(24, parts)
     view.setUint32(28, digest)
-    block.set(this.blockHeader(0, end_bytes, this.crc(block.subarray(block_header_bytes), 0)))
+    block.set(this.blockHeader(0, end_bytes, crc32(block.subarray(block_header_bytes), 0)))
     return block
   }
 
@@ -107,15 +104,14 @@ export class SnapshotEncoder {
     const header = new Uint8Array(block_header_bytes)
     const view = viewOf(header)
     view.setUint32(0, length)
-    this.chain = joinedCrc32(this.crc(header.subarray(0, 4), this.chain), checksum, bytes)
+    this.chain = joinedCrc32(crc32(header.subarray(0, 4), this.chain), checksum, bytes)
     view.setUint32(4, this.chain)
     return header
   }
 }
 
 /** Of the version and of all that follows the checksum itself. */
-const headerChecksum = (header: Uint8Array, crc: Crc32): number =>
-  crc(header.subarray(16), crc(header.subarray(8, 12), 0))
+const headerChecksum = (header: Uint8Array): number => crc32(header.subarray(16), crc32(header.subarray(8, 12), 0))
 
 export interface SnapshotFault {
   readonly reason: string
@@ -138,7 +134,6 @@ export class SnapshotDecoder {
   fault: SnapshotFault | null = null
   /** Where the piece begins that is being read, in bytes of the file: with a fault, the one that has it. */
   offset = 0
-  private readonly crc: Crc32
   private chain = 0
   private stage: "header" | "block" | "part" | "end" | "behind" = "header"
   /** The bytes that the stage needs, and those of them that came in earlier chunks. */
@@ -148,10 +143,6 @@ export class SnapshotDecoder {
   /** The length of the block that is being read, as its header has it, and the checksum there. */
   private readonly length = new Uint8Array(4)
   private checksum = 0
-
-  constructor(crc: Crc32) {
-    this.crc = crc
-  }
 
   /** The parts that `chunk` completes. */
   push(chunk: Uint8Array): ReadonlyArray<Uint8Array> {
@@ -207,7 +198,7 @@ export class SnapshotDecoder {
     const view = viewOf(piece)
     const checksum = view.getUint32(12)
     const whole = view.getUint32(0) === magic[0] && view.getUint32(4) === magic[1] &&
-      checksum === headerChecksum(piece, this.crc)
+      checksum === headerChecksum(piece)
     if (!whole) return this.refuse("its header is not as it was written")
     const version = view.getUint32(8)
     if (version !== format_version) {
@@ -229,7 +220,7 @@ export class SnapshotDecoder {
   }
 
   private takePart(part: Uint8Array, parts: Array<Uint8Array>): void {
-    const checksum = this.crc(part, 0)
+    const checksum = crc32(part, 0)
     if (!this.follows(part.length, checksum)) return this.refuse(`part ${this.total.parts + 1} is not as it was written`)
     this.total = withPart(this.total, part.length, checksum)
     parts.push(part)
@@ -241,13 +232,13 @@ export class SnapshotDecoder {
     const view = viewOf(piece)
     const says = getUint(view, 0) === this.header?.op && getUint(view, 8) === bytes &&
       view.getUint32(16) === parts && view.getUint32(20) === digest
-    if (!this.follows(end_bytes, this.crc(piece, 0)) || !says) return this.refuse(`its end, behind part ${parts}, is not as it was written`)
+    if (!this.follows(end_bytes, crc32(piece, 0)) || !says) return this.refuse(`its end, behind part ${parts}, is not as it was written`)
     this.expect("behind", 1)
   }
 
   /** Is the content of a block, of so many bytes and with this checksum, what its header says, behind the block before? */
   private follows(bytes: number, checksum: number): boolean {
-    this.chain = joinedCrc32(this.crc(this.length, this.chain), checksum, bytes)
+    this.chain = joinedCrc32(crc32(this.length, this.chain), checksum, bytes)
     return this.chain === this.checksum
   }
 

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { crc32 } from "../base/Checksum.ts"
 import { makeStore, type Store } from "../store/Store.ts"
 import { Restoration, type SnapshotHeader } from "../vr/Snapshot.ts"
 import { beginsAsSnapshot, magic_bytes, SnapshotDecoder } from "./SnapshotFile.ts"
@@ -36,7 +35,7 @@ export class SnapshotImage {
   /** Holds the data once {@link finish} was content. */
   readonly store: Store = makeStore()
   fault: ImageFault | null = null
-  private readonly decoder = new SnapshotDecoder(crc32)
+  private readonly decoder = new SnapshotDecoder()
   private readonly restoration = new Restoration(this.store)
   private head = new Uint8Array(0)
   private taken = 0

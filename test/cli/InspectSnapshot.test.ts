@@ -11,7 +11,6 @@ import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { SnapshotLine } from "../../src/cli/admin/SnapshotLines.ts"
 import { concat } from "../../src/base/Bytes.ts"
-import { crc32 } from "../../src/base/Checksum.ts"
 import { SnapshotEncoder } from "../../src/wire/SnapshotFile.ts"
 import { fileOf, partsOf, snapshotOf } from "../wire/SnapshotOf.ts"
 import { change, emptyFolder, filled, madeNewer, offline, replicaFile, snapshotFile, stateOf, tenant } from "./DataFolder.ts"
@@ -130,7 +129,7 @@ describe("inspect snapshot", () => {
     [
       "one that says another op inside",
       (folder) => {
-        const encoder = new SnapshotEncoder({ tenant, op: 8 }, crc32)
+        const encoder = new SnapshotEncoder({ tenant, op: 8 })
         const parts = partsOf(snapshotOf(3)).flatMap((part) => encoder.part(part))
         writeFileSync(snapshotFile(folder, 8), concat([encoder.header, ...parts, encoder.end()]))
       },

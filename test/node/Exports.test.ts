@@ -10,7 +10,6 @@ import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as TestClock from "effect/testing/TestClock"
 import { Limits } from "../../src/base/Limits.ts"
-import { crc32 } from "../../src/base/Checksum.ts"
 import { decodeResult, encodeOperation } from "../../src/store/Operation.ts"
 import type { AdminError, Ok } from "../../src/wire/AdminProtocol.ts"
 import { SnapshotEncoder } from "../../src/wire/SnapshotFile.ts"
@@ -39,7 +38,7 @@ type Opened = Ok<"snapshot.open">
 const readAll = (world: World, node: TestNode, { op, snapshot, tenant }: Opened) =>
   Effect.gen(function*() {
     const image = new SnapshotImage()
-    const encoder = new SnapshotEncoder({ tenant, op }, crc32)
+    const encoder = new SnapshotEncoder({ tenant, op })
     image.push(encoder.header)
     for (let index = 0;; index++) {
       const { bytes } = yield* world.ask(node, "snapshot.part", { snapshot, index })

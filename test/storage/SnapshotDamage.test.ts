@@ -61,7 +61,7 @@ const filesOf = (disk: TestLogDisk) => disk.names.map((name) => `${name} ${crc32
 
 /** The file of a snapshot, whole, of what `op` says, or of something else. */
 const fileOf = (op: number, of = tenant, parts = partsOf(op)): Uint8Array => {
-  const encoder = new SnapshotEncoder({ tenant: of, op }, crc32)
+  const encoder = new SnapshotEncoder({ tenant: of, op })
   return concat([encoder.header, ...parts.flatMap((part) => [...encoder.part(part)]), encoder.end()])
 }
 

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { crc32 } from "../../src/base/Checksum.ts"
 import { concat } from "../../src/base/Bytes.ts"
 import { ClientTable } from "../../src/vr/ClientTable.ts"
 import { type Snapshot, takeSnapshot } from "../../src/vr/Snapshot.ts"
@@ -33,6 +32,6 @@ export const partsOf = ({ read }: Snapshot): ReadonlyArray<Uint8Array> => {
 }
 
 export const fileOf = (op: number, parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const encoder = new SnapshotEncoder({ tenant, op }, crc32)
+  const encoder = new SnapshotEncoder({ tenant, op })
   return concat([encoder.header, ...parts.flatMap((part) => encoder.part(part)).map((piece) => piece.slice()), encoder.end()])
 }

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import { crc32 } from "../../base/Checksum.ts"
 import { Limits } from "../../base/Limits.ts"
 import { uuid } from "../../base/Names.ts"
 import type { Call } from "../../client/Admin.ts"
@@ -30,7 +29,7 @@ export const saveSnapshot = ({ ask, snapshot: { op, size, snapshot, tenant } }: 
   writeWhole(path, force, (put) =>
     Effect.gen(function*() {
       const advance = yield* makeProgress("save", size, options)
-      const encoder = new SnapshotEncoder({ tenant, op }, crc32)
+      const encoder = new SnapshotEncoder({ tenant, op })
       yield* put([encoder.header])
       let { bytes } = yield* ask("snapshot.part", { snapshot, index: 0 })
       for (let index = 1; bytes !== null; index++) {
